@@ -1,0 +1,1 @@
+"""A finger daemon (RFC 1288) on Twisted: ``twistd finger`` or ``twistd -noy finger.tac``."""

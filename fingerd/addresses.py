@@ -1,0 +1,63 @@
+"""Where to listen, and where a client is."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from twisted.internet.address import IPv4Address as TCP4, IPv6Address as TCP6, UNIXAddress
+from twisted.internet.interfaces import IAddress
+
+
+def everyInterface() -> list[str]:
+    """
+    What to bind so that a port is open to IPv4 and IPv6 on all of this machine's addresses: one
+    interface where an IPv6 socket takes IPv4 clients too, as is usual on Linux, else two; and
+    IPv4 alone on a machine without IPv6.
+    """
+    if not socket.has_ipv6:
+        return ["0.0.0.0"]
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+            if probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+                return ["0.0.0.0", "::"]
+            return ["::"]
+    except OSError as error:
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT):
+            raise
+        return ["0.0.0.0"]
+
+
+def ipAddress(address: IAddress | None) -> IPv4Address | IPv6Address | None:
+    """
+    The IP address of a TCP client, or None where it has none (a UNIX socket). An IPv4 client
+    of an IPv6 socket (``::ffff:192.0.2.1``) is an IPv4 client.
+    """
+    if not isinstance(address, TCP4 | TCP6):
+        return None
+    # A link-local address may carry its interface: fe80::1%eth0.
+    ip = ip_address(address.host.partition("%")[0])
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    return ip
+
+
+def isLocal(address: IAddress | None) -> bool:
+    """Whether a client is on this machine: on loopback, or on a UNIX socket."""
+    if isinstance(address, UNIXAddress):
+        return True
+    ip = ipAddress(address)
+    return ip is not None and ip.is_loopback
+
+
+def describe(address: IAddress) -> str:
+    """An address as people write it: ``127.0.0.1:79``, ``[::1]:79``, or a socket's path."""
+    if isinstance(address, TCP6):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, TCP4):
+        return f"{address.host}:{address.port}"
+    if isinstance(address, UNIXAddress):
+        return str(address.name, "utf-8", "backslashreplace") if address.name else "(unnamed)"
+    return str(address)

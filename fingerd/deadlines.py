@@ -1,0 +1,63 @@
+"""Many deadlines on one timer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+T = TypeVar("T")
+
+
+class Deadlines(Generic[T]):
+    """
+    Things that may each last ``seconds``, and what is done to one that lasts longer.
+
+    All have the same time, so the oldest is always the first to run out: one timer, set for
+    the oldest, serves any number of them, and one that is over in time costs no timer at all.
+    """
+
+    def __init__(self, seconds: float, expire: Callable[[T], None], clock: IReactorTime) -> None:
+        self._seconds = seconds
+        self._expire = expire
+        self._clock = clock
+        # Insertion order is the order of the deadlines.
+        self._until: dict[T, float] = {}
+        self._timer: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._until))
+
+    def add(self, thing: T) -> None:
+        """``thing`` begins now."""
+        self._until[thing] = self._clock.seconds() + self._seconds
+        if self._timer is None:
+            self._timer = self._clock.callLater(self._seconds, self._look)
+
+    def discard(self, thing: T) -> None:
+        """``thing`` is over, if it wasn't before."""
+        self._until.pop(thing, None)
+
+    def stop(self) -> None:
+        """Forget everything, the timer included."""
+        self._until.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        due = []
+        for thing, until in self._until.items():
+            if until > now:
+                self._timer = self._clock.callLater(until - now, self._look)
+                break
+            due.append(thing)
+        for thing in due:
+            self.discard(thing)
+            self._expire(thing)

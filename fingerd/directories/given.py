@@ -1,0 +1,29 @@
+"""Users given by the program itself, as in the talk: ``FingerService(moshez="Happy")``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from fingerd.interfaces import ICounted, IDirectory
+from fingerd.user import User
+
+
+@implementer(IDirectory, ICounted)
+class GivenUsers:
+    """Users and their statuses, from a mapping that is never read again."""
+
+    def __init__(self, statuses: Mapping[str, str]) -> None:
+        self._users = {login: User(login, status=text) for login, text in statuses.items()}
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return succeed(self._users.get(login))
+
+    def getUsers(self, limit: int) -> Deferred[list[User]]:
+        return succeed(list(islice(self._users.values(), limit)))

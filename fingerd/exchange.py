@@ -1,0 +1,178 @@
+"""
+One request, one answer, then the connection is closed (RFC 1288 2.2).
+
+That is all there is to a finger connection and to a setter's; what the lines mean is the business
+of L{fingerd.protocol} and L{fingerd.setter}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IHalfCloseableProtocol,
+    IReactorTime,
+    ISSLTransport,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from fingerd.deadlines import Deadlines
+from fingerd.limits import Limits
+from fingerd.telnet import Telnet
+
+
+@implementer(IHalfCloseableProtocol)
+class ExchangeProtocol(LineReceiver):
+    """
+    Takes lines until the request is whole, then sends one answer and closes.
+
+    A line ends in LF, CR LF, CR NUL or where the client closes its sending side; a client that
+    has done so still gets its answer. What comes after the request is read and thrown away, up
+    to a limit: closing with unread input makes the kernel send a reset, which can cost the
+    client its answer. Whatever happens, the connection ends with its deadline.
+    """
+
+    transport: ITCPTransport  # type: ignore[assignment]
+    delimiter = b"\n"
+    # Bytes that came after the request.
+    _surplus = 0
+    _ended = False
+    _answered = False
+
+    def __init__(self, factory: ExchangeFactory, lineLength: int) -> None:
+        self.exchanges = factory
+        self.MAX_LENGTH = lineLength
+        self._telnet = Telnet()
+
+    @property
+    def asking(self) -> bool:
+        """Whether the request is not whole yet."""
+        return bool(self.line_mode)
+
+    def lineTooLong(self) -> None:
+        """A line is longer than any may be: the request is over. Answer it."""
+        raise NotImplementedError
+
+    def requestEnded(self) -> None:
+        """The client closed its sending side, and the lines it sent are not all. Answer it."""
+        raise NotImplementedError
+
+    def requestIsWhole(self) -> None:
+        """Take no more lines: all that still comes is thrown away."""
+        self.setRawMode()
+        self.rawDataReceived(self.clearLineBuffer())
+
+    def answer(self, answer: bytes) -> None:
+        """Send ``answer`` and close, in a way that lets it arrive."""
+        self._answered = True
+        self.transport.write(answer)
+        if self._surplus == 0 or self._ended or ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()
+        else:
+            # More may be on its way. Only our side is closed; the client closes the rest when
+            # it has read the answer, or the deadline does. (TLS can't be closed by halves.)
+            self.transport.loseWriteConnection()
+
+    def connectionMade(self) -> None:
+        self.exchanges.begun(self)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.exchanges.over(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.line_mode:
+            data = self._telnet.receive(data)
+        LineReceiver.dataReceived(self, data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.setRawMode()
+        self.rawDataReceived(line)
+        self.lineTooLong()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        self._surplus += len(data)
+        if self._surplus > self.exchanges.limits.bytesAfterRequest:
+            self.transport.abortConnection()
+
+    def readConnectionLost(self) -> None:
+        self._ended = True
+        if self.line_mode:
+            rest = self.clearLineBuffer()
+            if rest:
+                LineReceiver.dataReceived(self, rest + self.delimiter)
+            if self.line_mode:
+                self.requestEnded()
+        elif self._answered:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close is done; L{answer} is what asked for it."""
+
+
+class ExchangeFactory(Factory):
+    """
+    Knows the connections that are open, and what time they have.
+
+    @ivar limits: the daemon's limits.
+    """
+
+    # No "starting on" and "stopping" lines: the daemon has one line of its own.
+    noisy = False
+
+    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._open: Deadlines[ExchangeProtocol] = Deadlines(limits.connectionTime, _abort, clock)
+        self._emptied: Deferred[None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        raise NotImplementedError
+
+    def begun(self, exchange: ExchangeProtocol) -> None:
+        """A connection is open."""
+        self._open.add(exchange)
+
+    def over(self, exchange: ExchangeProtocol) -> None:
+        """A connection is closed."""
+        self._open.discard(exchange)
+        if self._emptied is not None and len(self._open) == 0:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def drain(self) -> Deferred[None]:
+        """
+        Let the open connections finish, for ``limits.stopTime`` seconds at most and for
+        ``limits.stopSilence`` where nothing has been asked; then end them. To be called when
+        the ports are closed; fires when no connection is left.
+        """
+        emptied: Deferred[None] = Deferred()
+        if len(self._open) == 0:
+            emptied.callback(None)
+        else:
+            self._emptied = emptied
+        timers = [
+            self._clock.callLater(self.limits.stopSilence, self._end, True),
+            self._clock.callLater(self.limits.stopTime, self._end, False),
+        ]
+
+        def drained(result: None) -> None:
+            self._open.stop()
+            for timer in timers:
+                if timer.active():
+                    timer.cancel()
+
+        return emptied.addCallback(drained)
+
+    def _end(self, onlyAsking: bool) -> None:
+        for exchange in self._open:
+            if exchange.asking or not onlyAsking:
+                _abort(exchange)
+
+
+def _abort(exchange: ExchangeProtocol) -> None:
+    # Not loseConnection, which waits for a client that doesn't read its answer.
+    exchange.transport.abortConnection()

@@ -1,0 +1,107 @@
+"""
+The seams of the daemon.
+
+A door (a protocol) asks an L{IFingerService} and nothing else; the service asks its
+L{IDirectory} objects who there is, and its L{IStatusStore} what they have set.
+"""
+
+# Zope's interfaces describe methods without self.
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from fingerd.user import User
+
+
+class IFingerService(Interface):
+    """Who there is, and how they are: all that a door knows."""
+
+    def getUser(login: str) -> Deferred[User | None]:
+        """
+        The user called ``login``, or None where there is none, or none that may be seen.
+
+        The Deferred fails where a directory fails: that is never "no such user". Cancelling
+        it cancels the work done for it.
+        """
+
+    def getUsers() -> Deferred[list[User]]:
+        """The users that may be listed: a bounded number, in the directories' own order."""
+
+
+class IFingerSetterService(Interface):
+    """Where statuses are set."""
+
+    def setUser(login: str, status: str) -> Deferred[None]:
+        """
+        Set the status of the user called ``login``; an empty one clears what was set.
+
+        The Deferred fires when the status is safely kept, not before. It fails with
+        L{SettingRefused}, which has words for the client, when nothing was changed.
+        """
+
+
+class SettingRefused(Exception):
+    """A status that was not set. Its one argument is the reason, in words for the client."""
+
+
+class DirectoryError(Exception):
+    """A source that can't answer. Its one argument is the reason, in words for the log."""
+
+
+class IDirectory(Interface):
+    """A source of users."""
+
+    def getUser(login: str) -> Deferred[User | None]:
+        """
+        The user called ``login``. None is "not one of mine": the next directory is asked. A
+        failure is a failure, and no other directory answers for it; L{DirectoryError} is one
+        that was foreseen. Cancelling the Deferred, when the client has gone or waited too
+        long, ends the work done for it.
+        """
+
+    def getUsers(limit: int) -> Deferred[list[User]]:
+        """At most ``limit`` of the users, the first ones in this directory's own order."""
+
+
+class IReloadable(Interface):
+    """A directory that holds a copy of something that can change."""
+
+    def reload() -> Deferred[None]:
+        """
+        Look for changes and take them over. Whatever fails is said in the log and leaves the
+        users as they were: the Deferred never fails.
+        """
+
+
+class ICounted(Interface):
+    """A directory that knows at once how many users it has."""
+
+    def __len__() -> int:
+        """How many users there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status as it was set; ``set`` is when, in seconds since the epoch."""
+
+    text: str
+    set: float
+
+
+class IStatusStore(Interface):
+    """The statuses that were set. What it has been given stays until it is told otherwise."""
+
+    def getStatus(login: str) -> Deferred[Status | None]:
+        """What ``login`` has set, or None."""
+
+    def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
+        """What those of ``logins`` have set who have set anything."""
+
+    def setStatus(login: str, text: str) -> Deferred[None]:
+        """Keep ``text`` for ``login``, or with an empty text forget what was kept."""

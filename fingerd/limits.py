@@ -1,0 +1,44 @@
+"""
+Every limit of the daemon, with its default and its reason.
+
+The README's table of limits is this module's, line by line; a test compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes are in bytes and times in seconds, unless a field's comment says otherwise."""
+
+    # A request line, without its line end. No user's name comes near it.
+    queryLength: int = 512
+    # Users answered for in one query; scanners ask for eight at a time.
+    namesPerQuery: int = 8
+    # An answer, its last line and line ends included.
+    answerSize: int = 256 * 1024
+    # Users in one list: about as many as fill an answer.
+    listedUsers: int = 5000
+    # A connection, from its first moment to its last, whatever the client does.
+    connectionTime: float = 30.0
+    # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
+    lookupTime: float = 4.5
+    # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
+    bytesAfterRequest: int = 256 * 1024
+    # A line to the setter, without its line end: a status is a line or a few, not a document.
+    setterLineLength: int = 1024
+    # A stopping daemon: answers in flight get this long to be finished...
+    stopTime: float = 5.0
+    # ...and clients that have asked nothing yet get this long to ask.
+    stopSilence: float = 1.0
+    # A line of the users file.
+    usersFileLine: int = 64 * 1024
+    # A users file that changed this recently may still be being written: it is read later.
+    usersFileQuiet: float = 1.0
+    # The longest that reading a users file holds up everything else, in one go.
+    reloadSlice: float = 0.002
+
+
+DEFAULTS = Limits()

@@ -1,0 +1,124 @@
+"""What a daemon does besides answering: it says that it runs, and listens to SIGHUP."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from twisted.application.internet import TCPServer
+from twisted.application.service import MultiService, Service
+from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorFromThreads
+from twisted.logger import Logger
+
+from fingerd import answer, privileges
+from fingerd.addresses import describe, ipAddress
+from fingerd.listening import Listener
+from fingerd.service import FingerService
+
+Server = Listener | TCPServer
+
+
+class Daemon(MultiService):
+    """
+    The services of a daemon. Started by root, it opens its ports and whatever else needs root,
+    then becomes a lesser user, and only then starts what meets clients: under twistd and
+    under twist, which has no such step of its own.
+    """
+
+    def __init__(self, identity: privileges.Identity) -> None:
+        """
+        @param identity: the user to become.
+        """
+        super().__init__()
+        self._identity = identity
+        self._privilegedStarted = False
+
+    def privilegedStartService(self) -> None:
+        self._privilegedStarted = True
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        if not self._privilegedStarted:
+            self.privilegedStartService()
+        privileges.become(self._identity)
+        super().startService()
+
+
+class ReloadOnHangup(Service):
+    """Reloads when the process gets a SIGHUP, for as long as the service runs."""
+
+    def __init__(self, reload: Callable[[], object], reactor: IReactorFromThreads) -> None:
+        self._reload = reload
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        super().startService()
+        self._before = signal.signal(signal.SIGHUP, self._hungUp)
+
+    def stopService(self) -> None:
+        super().stopService()
+        signal.signal(signal.SIGHUP, self._before)
+
+    def _hungUp(self, number: int, frame: FrameType | None) -> None:
+        # The one call of a reactor that is safe in a signal handler.
+        self._reactor.callFromThread(self._reload)
+
+
+class StartLine(Service):
+    """
+    Says in one line of the log that the daemon runs: where it listens, how many users it has,
+    and how to ask it. To be started last.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        finger: FingerService,
+        fingerServers: Sequence[Server],
+        setterServers: Sequence[Server],
+    ) -> None:
+        """
+        @param fingerServers: what takes queries.
+        @param setterServers: what takes statuses.
+        """
+        self._finger = finger
+        self._fingerServers = fingerServers
+        self._setterServers = setterServers
+
+    def startService(self) -> None:
+        super().startService()
+        ports = [_address(server) for server in self._fingerServers]
+        setters = [_address(server) for server in self._setterServers]
+        count = self._finger.count()
+        self._log.info(
+            "finger on {ports}; setter {setters}; {users}; try: {example}",
+            ports=", ".join(map(describe, ports)),
+            setters=f"on {', '.join(map(describe, setters))}" if setters else "off",
+            users="no count of users" if count is None else f"{count} users",
+            example=_example(ports[0], self._finger.someLogin() or ""),
+        )
+
+
+def _address(server: Server) -> IAddress:
+    if isinstance(server, Listener):
+        return server.address
+    # The talk's service keeps its port to itself.
+    port: IListeningPort = server._port  # type: ignore[assignment]
+    return port.getHost()
+
+
+def _example(address: IAddress, login: str) -> str:
+    """A command for the shell that asks for ``login``."""
+    name = shlex.quote(answer.cleanLine(login)) if login else ""
+    if isinstance(address, UNIXAddress):
+        return f"echo {name} | nc -U {shlex.quote(describe(address))}"
+    ip = ipAddress(address)
+    host = "localhost" if ip is None or ip.is_unspecified or ip.is_loopback else str(ip)
+    port = getattr(address, "port", 79)
+    if port == 79:
+        return f"finger {name}@{host}"
+    return f"echo {name} | nc {host} {port}"

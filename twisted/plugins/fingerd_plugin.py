@@ -1,0 +1,5 @@
+"""Makes ``twistd finger`` known. Every start of any twistd runs it: it imports nothing of ours."""
+
+from twisted.application.service import ServiceMaker
+
+finger = ServiceMaker("finger", "fingerd.tap", "A finger daemon.", "finger")
