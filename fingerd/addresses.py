@@ -6,7 +6,9 @@ import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from twisted.internet.address import IPv4Address as TCP4, IPv6Address as TCP6, UNIXAddress
+from twisted.internet.address import IPv4Address as TCP4
+from twisted.internet.address import IPv6Address as TCP6
+from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress
 
 

@@ -36,7 +36,7 @@ class ExchangeProtocol(LineReceiver):
     client its answer. Whatever happens, the connection ends with its deadline.
     """
 
-    transport: ITCPTransport  # type: ignore[assignment]
+    transport: ITCPTransport
     delimiter = b"\n"
     # Bytes that came after the request.
     _surplus = 0

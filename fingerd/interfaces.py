@@ -69,6 +69,16 @@ class IDirectory(Interface):
         """At most ``limit`` of the users, the first ones in this directory's own order."""
 
 
+class IVerboseDirectory(IDirectory):
+    """A directory that has more to tell where a client asks for it (``/W``, RFC 1288 2.5.4)."""
+
+    def getVerboseUser(login: str) -> Deferred[User | None]:
+        """As C{getUser}, with all there is to tell."""
+
+    def getVerboseUsers(limit: int) -> Deferred[list[User]]:
+        """As C{getUsers}, with all there is to tell."""
+
+
 class IReloadable(Interface):
     """A directory that holds a copy of something that can change."""
 
