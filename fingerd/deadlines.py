@@ -9,6 +9,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 T = TypeVar("T")
 
+# More that run out in the same moment wait for the next turn of the reactor.
+_AT_ONCE = 250
+
 
 class Deadlines(Generic[T]):
     """
@@ -52,12 +55,19 @@ class Deadlines(Generic[T]):
     def _look(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        due = []
+        due: list[T] = []
+        wait = None
         for thing, until in self._until.items():
             if until > now:
-                self._timer = self._clock.callLater(until - now, self._look)
+                wait = until - now
+                break
+            if len(due) == _AT_ONCE:
+                wait = 0.0
                 break
             due.append(thing)
+        if wait is not None:
+            self._timer = self._clock.callLater(wait, self._look)
         for thing in due:
-            self.discard(thing)
-            self._expire(thing)
+            # What was done to one may have been the end of another.
+            if self._until.pop(thing, None) is not None:
+                self._expire(thing)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import ServerFactory
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -42,6 +42,8 @@ class ExchangeProtocol(LineReceiver):
     _surplus = 0
     _ended = False
     _answered = False
+    # Nothing more can be sent.
+    _over = False
 
     def __init__(self, factory: ExchangeFactory, lineLength: int) -> None:
         self.exchanges = factory
@@ -68,6 +70,8 @@ class ExchangeProtocol(LineReceiver):
 
     def answer(self, answer: bytes) -> None:
         """Send ``answer`` and close, in a way that lets it arrive."""
+        if self._over:
+            return
         self._answered = True
         self.transport.write(answer)
         if self._surplus == 0 or self._ended or ISSLTransport.providedBy(self.transport):
@@ -77,10 +81,19 @@ class ExchangeProtocol(LineReceiver):
             # it has read the answer, or the deadline does. (TLS can't be closed by halves.)
             self.transport.loseWriteConnection()
 
+    def abort(self) -> None:
+        """
+        Close at once, whatever is still to be sent: unlike C{loseConnection}, without waiting
+        for a client that doesn't read its answer.
+        """
+        self._over = True
+        self.transport.abortConnection()
+
     def connectionMade(self) -> None:
         self.exchanges.begun(self)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        self._over = True
         self.exchanges.over(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -96,7 +109,7 @@ class ExchangeProtocol(LineReceiver):
     def rawDataReceived(self, data: bytes) -> None:
         self._surplus += len(data)
         if self._surplus > self.exchanges.limits.bytesAfterRequest:
-            self.transport.abortConnection()
+            self.abort()
 
     def readConnectionLost(self) -> None:
         self._ended = True
@@ -113,7 +126,7 @@ class ExchangeProtocol(LineReceiver):
         """Our own half-close is done; L{answer} is what asked for it."""
 
 
-class ExchangeFactory(Factory):
+class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     """
     Knows the connections that are open, and what time they have.
 
@@ -126,10 +139,12 @@ class ExchangeFactory(Factory):
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
         self.limits = limits
         self._clock = clock
-        self._open: Deadlines[ExchangeProtocol] = Deadlines(limits.connectionTime, _abort, clock)
+        self._open: Deadlines[ExchangeProtocol] = Deadlines(
+            limits.connectionTime, ExchangeProtocol.abort, clock
+        )
         self._emptied: Deferred[None] | None = None
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
         raise NotImplementedError
 
     def begun(self, exchange: ExchangeProtocol) -> None:
@@ -170,9 +185,4 @@ class ExchangeFactory(Factory):
     def _end(self, onlyAsking: bool) -> None:
         for exchange in self._open:
             if exchange.asking or not onlyAsking:
-                _abort(exchange)
-
-
-def _abort(exchange: ExchangeProtocol) -> None:
-    # Not loseConnection, which waits for a client that doesn't read its answer.
-    exchange.transport.abortConnection()
+                exchange.abort()

@@ -28,7 +28,7 @@ class FingerProtocol(ExchangeProtocol):
 
     def lineReceived(self, line: bytes) -> None:
         self.requestIsWhole()
-        self._asked = self._asker.ask(parse(line)).addCallback(self._send)
+        self._asked = self._asker.ask(parse(line)).addCallback(self.answer)
 
     def lineTooLong(self) -> None:
         self.answer(answer.encode(answer.QUERY_TOO_LONG, self.exchanges.limits.answerSize))
@@ -40,10 +40,6 @@ class FingerProtocol(ExchangeProtocol):
         super().connectionLost(reason)
         if self._asked is not None:
             self._asked.cancel()
-
-    def _send(self, data: bytes) -> None:
-        if self.connected:
-            self.answer(data)
 
 
 class FingerFactory(ExchangeFactory):

@@ -79,8 +79,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         return internalError(self._log, failure, f"setting the status of {login!r}")
 
     def _say(self, text: str) -> None:
-        if self.connected:
-            self.answer(answer.encode(text, self.exchanges.limits.answerSize))
+        self.answer(answer.encode(text, self.exchanges.limits.answerSize))
 
 
 class FingerSetterFactory(ExchangeFactory):

@@ -1,0 +1,157 @@
+"""The service behind every door."""
+
+from __future__ import annotations
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from fingerd.directories.given import GivenUsers
+from fingerd.interfaces import IDirectory, IReloadable, SettingRefused
+from fingerd.limits import Limits
+from fingerd.service import FingerService
+from fingerd.user import User
+from tests.support import Directory, failing
+
+
+class GetUserTests(SynchronousTestCase):
+    """Who answers for a user."""
+
+    def test_order(self) -> None:
+        """The first directory that knows a user answers, users given by keyword first."""
+        first, second = GivenUsers({"a": "first", "b": "first"}), GivenUsers({"b": "2", "c": "2"})
+        finger = FingerService(Clock(), [first, second], a="given")
+        for login, status in (("a", "given"), ("b", "first"), ("c", "2")):
+            self.assertEqual(
+                self.successResultOf(finger.getUser(login)), User(login, status=status)
+            )
+        self.assertIsNone(self.successResultOf(finger.getUser("d")))
+
+    def test_failure(self) -> None:
+        """Where a directory fails, no other answers for it."""
+        finger = FingerService(Clock(), [failing(RuntimeError()), GivenUsers({"a": "Wrong"})])
+        self.failureResultOf(finger.getUser("a"), RuntimeError)
+
+    def test_impossibleLogins(self) -> None:
+        """What can't be a login reaches no directory."""
+        directory = Directory(lambda login: succeed(User(login)))
+        finger = FingerService(Clock(), [directory])
+        for login in ("", "-l", "/W", "a b", "a@b", "a\nb", "\x1b"):
+            self.assertIsNone(self.successResultOf(finger.getUser(login)), login)
+        self.assertEqual(directory.asked, [])
+
+    def test_cancel(self) -> None:
+        """To cancel a lookup is to cancel the directory's."""
+        cancelled: list[object] = []
+        finger = FingerService(Clock(), [Directory(lambda login: Deferred(cancelled.append))])
+        lookup = finger.getUser("a")
+        lookup.cancel()
+        self.failureResultOf(lookup)
+        self.assertEqual(len(cancelled), 1)
+
+
+class GetUsersTests(SynchronousTestCase):
+    """The list."""
+
+    def test_joined(self) -> None:
+        """It has the users of every directory, each once, in the order they are asked in."""
+        finger = FingerService(
+            Clock(), [GivenUsers({"b": "1", "a": "1"}), GivenUsers({"c": "2", "a": "2"})]
+        )
+        users = self.successResultOf(finger.getUsers())
+        self.assertEqual(
+            users, [User("b", status="1"), User("a", status="1"), User("c", status="2")]
+        )
+
+    def test_bounded(self) -> None:
+        """It has so many users and no more."""
+        many = GivenUsers({str(number): "x" for number in range(10)})
+        finger = FingerService(Clock(), [many, GivenUsers({"z": "x"})], None, Limits(listedUsers=4))
+        logins = [user.login for user in self.successResultOf(finger.getUsers())]
+        self.assertEqual(logins, ["0", "1", "2", "3"])
+
+    def test_set(self) -> None:
+        """It has what was set."""
+        finger = FingerService(Clock(), a="1", b="2")
+        self.successResultOf(finger.setUser("b", "set"))
+        statuses = [user.status for user in self.successResultOf(finger.getUsers())]
+        self.assertEqual(statuses, ["1", "set"])
+
+
+class SetUserTests(SynchronousTestCase):
+    """Setting a status."""
+
+    def test_set(self) -> None:
+        """What was set lies over what the directory says, until it is cleared."""
+        finger = FingerService(Clock(), a="given")
+        self.successResultOf(finger.setUser("a", "set"))
+        user = self.successResultOf(finger.getUser("a"))
+        assert user is not None
+        self.assertEqual(user.status, "set")
+        self.assertIsNotNone(user.statusSet)
+        self.successResultOf(finger.setUser("a", ""))
+        self.assertEqual(self.successResultOf(finger.getUser("a")), User("a", status="given"))
+
+    def test_unknown(self) -> None:
+        """Setting a status makes no user."""
+        finger = FingerService(Clock(), a="given")
+        refused = self.failureResultOf(finger.setUser("b", "set"), SettingRefused)
+        self.assertEqual(refused.getErrorMessage(), "No such user")
+
+    def test_userWhoLeft(self) -> None:
+        """A user who is in no directory any more is gone, whatever they had set."""
+        users = {"a": "here"}
+        directory = Directory(
+            lambda login: succeed(User(login, status=users[login]) if login in users else None)
+        )
+        finger = FingerService(Clock(), [directory])
+        self.successResultOf(finger.setUser("a", "set"))
+        users.clear()
+        self.assertIsNone(self.successResultOf(finger.getUser("a")))
+
+
+@implementer(IDirectory, IReloadable)
+class Reloading(Service):
+    """A directory that is a service, and can be reloaded."""
+
+    def __init__(self, result: Deferred[None]) -> None:
+        self.reloads = 0
+        self.result = result
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return succeed(None)
+
+    def getUsers(self, limit: int) -> Deferred[list[User]]:
+        return succeed([])
+
+    def reload(self) -> Deferred[None]:
+        self.reloads += 1
+        return self.result
+
+
+class LifeTests(SynchronousTestCase):
+    """Starting, reloading and stopping."""
+
+    def test_reload(self) -> None:
+        """Every directory that can is reloaded, also where one of them fails."""
+        bad, good = Reloading(fail(RuntimeError())), Reloading(succeed(None))
+        finger = FingerService(Clock(), [bad, good, GivenUsers({})])
+        self.successResultOf(finger.reload())
+        self.assertEqual((bad.reloads, good.reloads), (1, 1))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_directoriesThatAreServices(self) -> None:
+        """A directory that is a service starts and stops with the daemon."""
+        directory = Reloading(succeed(None))
+        finger = FingerService(Clock(), [directory])
+        finger.startService()
+        self.assertTrue(directory.running)
+        self.successResultOf(finger.stopService())
+        self.assertFalse(directory.running)
+
+    def test_count(self) -> None:
+        """The users are counted, unless a directory can't tell how many it has."""
+        self.assertEqual(FingerService(Clock(), [GivenUsers({"b": ""})], a="").count(), 2)
+        self.assertIsNone(FingerService(Clock(), [failing(RuntimeError())], a="").count())
