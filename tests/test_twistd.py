@@ -188,7 +188,7 @@ class TacTests(WithUsers):
             daemon.says("asked for moshez")
             daemon.signal(signal.SIGTERM)
             daemon.says(f"TCP Port {daemon.port} Closed")
-            with self.assertRaises(ConnectionRefusedError):
+            with self.assertRaises(ConnectionError):
                 exchange(daemon.port, b"moshez\r\n")
             self.assertEqual(client.recv(100), b"Slow\r\n")
             self.assertEqual(daemon.ended(), -signal.SIGTERM)
