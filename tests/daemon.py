@@ -68,9 +68,11 @@ class Daemon:
         command: Sequence[str] = (TWISTD,),
         cwd: str | Path = "/",
         asRoot: bool = False,
+        passing: Sequence[int] = (),
     ) -> None:
         """
-        @param arguments: twistd's, without those for the pid file and the log.
+        @param arguments: what comes after ``command``.
+        @param passing: descriptors that it is to inherit.
         @param asRoot: start it as root, where the tests are run by root.
         """
         prefix = AS_NOBODY if IS_ROOT and not asRoot else ()
@@ -85,6 +87,7 @@ class Daemon:
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             text=True,
             errors="backslashreplace",
+            pass_fds=passing,
         )
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -99,7 +102,9 @@ class Daemon:
         self.startLine = start.group()
         self.users = start["users"]
         self.example = start["try"]
-        self.port = int(start["finger"].split(", ")[0].rpartition(":")[2])
+        port = start["finger"].split(", ")[0].rpartition(":")[2]
+        # A UNIX socket has none.
+        self.port = int(port) if port.isdigit() else 0
         self.setterPort = int((start["setter"] or ":0").rpartition(":")[2])
         return self
 

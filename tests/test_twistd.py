@@ -6,11 +6,16 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import (
@@ -27,6 +32,7 @@ from tests.daemon import (
 )
 
 TAC = str(ROOT / "finger.tac")
+HAPPY = b"Happy and well\r\n"
 # Ports of the system's choice.
 FREE = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
 
@@ -221,16 +227,12 @@ class PluginTests(WithUsers):
             self.assertIn("; setter off; ", daemon.startLine)
 
     def test_severalEndpoints(self) -> None:
-        """It can listen in several places, a UNIX socket among them."""
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o777)
-            path = f"{folder}/finger"
-            with self.plugin(f"--listen=unix:{path}", "--no-setter") as daemon:
-                self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(path)
-                    client.sendall(b"moshez\n")
-                    self.assertEqual(client.recv(100), b"Happy and well\r\n")
+        """It can listen in several places."""
+        with self.plugin("--listen=tcp:0", "--no-setter") as daemon:
+            ports = [int(port) for port in re.findall(r"\d:(\d+)[,;]", daemon.startLine)]
+            self.assertEqual(len(ports), 2)
+            for port in ports:
+                self.assertEqual(exchange(port, b"moshez\r\n"), HAPPY)
 
     def test_reload(self) -> None:
         """It looks for changes of the users file as often as it is told to."""
@@ -349,6 +351,111 @@ class PluginTests(WithUsers):
             self.assertEqual(done.returncode, 1)
             self.assertIn("can't listen on tcp:", done.stderr)
             self.assertFalse(os.path.exists(f"{folder}/twistd.pid"))
+
+
+class EndpointTests(WithUsers):
+    """Every kind of endpoint that an administrator may name."""
+
+    def listening(self, *endpoints: str, **environment: str) -> Daemon:
+        """A daemon that takes queries there and nowhere else."""
+        return Daemon(
+            "-n",
+            "--pidfile=",
+            "finger",
+            *(f"--listen={endpoint}" for endpoint in endpoints),
+            f"--users={self.users}",
+            "--no-setter",
+            environment=environment,
+        )
+
+    def test_tcp6(self) -> None:
+        """tcp6: takes IPv6 clients, and IPv4 ones too where the system does."""
+        with self.listening("tcp6:0") as daemon:
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
+
+    def test_unix(self) -> None:
+        """unix: takes clients on a socket, and the start line says how to ask there."""
+        os.chmod(self.folder, 0o777)
+        with self.listening(f"unix:{self.folder}/finger") as daemon:
+            self.assertEqual(daemon.example, f"echo moshez | nc -U {self.folder}/finger")
+            needs("nc")
+            self.assertEqual(run("sh", "-c", daemon.example), b"Happy and well\r\n")
+
+    def test_ssl(self) -> None:
+        """ssl: answers over TLS, also with bytes after the line."""
+        certificate = self.folder / "server.pem"
+        certificate.write_bytes(selfSigned())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(certificate)
+        with self.listening(f"ssl:0:privateKey={certificate}:interface=127.0.0.1") as daemon:
+            for query in (b"moshez\r\n", b"moshez\r\nmore\r\n", b"radix\n"):
+                with (
+                    socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain,
+                    context.wrap_socket(plain, server_hostname="localhost") as client,
+                ):
+                    client.sendall(query)
+                    answer = b""
+                    while received := client.recv(1000):
+                        answer += received
+                expected = b"Writing\r\na web server\r\n" if b"radix" in query else HAPPY
+                self.assertEqual(answer, expected)
+            self.assertNotIn("Traceback", "\n".join(daemon.log))
+
+    def test_tls(self) -> None:
+        """tls: takes its certificates from a folder."""
+        (self.folder / "localhost.pem").write_bytes(selfSigned())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.folder / "localhost.pem")
+        with (
+            self.listening(f"tls:{self.folder}:0:interface=127.0.0.1") as daemon,
+            socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as client,
+        ):
+            client.sendall(b"moshez\r\n")
+            self.assertEqual(client.recv(1000), HAPPY)
+
+    def test_systemd(self) -> None:
+        """systemd: takes over the socket that systemd has opened."""
+        with socket.create_server(("127.0.0.1", 0)) as opened:
+            arguments = ["finger", "--listen=systemd:domain=INET:index=0", "--no-setter"]
+            with Daemon(
+                "-c",
+                f'exec 3<&{opened.fileno()}; export LISTEN_PID=$$; exec "$@"',
+                "bash",
+                TWISTD,
+                "-n",
+                "--pidfile=",
+                *arguments,
+                f"--users={self.users}",
+                command=["bash"],
+                environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "finger.socket"},
+                passing=[opened.fileno()],
+            ) as daemon:
+                self.assertEqual(daemon.port, opened.getsockname()[1])
+                self.assertEqual(daemon.ask(b"moshez\r\n"), HAPPY)
+
+
+def selfSigned() -> bytes:
+    """A key and a certificate for localhost that is good for an hour."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    return certificate.public_bytes(encoding) + key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def identity(daemon: Daemon) -> dict[str, list[int]]:
