@@ -104,8 +104,13 @@ class ProcessUsers(Service):
             asked.cancel()
         # When every turn can be had, no program has one.
         turns = [self._turns.acquire() for _ in range(self._limits.programsAtOnce)]
-        gone = gatherResults(turns, consumeErrors=True).addCallback(lambda _: None)
-        return gone.addTimeout(self._limits.stopTime, self._clock, lambda _, seconds: None)
+
+        def gone(turns: list[DeferredSemaphore]) -> None:
+            for turn in turns:
+                turn.release()
+
+        waiting = gatherResults(turns, consumeErrors=True).addCallback(gone)
+        return waiting.addTimeout(self._limits.stopTime, self._clock, lambda _, seconds: None)
 
     def getUser(self, login: str) -> Deferred[User | None]:
         return self._getUser(login, ())
@@ -172,7 +177,7 @@ class ProcessUsers(Service):
         saying = f", saying {complaint[: self._limits.programErrors]!r}" if complaint else ""
         if output.status:
             raise DirectoryError(f"{self} {_ending(output.status)}{saying}")
-        if complaint and not text:
+        if not text and (complaint or output.status is None):
             raise DirectoryError(f"{self} had no answer{saying}")
         if output.status is None:
             self._complain(f"wrote more than {most} bytes and was ended{saying}")
