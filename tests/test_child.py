@@ -129,6 +129,32 @@ class EndTests(ProgramTestCase):
         await self.assertFailure(asked, CancelledError)
         await gatherResults(ends)
 
+    async def test_becameAnother(self) -> None:
+        """
+        A program that can't be killed, since it has become another user, isn't waited for
+        either; the log says so, and its turn is over when it is.
+        """
+        fifo, said = self.fifo(), self.said()
+
+        def killed(group: int, number: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        patch = self.patch(os, "killpg", killed)
+        path = self.program(f"[ $2 = quick ] || {{ echo $$ >{fifo.path}; exec sleep 1000; }}")
+        users = self.users(path, programsAtOnce=1)
+        asked, waits = users.getUser("slow"), users.getUser("quick")
+        pid = int(await fifo.line())
+        over = self.over(pid)
+        asked.cancel()
+        await self.assertFailure(asked, CancelledError)
+        [line] = said
+        self.assertIn(f"process {pid}, can't be killed: Operation not permitted", line)
+        self.assertNoResult(waits)
+        patch.restore()
+        os.kill(pid, signal.SIGKILL)
+        await over
+        self.assertIsNone(await waits)
+
     async def test_daemonStops(self) -> None:
         """No program outlives the daemon, and none that waits for its turn is run."""
         fifo = self.fifo()
@@ -202,6 +228,20 @@ class TurnsTests(ProgramTestCase):
         go.say(b"\n\n")
         self.assertEqual(await first, User("first", report="first"))
         self.assertEqual(await third, User("third", report="third"))
+
+    async def test_leavesBeforeStart(self) -> None:
+        """A lookup that nobody waits for before its program was even started keeps no turn."""
+        fifo, go = self.fifo(), self.fifo()
+        path = self.program(f"echo >{fifo.path}; read go <{go.path}; echo here")
+        users = self.users(path, programsAtOnce=2)
+        first, second, third = (users.getUser("moshez") for _ in range(3))
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        await fifo.line()
+        await fifo.line()
+        go.say(b"\n\n")
+        here = User("moshez", report="here")
+        self.assertEqual(await gatherResults([first, third]), [here, here])
 
     async def test_freesTurn(self) -> None:
         """A program that was ended makes room for the next."""

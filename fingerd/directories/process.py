@@ -10,7 +10,7 @@ import signal
 from collections.abc import Sequence
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults, succeed
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore, gatherResults, succeed
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -85,6 +85,7 @@ class ProcessUsers(Service):
         self._verbose = () if verboseOption is None else (verboseOption,)
         self._label = label or f"the program {os.path.basename(argv[0])}"
         self._turns = DeferredSemaphore(limits.programsAtOnce)
+        self._starting = DeferredLock()
         self._asked: set[Deferred[str]] = set()
         # What was last said of the program in the log, so that it's said once.
         self._complaint = ""
@@ -157,13 +158,22 @@ class ProcessUsers(Service):
             )
         await turns.acquire()
         try:
-            child = Child(argv, self._reactor, limits.programOutput)
-        except OSError as error:
-            # Not at once: a whole queue that fails would fail one inside the other.
-            self._clock.callLater(0, turns.release)
-            raise DirectoryError(f"{self} can't be run: {error.strerror or error}") from None
+            child = await self._start(argv)
+        except BaseException:
+            turns.release()
+            raise
         child.gone.addCallback(lambda _: turns.release())
         return self._answer(await child.output)
+
+    async def _start(self, argv: Sequence[str]) -> Child:
+        # One start a turn of the reactor: each may take some milliseconds on a busy machine, and
+        # in between all else goes on. And a queue that fails doesn't fail one inside the other.
+        await self._starting.acquire()
+        self._clock.callLater(0, self._starting.release)
+        try:
+            return Child(argv, self._reactor, self._limits.programOutput)
+        except OSError as error:
+            raise DirectoryError(f"{self} can't be run: {error.strerror or error}") from None
 
     def _answer(self, output: Output) -> str:
         """What the program has answered: empty where it knows nobody of that name."""
