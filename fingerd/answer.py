@@ -19,6 +19,7 @@ from fingerd.limits import DEFAULTS
 from fingerd.listing import Listing
 from fingerd.replacing import NOTHING, Replacements
 from fingerd.user import User
+from fingerd.width import beginsCombining
 
 __all__ = [
     "FORWARDING_DENIED",
@@ -172,9 +173,11 @@ def _cell(text: str) -> str:
     """What a list shows of a text: its first line."""
     if len(text) > _LISTED_TEXT:
         text = text.lstrip()[:_LISTED_TEXT]
-    if text.isprintable():
-        return text.strip()
-    return clean(text).strip().partition("\n")[0].replace("\t", " ")
+    if not text.isprintable():
+        text = clean(text).strip().partition("\n")[0].replace("\t", " ")
+    text = text.strip()
+    # It would combine with the column before.
+    return f"\u25cc{text}" if beginsCombining(text) else text
 
 
 def _sections(listing: Listing) -> Iterator[str]:

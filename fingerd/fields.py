@@ -45,26 +45,26 @@ ALL: Fields = frozenset(Field)
 # RFC 1288 2.5.1 and 2.5.2: the full name, at least.
 ALWAYS: Fields = frozenset({Field.LOGIN, Field.NAME})
 
-_WORDS = {field.word: field for field in Field}
+_WORDS = {**{field.word: frozenset({field}) for field in Field}, "all": ALL}
 
 
 def parseFields(text: str) -> Fields:
     """
-    The fields that ``text`` names, separated by commas, as in ``status,office-phone``; or with
-    ``all``, all of them. The login and the full name needn't be named.
+    The fields that ``text`` names, separated by commas, as in ``status,office-phone``; ``all`` is
+    all of them. The login and the full name needn't be named.
 
     @raise ValueError: where it names none, or one that there isn't, with the reason in words.
     """
     words = [word.strip().lower().replace("_", "-") for word in text.split(",")]
     named = [word for word in words if word]
-    if named == ["all"]:
-        return ALL
     if not named:
-        raise ValueError(f"names no field: there are {', '.join(_WORDS)}, or all")
+        raise ValueError(f"no field is named; there are {', '.join(_WORDS)}")
+    fields = ALWAYS
     for word in named:
         if word not in _WORDS:
-            raise ValueError(f"{word!r} is not a field: there are {', '.join(_WORDS)}, or all")
-    return ALWAYS | {_WORDS[word] for word in named}
+            raise ValueError(f"{word!r} is not a field; there are {', '.join(_WORDS)}")
+        fields |= _WORDS[word]
+    return fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ TABs.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import wcwidth
 
@@ -33,6 +34,14 @@ def displayWidth(text: str) -> int:
     if wcwidth.HAS_C_EXTENSION or not _SIMPLE.fullmatch(text):
         return wcwidth.wcswidth(text)
     return len(text) + sum(map(len, _WIDE_RUN.findall(text)))
+
+
+def beginsCombining(text: str) -> bool:
+    """
+    Whether the first character is one that combines with what is before it, so that ``text``
+    has no width of its own.
+    """
+    return not text[:1].isascii() and unicodedata.category(text[0]).startswith("M")
 
 
 def clip(text: str, width: int) -> str:
