@@ -42,7 +42,7 @@ class InstallTests(SynchronousTestCase):
             subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
             pip = [str(folder / "venv/bin/pip"), "install", "-q"]
             twistd = str(folder / "venv/bin/twistd")
-            run(*pip, "twisted>=26.10", "zope.interface>=8")
+            run(*pip, "twisted>=26.10", "zope.interface>=8", "wcwidth>=0.9.4")
             self.assertNotIn(b"A finger daemon", run(twistd, "--help"))
             self.checkDaemon(twistd, "bare checkout", PYTHONPATH=str(source))
             self.assertTrue((source / "twisted/plugins/dropin.cache").exists())
