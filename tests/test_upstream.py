@@ -320,6 +320,7 @@ class URLTests(SynchronousTestCase):
             ("finger://internal.example.com", "finger://internal.example.com:79"),
             ("finger://internal.example.com/", "finger://internal.example.com:79"),
             ("Finger://Internal.Example.COM.:7979", "finger://internal.example.com:7979"),
+            ("//internal.example.com:7979", "finger://internal.example.com:7979"),
             ("finger://192.0.2.1:79", "finger://192.0.2.1:79"),
             ("finger://[2001:db8::1]", "finger://[2001:db8::1]:79"),
             ("finger://[2001:DB8::1]:7979", "finger://[2001:db8::1]:7979"),

@@ -21,7 +21,7 @@ from fingerd.interfaces import DirectoryError, IVerboseDirectory
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.user import User
 
-_URL = re.compile(r"finger://(\[[^\]]*\]|[^\[\]:/?#@]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_URL = re.compile(r"(?:finger:)?//(\[[^\]]*\]|[^\[\]:/?#@]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 
 # What servers say of a user they don't know.
 _NO_SUCH_USER = re.compile(
@@ -131,8 +131,8 @@ def fromURL(
     resolver: Resolver | None = None,
 ) -> UpstreamServer:
     """
-    The server that ``finger://HOST`` or ``finger://HOST:PORT`` names; an IPv6 address stands in
-    brackets.
+    The server that ``finger://HOST`` or ``finger://HOST:PORT`` names, with or without
+    ``finger:``; an IPv6 address stands in brackets.
 
     @raise ValueError: for what names none, with what is wrong with it.
     """
