@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from fingerd import answer
 from fingerd.failing import internalError
-from fingerd.interfaces import DirectoryError, IFingerService
+from fingerd.interfaces import DirectoryError, IFingerService, IForwarder
 from fingerd.limits import Limits
 from fingerd.query import Name, Query
 
@@ -28,10 +28,20 @@ class Asker:
 
     _log = Logger()
 
-    def __init__(self, service: IFingerService, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        service: IFingerService,
+        limits: Limits,
+        clock: IReactorTime,
+        forwarder: IForwarder | None = None,
+    ) -> None:
+        """
+        @param forwarder: what asks other hosts. Without one, no query is forwarded.
+        """
         self._service = service
         self._limits = limits
         self._clock = clock
+        self._forwarder = forwarder
 
     def ask(self, query: Query) -> Deferred[bytes]:
         """
@@ -43,14 +53,16 @@ class Asker:
                 self._service.getUsers().addCallback(answer.ofUsers), "listing the users"
             )
         elif len(query.names) == 1:
-            text = self._askName(query.names[0])
+            text = self._askName(query.names[0], query.verbose)
         else:
-            text = self._askSeveral(query.names)
+            text = self._askSeveral(query.names, query.verbose)
         return text.addCallback(answer.encode, self._limits.answerSize)
 
-    def _askSeveral(self, names: tuple[Name, ...]) -> Deferred[str]:
+    def _askSeveral(self, names: tuple[Name, ...], verbose: bool) -> Deferred[str]:
         asked = names[: self._limits.namesPerQuery]
-        answers = gatherResults([self._askName(name) for name in asked], consumeErrors=True)
+        answers = gatherResults(
+            [self._askName(name, verbose) for name in asked], consumeErrors=True
+        )
 
         def join(texts: list[str]) -> str:
             labels = (
@@ -60,11 +72,17 @@ class Asker:
 
         return answers.addCallback(join)
 
-    def _askName(self, name: Name) -> Deferred[str]:
+    def _askName(self, name: Name, verbose: bool) -> Deferred[str]:
         if name.host is not None:
-            return succeed(answer.FORWARDING_DENIED)
+            return self._forward(name, verbose)
         lookup = self._service.getUser(name.user).addCallback(answer.ofUser)
         return self._bounded(lookup, f"looking up {name.user!r}")
+
+    def _forward(self, name: Name, verbose: bool) -> Deferred[str]:
+        if self._forwarder is None:
+            return succeed(answer.FORWARDING_DENIED)
+        forwarded = self._forwarder.forward(name, verbose).addCallback(_ofForwarded)
+        return self._bounded(forwarded, f"forwarding {name.user!r} to {name.host!r}")
 
     def _bounded(self, lookup: Deferred[str], what: str) -> Deferred[str]:
         # Most lookups have their result by now and need no timer.
@@ -78,6 +96,10 @@ class Asker:
             # The client has gone: nothing went wrong, and nobody reads the answer.
             return answer.INTERNAL_ERROR
         return internalError(self._log, failure, what)
+
+
+def _ofForwarded(text: str | None) -> str:
+    return answer.FORWARDING_DENIED if text is None else answer.clean(text)
 
 
 def _tookTooLong(result: object, seconds: float) -> NoReturn:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from fingerd.query import Name
 from fingerd.user import User
 
 
@@ -77,6 +78,17 @@ class IVerboseDirectory(IDirectory):
 
     def getVerboseUsers(limit: int) -> Deferred[list[User]]:
         """As C{getUsers}, with all there is to tell."""
+
+
+class IForwarder(Interface):
+    """What passes queries on to other hosts (RFC 1288 2.4), where that is allowed."""
+
+    def forward(name: Name, verbose: bool) -> Deferred[str | None]:
+        """
+        What ``name.host`` says when it is asked for ``name.user``, with LF line ends and as it
+        came; None where it is not to be asked. It fails with L{DirectoryError} where the host
+        can't answer. Cancelling the Deferred ends the work done for it.
+        """
 
 
 class IReloadable(Interface):

@@ -27,6 +27,22 @@ class Limits:
     lookupTime: float = 4.5
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
+    # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
+    # its name looked up...
+    upstreamConnectTime: float = 2.5
+    # ...and until its answer is there. With the wait for a turn it fits into a lookup.
+    upstreamTime: float = 3.5
+    # What such a server may answer: as much as fits into an answer of ours.
+    upstreamSize: int = 256 * 1024
+    # Queries to one such server at once (and to all that are forwarded to, together)...
+    upstreamQueries: int = 32
+    # ...and queries waiting for one of these to end...
+    upstreamWaiting: int = 128
+    # ...for no longer than this: a server that hangs is said to hang at once.
+    upstreamWait: float = 0.5
+    # Host names looked up at once, by one directory or for forwarding. Each holds a thread, for
+    # as long as the DNS likes.
+    nameLookups: int = 4
     # A line to the setter, without its line end: a status is a line or a few, not a document.
     setterLineLength: int = 1024
     # A stopping daemon: answers in flight get this long to be finished...

@@ -1,0 +1,1 @@
+"""Programs for users: a module each."""
