@@ -35,15 +35,42 @@ class IFingerService(Interface):
         """The users that may be listed: a bounded number, in the directories' own order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setter:
+    """
+    Who asks for a change, as far as the door they came to can tell.
+
+    ``uid`` is their user on this machine and ``login`` that user's name: each is None where it
+    isn't known. ``where`` is where they ask from, for the log.
+    """
+
+    uid: int | None
+    login: str | None
+    where: str
+
+    @property
+    def who(self) -> str:
+        """Who asks, in words such as "uid 1000 (moshez)"."""
+        if self.uid is None:
+            return self.login or "someone unknown"
+        return f"uid {self.uid}" + (f" ({self.login})" if self.login else "")
+
+    def __str__(self) -> str:
+        return f"{self.who} on {self.where}"
+
+
 class IFingerSetterService(Interface):
     """Where statuses are set."""
 
-    def setUser(login: str, status: str) -> Deferred[None]:
+    def setUser(login: str, status: str, by: Setter, until: float | None = None) -> Deferred[None]:
         """
         Set the status of the user called ``login``; an empty one clears what was set.
 
-        The Deferred fires when the status is safely kept, not before. It fails with
-        L{SettingRefused}, which has words for the client, when nothing was changed.
+        @param by: who asks for it. Whether they may is the service's business.
+        @param until: when it ends, in seconds since the epoch; the status before it then shows
+            again. None is for good.
+        @return: fires when the status is safely kept, not before. It fails with
+            L{SettingRefused}, which has words for the client, when nothing was changed.
         """
 
 

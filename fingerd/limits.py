@@ -45,6 +45,11 @@ class Limits:
     nameLookups: int = 4
     # A line to the setter, without its line end: a status is a line or a few, not a document.
     setterLineLength: int = 1024
+    # A status with an end, which is more than a year away: a mistake, or for good.
+    statusTime: float = 366 * 86400.0
+    # Refusals to set a status that are logged, in this time; the others are counted.
+    refusalsLogged: int = 20
+    refusalsTime: float = 60.0
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd import answer
+from fingerd import answer, audit
 from fingerd.directories.given import GivenUsers
 from fingerd.exchange import ExchangeFactory
 from fingerd.interfaces import (
@@ -24,16 +24,20 @@ from fingerd.interfaces import (
     IFingerSetterService,
     IReloadable,
     IStatusStore,
+    Setter,
     SettingRefused,
     Status,
 )
 from fingerd.limits import DEFAULTS, Limits
+from fingerd.policy import SetPolicy
 from fingerd.protocol import FingerFactory
 from fingerd.setter import FingerSetterFactory
 from fingerd.statuses import MemoryStatuses
 from fingerd.user import User, isLogin
 
 F = TypeVar("F", bound=ExchangeFactory)
+
+_OWNERS = SetPolicy()
 
 
 @implementer(IFingerService, IFingerSetterService)
@@ -54,12 +58,14 @@ class FingerService(MultiService):
         directories: Sequence[IDirectory] = (),
         statuses: IStatusStore | None = None,
         limits: Limits = DEFAULTS,
+        policy: SetPolicy = _OWNERS,
         /,
         **users: str,
     ) -> None:
         """
         @param clock: the reactor.
         @param statuses: where statuses are kept; in memory, if there is none.
+        @param policy: who may set whose status; users their own, if nothing is said.
         @param users: statuses by login.
         """
         super().__init__()
@@ -68,6 +74,7 @@ class FingerService(MultiService):
         self._directories: list[IDirectory] = [*given, *directories]
         self._statuses = MemoryStatuses(time.time) if statuses is None else statuses
         self._limits = limits
+        self._policy = policy
         self._factories: list[ExchangeFactory] = []
         for part in (*self._directories, self._statuses):
             if IService.providedBy(part):
@@ -89,9 +96,11 @@ class FingerService(MultiService):
         """See L{IFingerService}."""
         return Deferred.fromCoroutine(self._getUsers())
 
-    def setUser(self, login: str, status: str) -> Deferred[None]:
+    def setUser(
+        self, login: str, status: str, by: Setter, until: float | None = None
+    ) -> Deferred[None]:
         """See L{IFingerSetterService}."""
-        return Deferred.fromCoroutine(self._setUser(login, status))
+        return Deferred.fromCoroutine(self._setUser(login, status, by, until))
 
     def reload(self) -> Deferred[None]:
         """
@@ -125,6 +134,9 @@ class FingerService(MultiService):
 
     async def _getUser(self, login: str) -> User | None:
         user = await self._find(login)
+        if user is None and self._policy.create and isLogin(login):
+            made = await self._statuses.getStatus(login)
+            return None if made is None else _overlaid(User(login), made)
         if user is None:
             return None
         return _overlaid(user, await self._statuses.getStatus(login))
@@ -139,10 +151,15 @@ class FingerService(MultiService):
         statuses = await self._statuses.getStatuses(list(users))
         return [_overlaid(user, statuses.get(login)) for login, user in users.items()]
 
-    async def _setUser(self, login: str, status: str) -> None:
-        if await self._find(login) is None:
+    async def _setUser(self, login: str, status: str, by: Setter, until: float | None) -> None:
+        refusal = self._policy.refusal(by, login)
+        if refusal is not None:
+            raise SettingRefused(refusal)
+        mayMake = self._policy.create and isLogin(login)
+        if not mayMake and await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
         await self._statuses.setStatus(login, status)
+        audit.changed(by, login, status, until)
 
     async def _find(self, login: str) -> User | None:
         # What can't be a login reaches no directory: none has to look out for it.

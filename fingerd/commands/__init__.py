@@ -1,1 +1,1 @@
-"""Programs for users: a module each."""
+"""The programs for people: C{fingerq} asks, C{fingerset} sets a status."""
