@@ -30,7 +30,7 @@ from fingerd.interfaces import (
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.protocol import FingerFactory
 from fingerd.setter import FingerSetterFactory
-from fingerd.statuses import MemoryStatuses
+from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
 
 F = TypeVar("F", bound=ExchangeFactory)
@@ -66,7 +66,7 @@ class FingerService(MultiService):
         self._clock = clock
         given = [GivenUsers(users)] if users else []
         self._directories: list[IDirectory] = [*given, *directories]
-        self._statuses = MemoryStatuses(time.time) if statuses is None else statuses
+        self._statuses = MemoryStatuses(time.time, limits) if statuses is None else statuses
         self._limits = limits
         self._factories: list[ExchangeFactory] = []
         for part in (*self._directories, self._statuses):
@@ -142,7 +142,7 @@ class FingerService(MultiService):
     async def _setUser(self, login: str, status: str) -> None:
         if await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
-        await self._statuses.setStatus(login, status)
+        await self._statuses.setStatus(login, Status(status, time.time()))
 
     async def _find(self, login: str) -> User | None:
         # What can't be a login reaches no directory: none has to look out for it.
