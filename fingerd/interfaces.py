@@ -137,20 +137,33 @@ class ICounted(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status as it was set; ``set`` is when, in seconds since the epoch."""
+    """
+    A status as it was set, an empty one to clear what was set before.
+
+    ``set`` is when, in seconds since the epoch. ``by`` is who set it, in words such as
+    "uid 1000 (moshez)". ``until`` is when it ends, in seconds since the epoch, and the status
+    before it shows again; None is never.
+    """
 
     text: str
     set: float
+    by: str = ""
+    until: float | None = None
 
 
 class IStatusStore(Interface):
     """The statuses that were set. What it has been given stays until it is told otherwise."""
 
     def getStatus(login: str) -> Deferred[Status | None]:
-        """What ``login`` has set, or None."""
+        """What ``login`` has set and has not expired, or None."""
 
     def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        """What those of ``logins`` have set who have set anything."""
+        """What those of ``logins`` have set of whom something shows."""
 
-    def setStatus(login: str, text: str) -> Deferred[None]:
-        """Keep ``text`` for ``login``, or with an empty text forget what was kept."""
+    def setStatus(login: str, status: Status) -> Deferred[None]:
+        """
+        Let ``status`` show for ``login``, or with an empty text nothing.
+
+        The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
+        which has words for the client, when nothing was changed.
+        """

@@ -71,6 +71,19 @@ class Limits:
     programsAtOnce: int = 8
     # ...and lookups that wait for a turn: more than can have one in time would only wait.
     programsWaiting: int = 64
+    # Earlier statuses kept for a user, beside those that are still to show again...
+    statusHistory: int = 100
+    # ...and of those, how many may wait under the one that shows.
+    statusesBelow: int = 100
+    # Statuses that wait to be written: a disk that is slow or stuck doesn't fill the memory.
+    statusesWaiting: int = 1000
+    # Statuses written in one commit, or taken over in one go from another process: what has to
+    # be done for each when they are safe holds up everything else for a few milliseconds.
+    statusesAtOnce: int = 250
+    # Another process may have locked the statuses for this long; then setting is refused.
+    statusesLocked: float = 3.0
+    # What another process has set shows here after this long.
+    statusesRefresh: float = 1.0
 
 
 DEFAULTS = Limits()

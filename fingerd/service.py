@@ -32,7 +32,7 @@ from fingerd.limits import DEFAULTS, Limits
 from fingerd.policy import SetPolicy
 from fingerd.protocol import FingerFactory
 from fingerd.setter import FingerSetterFactory
-from fingerd.statuses import MemoryStatuses
+from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
 
 F = TypeVar("F", bound=ExchangeFactory)
@@ -72,7 +72,7 @@ class FingerService(MultiService):
         self._clock = clock
         given = [GivenUsers(users)] if users else []
         self._directories: list[IDirectory] = [*given, *directories]
-        self._statuses = MemoryStatuses(time.time) if statuses is None else statuses
+        self._statuses = MemoryStatuses(time.time, limits) if statuses is None else statuses
         self._limits = limits
         self._policy = policy
         self._factories: list[ExchangeFactory] = []
@@ -158,7 +158,7 @@ class FingerService(MultiService):
         mayMake = self._policy.create and isLogin(login)
         if not mayMake and await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
-        await self._statuses.setStatus(login, status)
+        await self._statuses.setStatus(login, Status(status, time.time(), by.who, until))
         audit.changed(by, login, status, until)
 
     async def _find(self, login: str) -> User | None:
