@@ -12,12 +12,14 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHalfCloseableProtocol,
     IReactorTCP,
     IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -161,6 +163,18 @@ def inMemory(
     if ends and not transport.disconnecting:
         cast(IHalfCloseableProtocol, protocol).readConnectionLost()
     return transport
+
+
+class TurnClock(Clock):
+    """A clock on which "at once" is a turn later, as on a reactor; L{turn} is one turn."""
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object
+    ) -> IDelayedCall:
+        return super().callLater(max(delay, 0.001), callable, *args, **kwargs)
+
+    def turn(self) -> None:
+        self.advance(0.001)
 
 
 @implementer(IDirectory)
