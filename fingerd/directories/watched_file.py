@@ -25,7 +25,7 @@ from fingerd.user import User
 
 _PIECE = 64 * 1024
 # How long to wait, in seconds, where there is nothing to do yet.
-_PAUSE = 0.02
+_PAUSE = 0.01
 # A first reading that takes longer than this many seconds says how far it is, every second.
 _PATIENCE = 2.0
 
