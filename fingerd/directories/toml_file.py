@@ -10,9 +10,10 @@ from typing import BinaryIO
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.directories import toml_format
+from fingerd.directories.file_url import pathIn
 from fingerd.directories.reading_process import ReadingProcess
 from fingerd.directories.table import Table
-from fingerd.directories.watched_file import WatchedFile, pathIn
+from fingerd.directories.watched_file import WatchedFile
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.user import User
 

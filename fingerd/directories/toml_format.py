@@ -17,8 +17,7 @@ The format of the TOML file: one table a user.
 Every key can be left out. A user who is hidden is, to all who ask, unknown. Where something in a
 table is none of that, or the user can't be called that, the user is skipped; all others count.
 
-A file that isn't TOML counts for nothing. It is understood table by table, since a million in
-one go take gigabytes; so there is a limit for one table, and for what stands before the first.
+A file that isn't TOML counts for nothing.
 
 From where a file is understood to where its users are kept they go as records, which end in FF,
 a byte that is in no UTF-8. A record is a letter and some texts, with NULs between them:
@@ -32,18 +31,15 @@ a byte that is in no UTF-8. A record is a letter and some texts, with NULs betwe
 
 from __future__ import annotations
 
-import codecs
-import re
-import tomllib
 from collections.abc import Iterator
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from fingerd.directories.table import Table
+from fingerd.directories.toml_tables import tables
 from fingerd.directories.watched_file import Malformed
 from fingerd.interfaces import DirectoryError
 from fingerd.user import User, isLogin
 
-_PIECE = 64 * 1024
 # Records go in pieces of this many bytes or some more: a pipe holds a few of them.
 _READY = 16 * 1024
 _END = b"\xff"
@@ -68,18 +64,6 @@ _LOGIN = 512
 # A record of what is skipped has no more bytes than this.
 _REASON = 4096
 
-# Before this a file can be cut in two, if the first half makes sense: it isn't in a text then, nor
-# in an array. Tables within tables, and arrays of tables, stay with what is before them.
-_HEADER = re.compile(
-    rb"""
-    \n (?=
-        [ \t]* \[ [ \t]* (?: [A-Za-z0-9_-]+ | "(?:[^"\\\n]|\\.)*" | '[^'\n]*' ) [ \t]* \]
-        [ \t]* (?: \#.* )? \r?\n
-    )
-    """,
-    re.VERBOSE,
-)
-
 
 def records(file: BinaryIO, longest: int) -> Iterator[bytes]:
     """
@@ -90,7 +74,7 @@ def records(file: BinaryIO, longest: int) -> Iterator[bytes]:
     ready: list[bytes] = []
     size = 0
     try:
-        for users in _tables(file, _SOURCE * longest):
+        for users in tables(file, _SOURCE * longest):
             for login, value in users.items():
                 record = _record(login, value).encode()
                 if len(record) > longest:
@@ -104,70 +88,6 @@ def records(file: BinaryIO, longest: int) -> Iterator[bytes]:
     except ValueError as error:
         ready.append(f"E{error}".encode())
     yield _END.join([*ready, b""])
-
-
-def _tables(file: BinaryIO, longest: int) -> Iterator[dict[str, object]]:
-    """
-    The tables in a file, one or a few at a time.
-
-    @raise ValueError: when this isn't TOML, with words that say where.
-    """
-    rest = b""
-    line = 1
-    # How long what was cut must be next time, after it made no sense.
-    wanted = 0
-    while piece := file.read(_PIECE):
-        rest += piece
-        begin = 0
-        for header in _HEADER.finditer(rest):
-            if header.end() - begin < wanted:
-                continue
-            first = rest[begin : header.end()]
-            users = _understood(first, line)
-            if users is None:
-                # A line of a plan can look like a header. Doubled, the time is only doubled.
-                wanted = 2 * len(first)
-                continue
-            yield users
-            line += first.count(b"\n")
-            begin, wanted = header.end(), 0
-        rest = rest[begin:]
-        if len(rest) > longest:
-            _complain(rest[: rest.rfind(b"\n") + 1], line, f"longer than {longest} bytes")
-    last = _understood(rest, line)
-    if last is None:
-        _complain(rest, line, "without an end")
-    yield last
-
-
-def _understood(data: bytes, line: int) -> dict[str, object] | None:
-    """What is said in ``data``, or None."""
-    if line == 1:
-        data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        return tomllib.loads(data.decode())
-    except (ValueError, RecursionError):
-        return None
-
-
-def _complain(data: bytes, line: int, otherwise: str) -> NoReturn:
-    """Say what is wrong with ``data``, which begins in that line: where it is only too long, so."""
-    if line == 1:
-        data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        # With as many lines before it as it has in the file, so that the number is right.
-        tomllib.loads("\n" * (line - 1) + data.decode())
-    except RecursionError:
-        otherwise = "nested too deeply"
-    except UnicodeDecodeError as error:
-        line += data.count(b"\n", 0, error.start)
-        raise ValueError(f"not UTF-8 (at line {line})") from None
-    except ValueError as error:
-        message = str(error)
-        if " (at line " in message:
-            raise ValueError(message if message.isprintable() else repr(message)) from None
-        otherwise += f": {message}"
-    raise ValueError(f"what begins at line {line} is {otherwise}")
 
 
 def _record(login: str, value: object) -> str:

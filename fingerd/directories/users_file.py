@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
+from fingerd.directories.file_url import pathIn
 from fingerd.directories.table import Table
 from fingerd.directories.users_format import UsersReader
-from fingerd.directories.watched_file import WatchedFile, pathIn
+from fingerd.directories.watched_file import WatchedFile
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.user import User
 
