@@ -243,8 +243,8 @@ class WatchedFile(Service):
                         yield _PAUSE
                         continue
                     reader.feed(piece)
-                    if self._state is None and (reached := self._clock.seconds()) >= speakAt:
-                        speakAt = reached + 1.0
+                    if self._state is None and (moment := self._clock.seconds()) >= speakAt:
+                        speakAt = moment + 1.0
                         self._sayHowFar(file.tell() / max(info.st_size, 1), len(table))
                     yield 0.0
                 reader.end()
