@@ -87,6 +87,8 @@ def isThere(pid: int) -> bool:
 class TomlFileTests(FileCase):
     """Reading a TOML file, and reading it again."""
 
+    timeout = 30
+
     def setUp(self) -> None:
         super().setUp()
         self.before = set(children(os.getpid()))

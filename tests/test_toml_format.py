@@ -199,6 +199,10 @@ class FormatTests(SynchronousTestCase):
         plan = "[a]\n" * 500 + "[moshez]\nhidden = true\n"
         users = self.users(f"[moshez]\nplan = '''\n{plan}'''\n[b]\nplan='''\n[b]'''".encode())
         self.assertEqual(users, {"moshez": User("moshez", plan=plan), "b": User("b", plan="[b]")})
+        # However many tables come behind it.
+        many = "".join(f"[u{n}]\n" for n in range(1000))
+        users, _ = read(f"[moshez]\nplan = '''\n[b]\n[c]'''\n{many}".encode(), 500)
+        self.assertEqual(len(users), 1001)
 
     def test_notTOML(self) -> None:
         """A file that isn't TOML is refused with the line, wherever in the file that is."""
