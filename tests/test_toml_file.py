@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -171,6 +172,17 @@ class TomlFileTests(FileCase):
         error = self.assertRaises(CannotStart, self.start)
         self.assertIn("No such file", str(error))
         self.assertEqual(self.processes(), [])
+
+    def test_noProcessToBeHad(self) -> None:
+        """A daemon that isn't allowed another process doesn't start, and says so."""
+
+        def refused() -> int:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        self.patch(os, "fork", refused)
+        error = self.assertRaises(CannotStart, self.start)
+        self.assertIn("can't start a process that reads files", str(error))
+        self.assertEqual(len(os.listdir("/proc/self/fd")), self.descriptors)
 
     @settings(max_examples=50)
     @given(st.binary(max_size=100))

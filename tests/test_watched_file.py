@@ -18,6 +18,7 @@ from fingerd.directories.table import Table
 from fingerd.directories.users_file import UsersFile, fromURL
 from fingerd.directories.watched_file import Malformed, WatchedFile
 from fingerd.interfaces import DirectoryError
+from fingerd.limits import Limits
 from tests.support import TurnClock
 
 
@@ -222,6 +223,41 @@ class WatchedFileTests(FileCase):
         self.successResultOf(done)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_replacedWhileItIsRead(self) -> None:
+        """A file that is replaced while it is read counts until the new one is read."""
+        self.path.write_bytes(b"moshez:Happy\n")
+        users = self.usersFile()
+        for status in (b"Busy", b"Busier"):
+            self.path.write_bytes(b"moshez:%s\n" % status + b"#\n" * 1_000_000)
+            done = users.reload()
+            self.clock.turn()
+            self.assertNoResult(done)
+            other = self.path.with_name("other")
+            other.write_bytes(b"moshez:Back\n")
+            other.rename(self.path)
+            while not done.called:
+                self.clock.turn()
+            self.assertEqual(self.status(users), status.decode())
+            self.reload(users)
+            self.assertEqual(self.status(users), "Back")
+        self.assertEqual(self.said(), [])
+
+    def test_halfATable(self) -> None:
+        """What was read of a file that can't be read to its end is let go in many turns."""
+        self.path.write_bytes(b"moshez:Happy\n")
+        users = UsersFile(str(self.path), self.clock, Limits(reloadSlice=0.0), now=lambda: self.now)
+        self.start(users)
+        self.path.write_bytes(b"".join(b"u%d:\n" % n for n in range(50_000)))
+        done = users.reload()
+        self.clock.turn()
+        os.truncate(self.path, 10_000)
+        turns = 0
+        while not done.called:
+            self.clock.turn()
+            turns += 1
+        self.assertGreater(turns, 200)
+        self.assertEqual(self.status(users), "Happy")
 
 
 class TableTests(SynchronousTestCase):

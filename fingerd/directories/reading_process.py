@@ -20,6 +20,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, suppress
 from io import FileIO
 from typing import BinaryIO, NoReturn
 
@@ -54,14 +55,24 @@ class ReadingProcess:
         self._pid = 0
 
     def start(self) -> None:
-        """Start the process, if there is none. The daemon should have no threads yet."""
+        """
+        Start the process, if there is none. The daemon should have no threads yet.
+
+        @raise CannotStart: when the system doesn't allow it.
+        """
         if self._control is not None:
             return
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._pid = os.fork()
+        with ExitStack() as opened:
+            try:
+                ours, theirs = map(opened.enter_context, socket.socketpair())
+                self._pid = os.fork()
+            except OSError as error:
+                raise CannotStart(f"can't start a process that reads files: {error}") from None
             if self._pid == 0:
                 _wait(theirs.fileno(), self._readFile, self._silence)
+            theirs.close()
+            opened.pop_all()
+        self._control = ours
 
     def follow(self) -> None:
         """
@@ -111,12 +122,10 @@ class ReadingProcess:
             return
         self._control.close()
         self._control = None
-        try:
+        # Where SIGCHLD is ignored the dead are buried by the system.
+        with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            # Where SIGCHLD is ignored the dead are buried by the system.
-            pass
 
     def _handOver(self, *descriptors: int) -> None:
         try:
@@ -162,8 +171,9 @@ def _alone(control: int) -> int:
     # What is shared with the daemon stays shared if the collector doesn't write to it. What is
     # read is gone with the process.
     gc.disable()
-    # Clients come first.
-    os.nice(10)
+    # Clients come first, where the system allows to say so.
+    with suppress(OSError):
+        os.nice(10)
     # Standard error stays, for what nobody has foreseen.
     control = fcntl.fcntl(control, fcntl.F_DUPFD_CLOEXEC, 3)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -184,7 +194,7 @@ def _become(daemon: socket.socket) -> None:
             os._exit(0)
         said += byte
     uid, gid, *groups = map(int, said.split())
-    if os.getuid() == 0:
+    if (uid, gid, groups) != (os.getuid(), os.getgid(), os.getgroups()):
         os.setgroups(groups)
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)

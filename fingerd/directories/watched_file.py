@@ -190,10 +190,9 @@ class WatchedFile(Service):
                 if wait > 0 or time.perf_counter() >= end:
                     self._later = self._clock.callLater(wait, self._slice)
                     return
-        except (OSError, DirectoryError, _Changed) as error:
-            self._say(f"can't be read ({_reason(error)})")
         except Exception as error:
-            self._log.failure("Reading {path}", Failure(), path=self._path)
+            if not isinstance(error, OSError | DirectoryError):
+                self._log.failure("Reading {path}", Failure(), path=self._path)
             self._say(f"can't be read ({_reason(error)})")
         self._finish()
 
@@ -233,6 +232,29 @@ class WatchedFile(Service):
         """
         table = Table(self._limits.listedUsers)
         reader = self._reader(table)
+        try:
+            state = yield from self._fill(table, reader)
+        except Exception:
+            for _ in table.letGo():
+                yield 0.0
+            raise
+        self._state, old, self._table = state, self._table, table
+        self._trouble = self._malformed = None
+        self._log.info("{path}: {count} users", path=self._path, count=len(table))
+        for reason in reader.reasons:
+            self._log.warn("{path}, {reason}: skipped", path=self._path, reason=reason)
+        if reader.skipped > len(reader.reasons):
+            self._log.warn(
+                "{path}: {count} {parts} skipped",
+                path=self._path,
+                count=reader.skipped,
+                parts=self._parts,
+            )
+        for _ in old.letGo():
+            yield 0.0
+
+    def _fill(self, table: Table, reader: Reader) -> Generator[float, None, _State]:
+        """Read the file in steps; the state that it was in is what comes of it."""
         with open(self._open(), "rb", buffering=0) as file, closing(self._pieces(file)) as pieces:
             info = os.fstat(file.fileno())
             state = _state(info)
@@ -251,23 +273,11 @@ class WatchedFile(Service):
             except Malformed:
                 self._malformed = state
                 raise
-            # At the start there is nothing older to keep: the next reload sees to the rest.
-            if self._state is not None and _state(os.stat(self._path)) != state:
-                raise _Changed("it is being written")
-        self._state, old, self._table = state, self._table, table
-        self._trouble = self._malformed = None
-        self._log.info("{path}: {count} users", path=self._path, count=len(table))
-        for reason in reader.reasons:
-            self._log.warn("{path}, {reason}: skipped", path=self._path, reason=reason)
-        if reader.skipped > len(reader.reasons):
-            self._log.warn(
-                "{path}: {count} {parts} skipped",
-                path=self._path,
-                count=reader.skipped,
-                parts=self._parts,
-            )
-        for _ in old.letGo():
-            yield 0.0
+            # Another one may have taken its place: the next reload sees to that. At the start it
+            # may even be written while it is read: there is nothing older to keep.
+            if self._state is not None and _state(os.fstat(file.fileno())) != state:
+                raise DirectoryError("it is being written")
+        return state
 
     def _sayHowFar(self, share: float, count: int) -> None:
         self._log.info(
@@ -276,10 +286,6 @@ class WatchedFile(Service):
             percent=int(100 * share),
             count=count,
         )
-
-
-class _Changed(Exception):
-    """The file changed while it was read."""
 
 
 # What tells one state of a file from another.
