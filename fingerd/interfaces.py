@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
+from fingerd.limits import Limits
+from fingerd.listing import Listing
 from fingerd.query import Name
 from fingerd.user import User
 
@@ -23,16 +25,28 @@ from fingerd.user import User
 class IFingerService(Interface):
     """Who there is, and how they are: all that a door knows."""
 
-    def getUser(login: str) -> Deferred[User | None]:
+    def findUsers(name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """
-        The user called ``login``, or None where there is none, or none that may be seen.
+        The user whose login is ``name`` or, where the administrator wants that and there is none,
+        the users who have it in their full name (RFC 1288 2.5.3). None is where there is none,
+        or none that may be seen.
 
         The Deferred fails where a directory fails: that is never "no such user". Cancelling
         it cancels the work done for it.
+
+        @param verbose: ask for all there is to tell.
         """
 
-    def getUsers() -> Deferred[list[User]]:
-        """The users that may be listed: a bounded number, in the directories' own order."""
+    def getUsers(verbose: bool = False) -> Deferred[Listing]:
+        """
+        All that may be listed: a bounded number of users, in the directories' own order, and
+        which directories failed. It fails with L{ListRefused} where there is no list, and where
+        all directories fail.
+        """
+
+
+class ListRefused(Exception):
+    """The administrator has turned the list off (RFC 1288 2.5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,23 @@ class IForwarder(Interface):
         What ``name.host`` says when it is asked for ``name.user``, with LF line ends and as it
         came; None where it is not to be asked. It fails with L{DirectoryError} where the host
         can't answer. Cancelling the Deferred ends the work done for it.
+        """
+
+
+class IDirectoryScheme(Interface):
+    """
+    A kind of directory, as the option C{--directory SCHEME:REST} names it. A plugin provides
+    this and L{twisted.plugin.IPlugin}, in a module of C{twisted.plugins}.
+    """
+
+    scheme: str = Attribute("What stands before the colon.")
+
+    def directory(rest: str, reactor: object, limits: Limits) -> IDirectory:
+        """
+        The directory that ``rest``, what stands behind the colon, describes. It may be a
+        service, and is then started and stopped with the daemon.
+
+        @raise ValueError: when it describes none, with the reason in words.
         """
 
 

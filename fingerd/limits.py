@@ -21,6 +21,11 @@ class Limits:
     answerSize: int = 256 * 1024
     # Users in one list: about as many as fill an answer.
     listedUsers: int = 5000
+    # What one directory has to say to the list: less than a lookup, so that one that is silent
+    # costs nobody the others' users.
+    directoryListTime: float = 4.0
+    # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
+    matchedUsers: int = 10
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
