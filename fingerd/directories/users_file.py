@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.directories.lines import LineReader
 from fingerd.directories.table import Table
 from fingerd.directories.users_format import UsersReader
 from fingerd.interfaces import DirectoryError, ICounted, IDirectory, IReloadable
@@ -44,15 +45,18 @@ class UsersFile(Service):
         clock: IReactorTime,
         limits: Limits = DEFAULTS,
         now: Callable[[], float] = time.time,
+        reader: Callable[[Table, int], LineReader] = UsersReader,
     ) -> None:
         """
         @param clock: the reactor.
         @param now: the time in seconds since the epoch, as files have it.
+        @param reader: what reads the file into a table, its lines of so many bytes at most.
         """
         self._path = os.path.abspath(path)
         self._clock = clock
         self._limits = limits
         self._now = now
+        self._reader = reader
         self._cooperator = Cooperator(
             terminationPredicateFactory=lambda: _Slice(limits.reloadSlice).isOver,
             scheduler=lambda work: clock.callLater(0, work),
@@ -73,12 +77,20 @@ class UsersFile(Service):
     def __len__(self) -> int:
         return len(self._table)
 
+    def getText(self, login: str) -> str | None:
+        """What the file has of ``login``, or None."""
+        return self._table.get(login)
+
+    def getTexts(self, limit: int) -> Iterable[tuple[str, str]]:
+        """The first logins of the file, ``limit`` at most, and what it has of them."""
+        return self._table.first(limit)
+
     def getUser(self, login: str) -> Deferred[User | None]:
-        status = self._table.get(login)
+        status = self.getText(login)
         return succeed(None if status is None else User(login, status=status))
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
-        return succeed([User(login, status=text) for login, text in self._table.first(limit)])
+        return succeed([User(login, status=text) for login, text in self.getTexts(limit)])
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -171,7 +183,7 @@ class UsersFile(Service):
     def _read(self) -> Iterator[None]:
         """Read the file in steps, and take over what is in it."""
         table = Table(self._limits.listedUsers)
-        reader = UsersReader(table, self._limits.usersFileLine)
+        reader = self._reader(table, self._limits.usersFileLine)
         with open(self._open(), "rb", buffering=0) as file:
             state = _state(os.fstat(file.fileno()))
             while piece := file.read(_PIECE):
