@@ -25,8 +25,9 @@ async def ask(reactor: object, user: str, url: str, *logins: str) -> None:
     """Ask for all these logins, and write what comes back."""
     directory = fromURL(url, cast(IReactorTime, reactor))
     directory.privilegedStartService()
-    entry = pwd.getpwnam(user)
-    privileges.become(privileges.Identity(entry.pw_uid, entry.pw_gid))
+    if user != "root":
+        entry = pwd.getpwnam(user)
+        privileges.become(privileges.Identity(entry.pw_uid, entry.pw_gid))
     directory.startService()
     answers: list[Any] = []
     for login in logins:

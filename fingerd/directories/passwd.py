@@ -78,9 +78,9 @@ class Passwd(MultiService):
                 directory=self,
             )
 
-    def stopService(self) -> Deferred[object] | None:
+    def stopService(self) -> Deferred[object]:
         self._threads.stop()
-        stopped: Deferred[object] | None = super().stopService()
+        stopped: Deferred[object] = super().stopService()
         return stopped
 
     def getUser(self, login: str) -> Deferred[User | None]:
