@@ -107,6 +107,16 @@ class HomeFilesTests(Accounts):
             else:
                 path.unlink()
 
+    def test_fullPipe(self) -> None:
+        """Nothing is taken out of a pipe in which there is something to read."""
+        path = self.home / ".plan"
+        os.mkfifo(path)
+        self.owned(path)
+        with open(os.open(path, os.O_RDWR | os.O_NONBLOCK), "r+b", buffering=0) as pipe:
+            pipe.write(b"Rest")
+            self.assertEqual(self.read(), "")
+            self.assertEqual(pipe.read(10), b"Rest")
+
     def test_unreadable(self) -> None:
         """A file that isn't for others to read is as if it weren't there."""
         self.write(".plan", "Rest", 0o600)
@@ -194,6 +204,7 @@ class HomeFilesTests(Accounts):
         secret.write_text("Secret")
         swaps: list[Callable[[], object]] = [
             lambda: path.symlink_to(secret),
+            lambda: path.symlink_to(self.write("other", "Other")),
             lambda: os.link(secret, path),
             lambda: os.mkfifo(path, 0o644),
             lambda: path.mkdir(0o755),
@@ -207,7 +218,7 @@ class HomeFilesTests(Accounts):
                 with asRoot():
                     path.unlink()
                     swaps[0]()
-                    if path.exists() and not path.samefile(secret):
+                    if path.exists() and not path.is_symlink() and not path.samefile(secret):
                         self.owned(path, 0o755)
             return original(name, flags, dir_fd=dir_fd)
 

@@ -156,20 +156,23 @@ class ThreadsTests(TestCase):
         await self.assertFailure(waiting[0], CancelledError)
         waiting[1].cancel()
         await self.assertFailure(waiting[1], CancelledError)
+        again = threads.run("y", lambda: "anew")
         first.letGo()
         self.assertEqual(await running, "found")
-        self.assertEqual(await threads.run("z", lambda: 1), 1)
+        self.assertEqual(await again, "anew")
         self.assertEqual(second.begun, 0)
 
     async def test_cancelOneOfTwo(self) -> None:
-        """Of two who ask for the same, one can leave."""
+        """Of two who ask for the same, one can leave, whether it has begun or not."""
         threads = self.threads(1)
         work = self.hanging()
-        left, stayed = threads.run("x", work), threads.run("x", work)
-        left.cancel()
-        await self.assertFailure(left, CancelledError)
+        for key in ("running", "waiting"):
+            left, stayed = threads.run(key, work), threads.run(key, work)
+            left.cancel()
+            await self.assertFailure(left, CancelledError)
+            stayed.addCallback(self.assertEqual, "found")
+            self.addCleanup(lambda stayed=stayed: stayed)
         work.letGo()
-        self.assertEqual(await stayed, "found")
 
     async def test_cancelRunning(self) -> None:
         """A lookup that hangs isn't waited for, and holds its one thread however often asked."""

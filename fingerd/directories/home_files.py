@@ -85,7 +85,7 @@ class Home:
         try:
             # Looked at first: opening a pipe or a device may do something by itself.
             info = os.stat(name, dir_fd=self._directory, follow_symlinks=False)
-            if not self._counts(info, size):
+            if not self._isTheirs(info):
                 return ""
             file = os.open(name, _FILE, dir_fd=self._directory)
         except OSError as error:
@@ -93,7 +93,7 @@ class Home:
             return ""
         try:
             # Looked at again: it may be another by now.
-            if not self._counts(os.fstat(file), size):
+            if not self._isTheirs(os.fstat(file)):
                 return ""
             data = b""
             while len(data) <= size and (piece := os.read(file, size + 1 - len(data))):
@@ -102,8 +102,8 @@ class Home:
             os.close(file)
         return data.decode("utf-8", "replace") if len(data) <= size else ""
 
-    def _counts(self, info: os.stat_result, size: int) -> bool:
-        return stat.S_ISREG(info.st_mode) and info.st_uid == self._uid and info.st_size <= size
+    def _isTheirs(self, info: os.stat_result) -> bool:
+        return stat.S_ISREG(info.st_mode) and info.st_uid == self._uid
 
 
 @contextmanager
