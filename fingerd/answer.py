@@ -1,17 +1,42 @@
 """
 What is sent back: from users to bytes.
 
-Nothing a user wrote reaches a terminal as it was: control characters and the invisible ones that
-turn text around are taken out of every text, so that a status can't drive a reader's terminal.
-Lines end in CR LF, the last one too (RFC 1288 2.2).
+Every text that a user wrote is cleaned first, see L{fingerd.cleaning}. Lines end in CR LF, the
+last one too (RFC 1288 2.2).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
 
+from fingerd.cleaning import clean, cleanLine
+from fingerd.entry import age, entry, known
+from fingerd.fields import Field, Fields, Views
+from fingerd.layout import table
+from fingerd.limits import DEFAULTS
+from fingerd.listing import Listing
+from fingerd.replacing import NOTHING, Replacements
 from fingerd.user import User
+from fingerd.width import beginsCombining
+
+__all__ = [
+    "FORWARDING_DENIED",
+    "INTERNAL_ERROR",
+    "LIST_DENIED",
+    "NO_STATUS",
+    "NO_SUCH_USER",
+    "QUERY_TOO_LONG",
+    "clean",
+    "cleanLine",
+    "encode",
+    "internalError",
+    "ofSeveral",
+    "ofUser",
+    "ofUsers",
+    "ofUsersInFull",
+]
 
 NO_SUCH_USER = "No such user"
 INTERNAL_ERROR = "Internal error in server"
@@ -20,56 +45,78 @@ LIST_DENIED = "Finger online user list denied"
 QUERY_TOO_LONG = "Query too long"
 NO_STATUS = "No status."
 
-# Columns of the list are no wider than this, so that one long login can't push all else away.
-_WIDEST = 32
-
-# C0 and C1 but TAB and LF, DEL, surrogates, and Unicode's format characters (category Cf), among
-# them all that turns text around.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
-)
-_LINE_END = re.compile("\r\n?|[\u2028\u2029]")
+_VIEWS = Views()
+# With no more than these, a user is the bare status, and a list has no need of a heading.
+_BARE: Fields = frozenset({Field.LOGIN, Field.STATUS})
+# As much of a text as is looked at for a list: many times what a line has room for, since
+# characters may take no room, but not a whole plan for each of thousands of users.
+_LISTED_TEXT = 320
 
 
-def clean(text: str) -> str:
-    """``text`` with LF line ends, and without what could harm a reader's terminal."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _UNSAFE.sub("", _LINE_END.sub("\n", text))
-
-
-def cleanLine(text: str) -> str:
-    """``text`` cleaned and on one line."""
-    return clean(text).replace("\n", " ").replace("\t", " ")
-
-
-def ofUser(user: User | None) -> str:
+def ofUser(user: User | None, fields: Fields = _VIEWS.user, now: float | None = None) -> str:
     """
-    The answer for one user; one that is unknown, hidden or refused is None, and looks the same.
+    The answer for one user: a source's finished report, or the bare status where nothing else is
+    known that may be shown, or else what finger(1) would show.
+
+    @param user: None for one that is unknown, hidden or refused: they look the same.
+    @param fields: what may be shown.
+    @param now: the time in seconds since the epoch, for the age of the status.
     """
     if user is None:
         return NO_SUCH_USER
-    return clean(user.status).rstrip() or NO_STATUS
+    if user.report and (report := clean(user.report).rstrip()):
+        return report
+    texts = known(user, fields)
+    if Field.STATUS in fields and texts.keys() <= _BARE:
+        return texts.get(Field.STATUS, NO_STATUS)
+    return entry(texts, fields, age(user.statusSet, now))
 
 
-def ofUsers(users: Sequence[User]) -> str:
-    """The list: a line each, with login, full name where any is known, and the status's start."""
-    if not users:
-        return NO_SUCH_USER
-    rows = [
-        (cleanLine(user.login), cleanLine(user.name), clean(user.status).strip().partition("\n")[0])
-        for user in users
-    ]
-    logins = min(max(len(login) for login, _, _ in rows), _WIDEST)
-    names = min(max(len(name) for _, name, _ in rows), _WIDEST)
-    if names == 0:
-        return "\n".join(f"{login:<{logins}}  {status}".rstrip() for login, _, status in rows)
-    return "\n".join(
-        f"{login:<{logins}}  {name:<{names}}  {status}".rstrip() for login, name, status in rows
+def ofUsers(
+    users: Sequence[User] | Listing,
+    fields: Fields = _VIEWS.list,
+    replacements: Replacements = NOTHING,
+    size: int = DEFAULTS.answerSize,
+) -> str:
+    """
+    The list: a table with a line for each user, and below it the sources' own reports, and what
+    is to be said of those that failed, each under its name.
+
+    @param replacements: to be made in it. They can't be made afterwards: a table has its texts
+        cut and aligned, and half a word might be left.
+    @param size: how many characters are wanted; more than these need not be what they would be.
+    """
+    listing = _listing(users)
+    tabled = [user for user in listing.users if not user.report]
+    parts = ["\n".join(_table(tabled, fields, replacements))] if tabled else []
+    parts += (replacements(text, size) for text in _sections(listing))
+    return "\n\n".join(parts) or replacements(NO_SUCH_USER, size)
+
+
+def ofUsersInFull(
+    users: Sequence[User] | Listing,
+    fields: Fields = _VIEWS.verbose,
+    now: float | None = None,
+    replacements: Replacements = NOTHING,
+    size: int = DEFAULTS.answerSize,
+) -> str:
+    """
+    The list as ``/W`` asks for it (RFC 1288 2.5.4): all there is to show of each user, as for one
+    who is asked for by name. The other parameters are as in L{ofUsers}.
+    """
+    listing = _listing(users)
+    entries = (
+        entry(known(user, fields), fields, age(user.statusSet, now))
+        for user in listing.users
+        if not user.report
     )
+    parts: list[str] = []
+    for text in chain(entries, _sections(listing)):
+        parts.append(replacements(text, size))
+        size -= len(parts[-1])
+        if size < 0:
+            break
+    return "\n\n".join(parts) or replacements(NO_SUCH_USER, size)
 
 
 def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
@@ -79,7 +126,7 @@ def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
     @param answers: pairs of a name as it was asked for and the answer for it.
     @param refused: how many names more were asked for than are answered.
     """
-    parts = [f"[{cleanLine(name)}]\n{answer}" for name, answer in answers]
+    parts = [_section(name, answer) for name, answer in answers]
     if refused:
         parts.append(f"Too many names in one query: {refused} not answered")
     return "\n\n".join(parts)
@@ -106,3 +153,40 @@ def encode(text: str, size: int) -> bytes:
     elif kept:
         kept = kept.decode("utf-8", "ignore").encode("utf-8") + b"\r\n"
     return kept + note
+
+
+def _listing(users: Sequence[User] | Listing) -> Listing:
+    return users if isinstance(users, Listing) else Listing(users)
+
+
+def _table(users: Sequence[User], fields: Fields, replacements: Replacements) -> list[str]:
+    columns = {
+        field: list(map(_cell, map(attrgetter(field), users))) for field in Field if field in fields
+    }
+    columns = {field: cells for field, cells in columns.items() if any(cells)}
+    if not columns.keys() <= _BARE:
+        columns = {field: [field.label, *cells] for field, cells in columns.items()}
+    return table([replacements.ofEach(cells, _LISTED_TEXT) for cells in columns.values()])
+
+
+def _cell(text: str) -> str:
+    """What a list shows of a text: its first line."""
+    if len(text) > _LISTED_TEXT:
+        text = text.lstrip()[:_LISTED_TEXT]
+    if not text.isprintable():
+        text = clean(text).strip().partition("\n")[0].replace("\t", " ")
+    text = text.strip()
+    # It would combine with the column before.
+    return f"\u25cc{text}" if beginsCombining(text) else text
+
+
+def _sections(listing: Listing) -> Iterator[str]:
+    for user in listing.users:
+        if user.report:
+            yield _section(user.login, clean(user.report).strip("\n").rstrip())
+    for source, answer in listing.failures:
+        yield _section(source, answer)
+
+
+def _section(name: str, text: str) -> str:
+    return f"[{cleanLine(name)}]\n{text}"

@@ -47,6 +47,17 @@ class Limits:
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.
     gecosPart: int = 256
+    # An executed program, the wait for its turn included: less than a lookup has, so that the
+    # log names the program.
+    programTime: float = 4.0
+    # What it may write: about as much as fits in an answer.
+    programOutput: int = 256 * 1024
+    # Characters that the log gets of what it writes to its standard error.
+    programErrors: int = 500
+    # Programs of one directory that run at once, each with memory of its own...
+    programsAtOnce: int = 8
+    # ...and lookups that wait for a turn: more than can have one in time would only wait.
+    programsWaiting: int = 64
 
 
 DEFAULTS = Limits()

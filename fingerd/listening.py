@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.application.service import Service
 from twisted.internet import endpoints
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -52,9 +53,11 @@ class Listener(Service):
         # Every server endpoint of Twisted listens, or fails, at once.
         self._endpoint.listen(self._factory).addCallbacks(self._opened, self._failed)
         if self._failure is not None:
-            raise CannotStart(
-                f"can't listen on {self._description}: {self._failure.getErrorMessage()}"
-            )
+            error = self._failure.value
+            if isinstance(error, CannotListenError):
+                error = error.socketError
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise CannotStart(f"can't listen on {self._description}: {reason}")
 
     def startService(self) -> None:
         if self._port is None:

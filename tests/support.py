@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor
@@ -12,15 +14,17 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHalfCloseableProtocol,
     IReactorTCP,
     IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from fingerd.exchange import ExchangeFactory
@@ -161,6 +165,25 @@ def inMemory(
     if ends and not transport.disconnecting:
         cast(IHalfCloseableProtocol, protocol).readConnectionLost()
     return transport
+
+
+def temporaryFolder(case: SynchronousTestCase) -> Path:
+    """A folder for the length of the test."""
+    folder = tempfile.TemporaryDirectory()
+    case.addCleanup(folder.cleanup)
+    return Path(folder.name)
+
+
+class TurnClock(Clock):
+    """A clock on which "at once" is a turn later, as on a reactor; L{turn} is one turn."""
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object
+    ) -> IDelayedCall:
+        return super().callLater(max(delay, 0.001), callable, *args, **kwargs)
+
+    def turn(self) -> None:
+        self.advance(0.001)
 
 
 @implementer(IDirectory)

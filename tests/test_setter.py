@@ -14,7 +14,7 @@ from fingerd.interfaces import IFingerSetterService
 from fingerd.limits import DEFAULTS
 from fingerd.service import FingerService
 from fingerd.setter import FingerSetterFactory
-from tests.support import TIME, Client, Directory, Sockets, inMemory, until
+from tests.support import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
 
 OK = b"OK\r\n"
 TWO_LINES = b"Two lines are needed: the user, then the status\r\n"
@@ -131,7 +131,7 @@ class SetterTests(Sockets):
 
     async def test_unixSocket(self) -> None:
         """A status can be set over a UNIX socket."""
-        path = self.mktemp()
+        path = str(temporaryFolder(self) / "socket")
         factory = self.finger.getFingerSetterFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
         self.addCleanup(factory.drain)

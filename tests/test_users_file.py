@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.directories.table import Table
@@ -17,7 +17,7 @@ from fingerd.directories.users_format import UsersReader
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
 from fingerd.user import User, isLogin
-from tests.support import cut
+from tests.support import TurnClock, cut, temporaryFolder
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "users.example"
 
@@ -152,13 +152,14 @@ class UsersFileTests(SynchronousTestCase):
     """Reading the file, and reading it again."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
-        self.clock = Clock()
+        self.path = temporaryFolder(self) / "users"
+        self.clock = TurnClock()
         # Far from the time of any file: none is still being written.
         self.now = 0.0
         self.events: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def started(self, limits: Limits = DEFAULTS) -> UsersFile:
         """The directory, as a running daemon has it."""
@@ -171,7 +172,7 @@ class UsersFileTests(SynchronousTestCase):
         """Look for changes, and let the reading go on until it is done."""
         done = users.reload()
         while not done.called:
-            self.clock.advance(0)
+            self.clock.turn()
         self.successResultOf(done)
 
     def status(self, users: UsersFile, login: str = "moshez") -> str | None:
@@ -282,7 +283,7 @@ class UsersFileTests(SynchronousTestCase):
         self.assertEqual(self.status(users), "Happy")
         self.path.write_bytes(b"moshez:Busy\n")
         self.now = self.path.stat().st_mtime + 1.1
-        self.clock.pump([0.7, 0, 0, 0])
+        self.clock.pump([0.7, 0.001, 0.001, 0.001])
         self.assertEqual(self.status(users), "Busy")
 
     def test_writtenWhileItIsRead(self) -> None:
@@ -291,10 +292,10 @@ class UsersFileTests(SynchronousTestCase):
         users = self.started(Limits(reloadSlice=0.0))
         self.path.write_bytes(b"moshez:Half\n" + b"#\n" * 100_000)
         done = users.reload()
-        self.clock.advance(0)
+        self.clock.turn()
         self.path.write_bytes(b"moshez:Half\n" + b"#\n" * 100_001)
         while not done.called:
-            self.clock.advance(0)
+            self.clock.turn()
         self.assertEqual(self.status(users), "Happy")
         self.assertIn("it is being written", self.warnings()[0])
         self.reload(users)
@@ -309,11 +310,11 @@ class UsersFileTests(SynchronousTestCase):
         turns = 0
         while self.status(users) == "Happy":
             self.assertFalse(done.called)
-            self.clock.advance(0)
+            self.clock.turn()
             turns += 1
         self.assertGreater(turns, 10)
         while not done.called:
-            self.clock.advance(0)
+            self.clock.turn()
 
     def test_askedAgainMeanwhile(self) -> None:
         """A reload that is asked for while one goes on looks again when that one is done."""
@@ -322,7 +323,7 @@ class UsersFileTests(SynchronousTestCase):
         self.path.write_bytes(b"moshez:Busy\n")
         first = users.reload()
         self.successResultOf(users.reload())
-        self.clock.pump([0] * 5)
+        self.clock.pump([0.001] * 5)
         self.successResultOf(first)
         self.assertEqual(self.status(users), "Busy")
 
@@ -361,7 +362,7 @@ class UsersFileTests(SynchronousTestCase):
         users.startService()
         self.path.write_bytes(b"moshez:Busy\n" + b"#\n" * 500_000)
         done = users.reload()
-        self.clock.advance(0)
+        self.clock.turn()
         users.stopService()
         self.successResultOf(done)
         self.now = self.path.stat().st_mtime

@@ -1,0 +1,32 @@
+"""
+Nothing a user wrote reaches a terminal as it was: control characters and the invisible ones that
+turn text around are taken out of every text, so that a status can't drive a reader's terminal.
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 but TAB and LF, DEL, surrogates, and Unicode's format characters (category Cf), among
+# them all that turns text around.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
+_LINE_END = re.compile("\r\n?|[\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """``text`` with LF line ends, and without what could harm a reader's terminal."""
+    # Nothing that is unsafe is printable, and nearly all texts are. To look is cheap, to search
+    # is not.
+    if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _UNSAFE.sub("", _LINE_END.sub("\n", text))
+
+
+def cleanLine(text: str) -> str:
+    """``text`` cleaned and on one line."""
+    return clean(text).replace("\n", " ").replace("\t", " ")

@@ -1,0 +1,96 @@
+"""Text in columns."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from fingerd.layout import COLUMNS, pair, table
+from fingerd.width import beginsCombining, displayWidth
+from tests.test_width import TEXTS
+
+# Texts whose width is their own: wcwidth lets some broken ones swallow the space behind them.
+CELLS = TEXTS.map(str.strip).filter(
+    lambda text: not beginsCombining(text) and displayWidth(f"| {text} |") == 4 + displayWidth(text)
+)
+
+
+class PairTests(SynchronousTestCase):
+    """Two texts of a header."""
+
+    def test_sideBySide(self) -> None:
+        """The second begins where it does in finger(1), also after wide letters."""
+        self.assertEqual(
+            pair("Login: moshez", "Name: Moshe"), "Login: moshez".ljust(40) + "Name: Moshe"
+        )
+        self.assertEqual(pair("Login: 山田", "Name: Y"), "Login: 山田" + " " * 29 + "Name: Y")
+
+    def test_tooLong(self) -> None:
+        """Where they don't fit on one line they have two."""
+        self.assertEqual(pair("x" * 39, "y" * 40), "x" * 39 + " " + "y" * 40)
+        self.assertEqual(pair("x" * 40, "y"), "x" * 40 + "\ny")
+        self.assertEqual(pair("x", "y" * 41), "x\n" + "y" * 41)
+
+    def test_one(self) -> None:
+        """One alone stands at the beginning of the line."""
+        self.assertEqual(pair("x", ""), "x")
+        self.assertEqual(pair("", "y"), "y")
+
+
+class TableTests(SynchronousTestCase):
+    """Texts in columns that are aligned on a terminal."""
+
+    def test_aligned(self) -> None:
+        """Each column begins in the same place in every line, whatever the letters."""
+        self.assertEqual(
+            table([["moshez", "山田", "jose\u0301"], ["Happy", "☕", "Busy"]]),
+            ["moshez  Happy", "山田    ☕", "jose\u0301    Busy"],
+        )
+
+    def test_allFits(self) -> None:
+        """Where there is room for all, nothing is cut."""
+        texts = ["x" * 60, "y" * 3]
+        self.assertEqual(table([texts, ["a" * 18, "b"]])[0], "x" * 60 + "  " + "a" * 18)
+
+    def test_aFewLongOnes(self) -> None:
+        """A few very long logins are cut, and leave the room to the others."""
+        logins = ["someone"] * 19 + ["x" * 300]
+        lines = table([logins, ["Some Name"] * 20, ["y" * 60] * 20])
+        self.assertEqual(lines[0], "someone  Some Name  " + "y" * 60)
+        self.assertEqual(lines[19], "xxxxxx…  Some Name  " + "y" * 60)
+
+    def test_fairShares(self) -> None:
+        """Of columns that are all too wide none takes the room of the others."""
+        line = table([["a" * 200] * 3, ["bbb"] * 3, ["c" * 200] * 3])[0]
+        self.assertEqual([len(cell) for cell in line.split()], [36, 3, 37])
+
+    def test_mostlyEmpty(self) -> None:
+        """A column that hardly anyone has anything in still has room for it."""
+        lines = table([["a" * 78] * 20, [""] * 19 + ["status"]])
+        self.assertTrue(lines[19].endswith("  status"), lines[19])
+
+    def test_noSpacesAtTheEnd(self) -> None:
+        """A line has no spaces at its end."""
+        self.assertEqual(table([["a", "b"], ["long", ""]]), ["a  long", "b"])
+
+    @given(
+        st.integers(1, 9).flatmap(
+            lambda columns: st.lists(
+                st.lists(CELLS, min_size=columns, max_size=columns), min_size=1
+            )
+        )
+    )
+    def test_anyTexts(self, rows: list[list[str]]) -> None:
+        """Whatever is in it, no line is wider than a terminal, and none is missing."""
+        lines = table(list(zip(*rows, strict=True)))
+        self.assertEqual(len(lines), len(rows))
+        self.assertEqual([line for line in lines if displayWidth(line) > COLUMNS], [])
+
+    @given(st.lists(st.tuples(CELLS, CELLS), min_size=1))
+    def test_anyAlignment(self, rows: list[tuple[str, str]]) -> None:
+        """Whatever is in the columns before it, the last one begins in the same place."""
+        first, second = zip(*rows, strict=True)
+        lines = table([first, second, ["|"] * len(rows)])
+        self.assertEqual({line[-1] for line in lines}, {"|"})
+        self.assertEqual(len({displayWidth(line) for line in lines}), 1)
