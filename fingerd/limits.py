@@ -37,6 +37,10 @@ class Limits:
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.
     usersFileQuiet: float = 1.0
+    # What a TOML file can say of one user: no answer holds more.
+    tomlUser: int = 256 * 1024
+    # A process that reads a file and says nothing for so long is given up.
+    readingSilence: float = 30.0
     # The longest that reading a users file holds up everything else, in one go.
     reloadSlice: float = 0.002
     # Threads that look up accounts and homes: what hangs holds one, and the others go on.
