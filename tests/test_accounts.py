@@ -6,16 +6,17 @@ import os
 import pwd
 import subprocess
 import threading
-from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.accounts import FileAccounts, SystemAccounts
+from fingerd.directories.accounts import SystemAccounts
+from fingerd.directories.passwd_file import PasswdFile
 from fingerd.directories.passwd_format import LARGEST_UID, Account
 from fingerd.interfaces import DirectoryError
 from fingerd.limits import Limits
 from tests.accounts import noDescriptors
+from tests.support import temporaryFolder
 
 EVERYONE = range(LARGEST_UID + 1)
 
@@ -25,10 +26,10 @@ class SystemAccountsTests(SynchronousTestCase):
 
     def listing(self, script: str, seconds: float = 60.0, limit: int = 10) -> list[str]:
         """The logins that are listed where getent(1) is this shell script."""
-        getent = Path(self.mktemp())
+        getent = temporaryFolder(self) / "getent"
         getent.write_text(f"#!/bin/sh\n{script}\n")
         getent.chmod(0o755)
-        accounts = SystemAccounts(EVERYONE, Limits(lookupTime=seconds), str(getent.absolute()))
+        accounts = SystemAccounts(EVERYONE, Limits(lookupTime=seconds), str(getent))
         return [account.login for account in accounts.listing(limit)()]
 
     def test_find(self) -> None:
@@ -127,7 +128,7 @@ class SystemAccountsTests(SynchronousTestCase):
     def test_othersGoOn(self) -> None:
         """While the name service keeps a listing waiting, other threads do their work."""
         listed: list[list[str]] = []
-        fifo = Path(self.mktemp()).absolute()
+        fifo = temporaryFolder(self) / "fifo"
         os.mkfifo(fifo)
         script = f"read line < {fifo}; echo a:x:1:1::/a:"
         thread = threading.Thread(target=lambda: listed.append(self.listing(script)))
@@ -140,25 +141,25 @@ class SystemAccountsTests(SynchronousTestCase):
         self.assertEqual(listed, [["a"]])
 
 
-class FileAccountsTests(SynchronousTestCase):
+class PasswdFileTests(SynchronousTestCase):
     """The accounts in a file."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
+        self.path = temporaryFolder(self) / "people"
         self.path.write_text(
             "ada:x:1000:1::/home/ada:\neve:x:2000:1:Eve,,,:/home/eve:/bin/sh\nann:x:1001:1::/:\n"
         )
         self.clock = Clock()
 
-    def started(self, uids: range = EVERYONE) -> FileAccounts:
+    def started(self, uids: range = EVERYONE) -> PasswdFile:
         """The accounts, as a running daemon has them."""
-        accounts = FileAccounts(str(self.path), self.clock, uids)
+        accounts = PasswdFile(str(self.path), self.clock, uids)
         accounts.privilegedStartService()
         accounts.startService()
         self.addCleanup(accounts.stopService)
         return accounts
 
-    def logins(self, accounts: FileAccounts, limit: int = 10) -> list[str]:
+    def logins(self, accounts: PasswdFile, limit: int = 10) -> list[str]:
         """The logins that are listed."""
         return [account.login for account in accounts.listing(limit)()]
 

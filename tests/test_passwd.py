@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
@@ -26,7 +25,7 @@ from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
 from fingerd.user import User
 from tests.accounts import Accounts, asked, logged
-from tests.support import Sockets, until
+from tests.support import Sockets, temporaryFolder, until
 
 TIME = cast(IReactorTime, reactor)
 THREADS = cast(IReactorFromThreads, reactor)
@@ -292,7 +291,7 @@ class FileTests(TestCase):
     """A directory of virtual users, in the daemon's life."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp()).absolute()
+        self.path = temporaryFolder(self) / "people"
         self.events = logged(self)
 
     def started(self) -> Passwd:
@@ -358,6 +357,7 @@ class URLTests(SynchronousTestCase):
             ("max-uid=60000,min-uid=0", "passwd:"),
             ("/etc/people", "passwd:/etc/people"),
             ("/etc/people?", "passwd:/etc/people"),
+            ("///etc/people", "passwd:/etc/people"),
             ("/etc/people?min-uid=1000,max-uid=1000", "passwd:/etc/people"),
         ):
             self.assertEqual(str(fromURL(rest, TIME)), shown)
@@ -379,6 +379,8 @@ class URLTests(SynchronousTestCase):
             ("min-uid=2000,max-uid=1000", "there is no uid from 2000 to 1000"),
             ("min-uid=70000", "there is no uid from 70000 to 65533"),
             ("/etc/people?x", f"'x' {neither}"),
+            ("/etc/", "there is no file's path in it"),
+            ("//host/etc/people", "a file on another host, 'host', can't be read"),
         ):
             error = self.assertRaises(ValueError, fromURL, rest, TIME)
             self.assertEqual(str(error), reason)

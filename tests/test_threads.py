@@ -166,13 +166,15 @@ class ThreadsTests(TestCase):
         """Of two who ask for the same, one can leave, whether it has begun or not."""
         threads = self.threads(1)
         work = self.hanging()
+        results = []
         for key in ("running", "waiting"):
             left, stayed = threads.run(key, work), threads.run(key, work)
             left.cancel()
             await self.assertFailure(left, CancelledError)
-            stayed.addCallback(self.assertEqual, "found")
-            self.addCleanup(lambda stayed=stayed: stayed)
+            results.append(stayed)
         work.letGo()
+        for result in results:
+            self.assertEqual(await result, "found")
 
     async def test_cancelRunning(self) -> None:
         """A lookup that hangs isn't waited for, and holds its one thread however often asked."""

@@ -1,4 +1,4 @@
-"""Where accounts are: the system's, or a file's."""
+"""Where accounts are, and the system's."""
 
 # Zope's interfaces describe methods without self.
 # mypy: disable-error-code="empty-body"
@@ -14,15 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 
 from fingerd.directories.passwd_format import Account, PasswdReader, fromTable
 from fingerd.directories.table import Table
-from fingerd.directories.users_file import UsersFile
-from fingerd.interfaces import DirectoryError, IReloadable
+from fingerd.interfaces import DirectoryError
 from fingerd.limits import DEFAULTS, Limits
 
 _PIECE = 64 * 1024
@@ -110,40 +106,6 @@ class SystemAccounts:
             finally:
                 child.kill()
         return [fromTable(*entry) for entry in table.first(limit)]
-
-
-@implementer(IAccounts, IReloadable)
-class FileAccounts(MultiService):
-    """The accounts in a file in the format of passwd(5), read again when it has changed."""
-
-    def __init__(
-        self, path: str, clock: IReactorTime, uids: range, limits: Limits = DEFAULTS
-    ) -> None:
-        """
-        @param clock: the reactor.
-        @param uids: the users that count.
-        """
-        super().__init__()
-        self._file = UsersFile(path, clock, limits, reader=partial(PasswdReader, uids=uids))
-        self._file.setServiceParent(self)
-
-    def __str__(self) -> str:
-        return str(self._file)
-
-    def finding(self, login: str) -> Callable[[], Account | None]:
-        """See L{IAccounts}."""
-        text = self._file.getText(login)
-        account = None if text is None else fromTable(login, text)
-        return lambda: account
-
-    def listing(self, limit: int) -> Callable[[], list[Account]]:
-        """See L{IAccounts}."""
-        texts = list(self._file.getTexts(limit))
-        return lambda: [fromTable(*entry) for entry in texts]
-
-    def reload(self) -> Deferred[None]:
-        """See L{IReloadable}."""
-        return self._file.reload()
 
 
 def _output(child: subprocess.Popen[bytes], seconds: float) -> Iterator[bytes]:

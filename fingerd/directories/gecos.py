@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fingerd.directories.passwd_format import Account
+from fingerd.user import User
+
 
 class Gecos(NamedTuple):
     """What a GECOS field says. An empty text is "not known"."""
@@ -29,3 +32,15 @@ def parse(field: str, login: str, longest: int) -> Gecos:
     name, *others = (part.strip()[:longest] for part in text.split(",")[: len(Gecos._fields)])
     # Cut before too: a field of nothing but "&" must not become any size.
     return Gecos(name.replace("&", login[:1].upper() + login[1:])[:longest].rstrip(), *others)
+
+
+def userOf(account: Account, longest: int) -> User:
+    """What an account says of its user: see L{parse} for ``longest``."""
+    about = parse(account.gecos, account.login, longest)
+    return User(
+        account.login,
+        name=about.name,
+        office=about.office,
+        officePhone=about.officePhone,
+        homePhone=about.homePhone,
+    )

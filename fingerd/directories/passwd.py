@@ -23,8 +23,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from fingerd.directories import gecos
-from fingerd.directories.accounts import FileAccounts, IAccounts, SystemAccounts
+from fingerd.directories.accounts import IAccounts, SystemAccounts
+from fingerd.directories.file_url import pathIn
 from fingerd.directories.home_files import openHome
+from fingerd.directories.passwd_file import PasswdFile
 from fingerd.directories.passwd_format import LARGEST_UID, Account, number
 from fingerd.interfaces import DirectoryError, IDirectory, IReloadable
 from fingerd.limits import DEFAULTS, Limits
@@ -105,7 +107,7 @@ class Passwd(MultiService):
                     return None
                 read = partial(home.read, size=self._limits.homeFileSize)
                 return replace(
-                    self._user(account),
+                    gecos.userOf(account, self._limits.gecosPart),
                     project=read(".project").partition("\n")[0].strip(),
                     plan=read(".plan").rstrip(),
                     publicKey=(read(".pubkey") or read(".pgpkey")).rstrip(),
@@ -123,23 +125,13 @@ class Passwd(MultiService):
             try:
                 with openHome(account.home, account.uid) as home:
                     if not home.hides():
-                        users.append(self._user(account))
+                        users.append(gecos.userOf(account, self._limits.gecosPart))
             except OSError as error:
                 trouble = f"the home of {account.login!r}: {error.strerror}"
                 if error.errno in _LACKS:
                     raise DirectoryError(trouble) from error
         self._reactor.callFromThread(self._say, trouble)
         return users
-
-    def _user(self, account: Account) -> User:
-        about = gecos.parse(account.gecos, account.login, self._limits.gecosPart)
-        return User(
-            account.login,
-            name=about.name,
-            office=about.office,
-            officePhone=about.officePhone,
-            homePhone=about.homePhone,
-        )
 
     def _say(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self._trouble:
@@ -176,5 +168,7 @@ def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Pass
     uids = range(given.get("min-uid", default.start), given.get("max-uid", default[-1]) + 1)
     if not uids:
         raise ValueError(f"there is no uid from {uids.start} to {uids.stop - 1}")
-    accounts = FileAccounts(path, reactor, uids, limits) if path else SystemAccounts(uids, limits)
+    accounts = (
+        PasswdFile(pathIn(path), reactor, uids, limits) if path else SystemAccounts(uids, limits)
+    )
     return Passwd(accounts, IReactorFromThreads(reactor), limits)
