@@ -69,6 +69,14 @@ class Limits:
     readingSilence: float = 30.0
     # The longest that reading a users file holds up everything else, in one go.
     reloadSlice: float = 0.002
+    # Threads that look up accounts and homes: what hangs holds one, and the others go on.
+    passwdThreads: int = 8
+    # Lookups that wait for one of these threads: a burst of clients, not a flood.
+    passwdWaiting: int = 1000
+    # A file in a home: a plan is read by people, and a public key is a few kilobytes.
+    homeFileSize: int = 64 * 1024
+    # In characters, a part of an account's GECOS field: a name, an office, a phone.
+    gecosPart: int = 256
     # An executed program, the wait for its turn included: less than a lookup has, so that the
     # log names the program.
     programTime: float = 4.0
