@@ -107,11 +107,11 @@ def ofUsersInFull(
     who is asked for by name. The other parameters are as in L{ofUsers}.
     """
     listing = _listing(users)
-    entries = (
-        entry(known(user, fields), fields, age(user.statusSet, now))
-        for user in listing.users
-        if not user.report
-    )
+    tabled = [(user, known(user, fields)) for user in listing.users if not user.report]
+    if all(texts.keys() <= _BARE for _, texts in tabled):
+        # As for one of them, there is no more to tell than the status.
+        return ofUsers(listing, _BARE & fields, replacements, size)
+    entries = (entry(texts, fields, age(user.statusSet, now)) for user, texts in tabled)
     parts: list[str] = []
     for text in chain(entries, _sections(listing)):
         parts.append(replacements(text, size))

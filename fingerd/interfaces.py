@@ -25,16 +25,21 @@ from fingerd.user import User
 class IFingerService(Interface):
     """Who there is, and how they are: all that a door knows."""
 
-    def findUsers(name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
+    def getUser(login: str, verbose: bool = False) -> Deferred[User | None]:
         """
-        The user whose login is ``name`` or, where the administrator wants that and there is none,
-        the users who have it in their full name (RFC 1288 2.5.3). None is where there is none,
-        or none that may be seen.
+        The user called ``login``, or None where there is none, or none that may be seen.
 
         The Deferred fails where a directory fails: that is never "no such user". Cancelling
         it cancels the work done for it.
 
         @param verbose: ask for all there is to tell.
+        """
+
+    def findUsers(name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
+        """
+        The user whose login is ``name`` or, where the administrator wants that and there is none,
+        the users who have it in their full name (RFC 1288 2.5.3). It fails and can be cancelled
+        as C{getUser} can.
         """
 
     def getUsers(verbose: bool = False) -> Deferred[Listing]:

@@ -96,7 +96,8 @@ class Options(usage.Options):
             None,
             None,
             "The directory where statuses are kept. "
-            "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd]",
+            "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
+            "none]",
         ],
         ["history", None, 100, "Statuses that are kept of each user.", _count],
         [
@@ -181,7 +182,7 @@ class Options(usage.Options):
             self["directory"].insert(0, f"file:{self['users']}")
         if not self["directory"]:
             self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
-        if self["state"] is None:
+        if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
         self["rules"] = self._rules()
         self._identities()

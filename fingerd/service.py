@@ -100,6 +100,10 @@ class FingerService(MultiService):
         """A factory for a setter port."""
         return self._kept(FingerSetterFactory(self, self._limits, self._clock))
 
+    def getUser(self, login: str, verbose: bool = False) -> Deferred[User | None]:
+        """See L{IFingerService}."""
+        return Deferred.fromCoroutine(self._getUser(login, verbose))
+
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
         return Deferred.fromCoroutine(self._findUsers(name, verbose))
@@ -144,20 +148,24 @@ class FingerService(MultiService):
         drained = gatherResults([factory.drain() for factory in self._factories])
         return drained.addCallback(lambda _: MultiService.stopService(self))
 
-    async def _findUsers(self, name: str, verbose: bool) -> Sequence[User]:
+    async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask
-        if mask.hides(name):
-            return ()
-        user = mask.user(await self._find(name, verbose))
+        if mask.hides(login):
+            return None
+        user = mask.user(await self._find(login, verbose))
+        mayBeMade = self._rules.setting.create and isLogin(login)
+        if user is None and not mayBeMade:
+            return None
+        status = await self._statuses.getStatus(login)
+        if user is None and status is not None:
+            user = User(login)
+        return user and _overlaid(user, status)
+
+    async def _findUsers(self, name: str, verbose: bool) -> Sequence[User]:
+        user = await self._getUser(name, verbose)
         if user is not None:
-            return (_overlaid(user, await self._statuses.getStatus(name)),)
-        if self._rules.setting.create and isLogin(name):
-            made = await self._statuses.getStatus(name)
-            if made is not None:
-                return (_overlaid(User(name), made),)
-        if self._rules.matched and isLogin(name):
-            return await self._matching(name)
-        return ()
+            return (user,)
+        return await self._matching(name) if self._rules.matched and isLogin(name) else ()
 
     async def _matching(self, name: str) -> Sequence[User]:
         listing = await self._list(verbose=False)

@@ -38,7 +38,9 @@ def makeService(options: Options) -> IService:
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
     ]
-    statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
+    statuses = None
+    if options["state"] is not None:
+        statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:

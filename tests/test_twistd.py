@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import socket
@@ -16,8 +17,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.directories.urls import fromURL
+from fingerd.interfaces import IDirectory
 from tests.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -44,9 +48,15 @@ class WithUsers(SynchronousTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.folder.chmod(0o755)
+        # For the state directories of daemons that are not root's.
+        self.folder.chmod(0o1777)
         self.users = self.folder / "users"
         self.users.write_text("moshez:Happy and well\nradix:Writing\n  a web server\n")
+        self.environment = {
+            **FREE,
+            "FINGER_USERS": str(self.users),
+            "FINGER_STATE": f"{self.folder}/state",
+        }
 
     def tac(self, asRoot: bool = False, **environment: str) -> Daemon:
         """The tac on free ports, with these users."""
@@ -54,7 +64,7 @@ class WithUsers(SynchronousTestCase):
             "-noy",
             TAC,
             "--pidfile=",
-            environment={**FREE, "FINGER_USERS": str(self.users), **environment},
+            environment={**self.environment, **environment},
             asRoot=asRoot,
         )
 
@@ -66,6 +76,7 @@ class WithUsers(SynchronousTestCase):
             "finger",
             "--listen=tcp:0:interface=127.0.0.1",
             f"--users={self.users}",
+            f"--state={self.folder}/state",
             *arguments,
             asRoot=asRoot,
         )
@@ -103,13 +114,16 @@ class TacTests(WithUsers):
         """Without a users file of the system it serves the example beside it."""
         if os.path.exists("/etc/users"):
             raise AssertionError("this machine has an /etc/users: the test is of one that hasn't")
-        with Daemon("-noy", TAC, "--pidfile=", environment=FREE) as daemon:
+        environment = {**self.environment, "FINGER_USERS": ""}
+        with Daemon("-noy", TAC, "--pidfile=", environment=environment) as daemon:
             self.assertEqual(daemon.users, "6 users")
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and very well\r\n")
 
     def test_relativePath(self) -> None:
         """It can be run from where it is, by its name alone."""
-        with Daemon("-noy", "finger.tac", "--pidfile=", environment=FREE, cwd=ROOT) as daemon:
+        with Daemon(
+            "-noy", "finger.tac", "--pidfile=", environment=self.environment, cwd=ROOT
+        ) as daemon:
             self.assertIn(b"moshez", daemon.ask(b"\r\n"))
 
     def test_set(self) -> None:
@@ -149,22 +163,33 @@ class TacTests(WithUsers):
     def test_usersOfItsOwn(self) -> None:
         """The example in its comments works: users by keyword, and an object of one's own."""
         text = Path(TAC).read_text()
-        example = re.search(r"^#\n((?:#(?:   .*)?\n)+)#\nfinger = .*\n", text, re.M)
+        example = re.search(r"^# So may .*?^#\n((?:#(?:   .*)?\n)+)#\nstat", text, re.M | re.S)
         assert example is not None
         code = re.sub(r"^#(   )?", "", example[1], flags=re.M)
-        # What the example imports last it needs first.
+        last = "finger = FingerService(reactor, directories, statuses)\n"
+        self.assertIn(last, text)
         edited = self.folder / "edited.tac"
         edited.write_text(
-            text.replace(example[0], code).replace(
+            text.replace(last, code).replace(
                 "os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT))
             )
         )
-        environment = {**FREE, "FINGER_USERS": str(self.users)}
-        with Daemon("-noy", str(edited), "--pidfile=", environment=environment) as daemon:
+        with Daemon("-noy", str(edited), "--pidfile=", environment=self.environment) as daemon:
             self.assertEqual(daemon.ask(b"weather\r\n"), b"Sunny\r\n")
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
             self.assertEqual(daemon.ask(b"radix\r\n"), b"Writing\r\na web server\r\n")
             self.assertIn(b"weather", daemon.ask(b"\r\n"))
+
+    def test_otherDirectories(self) -> None:
+        """The lines in its comments that swap the directory each name one that there is."""
+        urls = re.findall(
+            r'^#   directories = \[fromURL\("(.+?)", reactor', Path(TAC).read_text(), re.M
+        )
+        self.assertEqual(
+            [url.partition(":")[0] for url in urls], ["toml", "passwd", "exec", "finger", "none"]
+        )
+        for url in urls:
+            self.assertTrue(IDirectory.providedBy(fromURL(url, reactor)), url)
 
     def test_answerInFlight(self) -> None:
         """On SIGTERM the port closes first, then the answers in flight are finished."""
@@ -174,7 +199,7 @@ class TacTests(WithUsers):
             .read_text()
             .replace("os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT)))
             .replace(
-                "finger = FingerService(reactor, [UsersFile(USERS, reactor)])",
+                "directories = [UsersFile(USERS, reactor)]",
                 "from twisted.internet import defer, task\n"
                 "from fingerd.user import User\n"
                 "class Slow:\n"
@@ -183,11 +208,11 @@ class TacTests(WithUsers):
                 "        return task.deferLater(reactor, 1, User, login, status='Slow')\n"
                 "    def getUsers(self, limit):\n"
                 "        return defer.succeed([])\n"
-                "finger = FingerService(reactor, [Slow()])",
+                "directories = [Slow()]",
             )
         )
         with (
-            Daemon("-noy", str(slow), "--pidfile=", environment=FREE) as daemon,
+            Daemon("-noy", str(slow), "--pidfile=", environment=self.environment) as daemon,
             socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as client,
         ):
             client.sendall(b"moshez\r\n")
@@ -292,6 +317,7 @@ class PluginTests(WithUsers):
                     "--setter=tcp:0",
                     f"{option}={endpoint}",
                     f"--users={self.users}",
+                    f"--state={self.folder}/state",
                 )
                 said = f"can't listen on {endpoint}: Address already in use"
                 self.assertTrue(line.endswith(said), line)
@@ -307,6 +333,15 @@ class PluginTests(WithUsers):
             (["--listen=nonsense:1"], "--listen nonsense:1"),
             (["--setter=tcp:"], "--setter tcp:"),
             (["--no-setter", "--setter=tcp:0"], "exclude each other"),
+            (["--directory=nonsense"], "--directory nonsense: it needs a kind"),
+            (["--directory=nonsense:x"], "no kind of directory called 'nonsense'"),
+            (["--directory=toml:x"], "--directory toml:x: "),
+            (["--replace=x"], "--replace 'x': it takes OLD=NEW"),
+            (["--mask=a b"], "--mask a b: no user can be called that"),
+            (["--forward=a b"], "--forward a b: "),
+            (["--list-fields=shoe-size"], "--list-fields shoe-size: 'shoe-size' is not a field"),
+            (["--set-policy=some"], "--set-policy some: it is owner or anyone"),
+            (["--history=0"], "'0' is not a whole number above 0"),
             (["--reload=soon"], "'soon' is not a number of seconds above 0"),
             (["--reload=0"], "'0' is not a number of seconds above 0"),
             (["--reload=nan"], "'nan' is not a number of seconds above 0"),
@@ -315,7 +350,8 @@ class PluginTests(WithUsers):
             (["--user=moshez"], "only root can become the user 'moshez'"),
         ):
             listen = [] if "--listen" in arguments[0] else ["--listen=tcp:0"]
-            self.assertIn(words, self.cannotStart(*listen, users, *arguments))
+            state = f"--state={self.folder}/state"
+            self.assertIn(words, self.cannotStart(*listen, users, state, *arguments))
 
     def test_badUsersFile(self) -> None:
         """A users file that can't be read ends the start."""
@@ -502,6 +538,7 @@ class RootTests(WithUsers):
                 "finger",
                 f"--users={self.users}",
                 "--setter=tcp:0",
+                f"--state={self.folder}/state",
                 command=command,
                 asRoot=True,
             ) as daemon:
@@ -513,8 +550,10 @@ class RootTests(WithUsers):
 
     def test_userOfItsOwn(self) -> None:
         """Where there is a user called fingerd, that is who it becomes, with all its groups."""
-        run("useradd", "--system", "--user-group", "--groups", "daemon", "fingerd")
-        self.addCleanup(run, "userdel", "fingerd")
+        if "fingerd" not in [user.pw_name for user in pwd.getpwall()]:
+            run("useradd", "--system", "--user-group", "--groups", "daemon", "fingerd")
+            # Not even a daemon that is still ending may keep it.
+            self.addCleanup(run, "userdel", "--force", "fingerd")
         numbers = run("id", "-u", "fingerd"), run("id", "-g", "fingerd"), run("id", "-G", "fingerd")
         uid, gid, groups = ([int(number) for number in text.split()] for text in numbers)
         expected = {"Uid": uid * 4, "Gid": gid * 4, "Groups": sorted(groups)}
@@ -573,12 +612,13 @@ class RootTests(WithUsers):
                 "--listen=tcp:0",
                 "--setter=tcp:0",
                 f"--users={self.users}",
+                f"--state={self.folder}/state",
             ],
         ):
             with Daemon(
                 *arguments,
                 command=[sys.executable, "-c", _AUDITED],
-                environment={**FREE, "FINGER_USERS": str(self.users)},
+                environment=self.environment,
                 asRoot=True,
             ) as daemon:
                 for query in (b"moshez\r\n", b"/W\r\n", b"a b@c\r\n", b"\xff\n", b"x" * 2000):
