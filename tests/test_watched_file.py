@@ -101,7 +101,7 @@ class WatchedFileTests(FileCase):
 
     def test_saysHowFarItIs(self) -> None:
         """A first reading that takes longer than two seconds says every second how far it is."""
-        self.path.write_bytes(b"moshez:Happy\nradix:Writing\n" + b"#\n" * 250_000)
+        self.path.write_bytes(b"moshez:Happy\nradix:Writing\n" + b"#\n" * 62_500)
         users = UsersFile(str(self.path), SlowClock(), now=lambda: self.now)
         self.start(users)
         *early, last = self.said(LogLevel.info)

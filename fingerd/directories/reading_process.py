@@ -29,7 +29,7 @@ from twisted.internet.interfaces import IReactorTime
 from fingerd.interfaces import DirectoryError
 from fingerd.starting import CannotStart
 
-_PIECE = 64 * 1024
+_PIECE = 16 * 1024
 # How long the process may take, in seconds, to become another user.
 _BECOMING = 10.0
 # The one word that comes with a file, and the one that says that it is done.

@@ -23,7 +23,7 @@ from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
 from fingerd.user import User
 
-_PIECE = 64 * 1024
+_PIECE = 16 * 1024
 # How long to wait, in seconds, where there is nothing to do yet.
 _PAUSE = 0.01
 # A first reading that takes longer than this many seconds says how far it is, every second.
