@@ -12,7 +12,7 @@ from itertools import chain
 from operator import attrgetter
 
 from fingerd.cleaning import clean, cleanLine
-from fingerd.entry import age, entry, known
+from fingerd.entry import age, entry, known, statusLine
 from fingerd.fields import Field, Fields, Views
 from fingerd.layout import table
 from fingerd.limits import DEFAULTS
@@ -64,9 +64,11 @@ def ofUser(user: User | None, fields: Fields = _VIEWS.user, now: float | None = 
     """
     if user is None:
         return NO_SUCH_USER
-    if user.report and (report := clean(user.report).rstrip()):
-        return report
     texts = known(user, fields)
+    if user.report and (report := clean(user.report).rstrip()):
+        # The source knows nothing of what was set here.
+        status = texts.get(Field.STATUS)
+        return f"{report}\n{statusLine(status, age(user.statusSet, now))}" if status else report
     if Field.STATUS in fields and texts.keys() <= _BARE:
         return texts.get(Field.STATUS, NO_STATUS)
     return entry(texts, fields, age(user.statusSet, now))

@@ -23,7 +23,7 @@ _RECORD = re.compile(r"^(?:login(?: name)?|user(?: ?name)?)[ \t]*:", re.I | re.M
 class Mask:
     """Hides these logins, whoever else would show them."""
 
-    def __init__(self, logins: Iterable[str]) -> None:
+    def __init__(self, logins: Iterable[str] = ()) -> None:
         self._logins = frozenset(logins)
         # A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
         names = "|".join(re.escape(login) for login in sorted(self._logins))
