@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from typing import cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
@@ -185,6 +187,12 @@ class GoneTests(SQLiteCase):
         self.assertEqual(await outcome(setting), CANT_KEEP)
         self.assertEqual(self.shown(store), "Happy and well")
 
+    async def test_stop(self) -> None:
+        """A daemon whose state directory was removed can be stopped."""
+        store = self.store(statusesRefresh=3600.0)
+        shutil.rmtree(self.state)
+        await store.stopService()
+
     async def test_replaced(self) -> None:
         """The same where a backup has been put in its place."""
         store = self.store()
@@ -205,14 +213,18 @@ class UnusableTests(SQLiteCase):
         )
         await store.stopService()
 
-    def contents(self) -> dict[str, bytes]:
-        """What is in the files that hold statuses."""
-        found = {}
+    def contents(self) -> dict[str, str]:
+        """What tells whether a byte changed in the files that hold statuses."""
+        found: dict[str, bytes] = {}
         for name in os.listdir(self.state):
             with open(os.path.join(self.state, name), "rb") as file:
                 found[name] = file.read()
         # The index of the log holds nothing, nor does an empty log: they come and go.
-        return {name: data for name, data in found.items() if data and not name.endswith("-shm")}
+        return {
+            name: hashlib.sha256(data).hexdigest()
+            for name, data in found.items()
+            if data and not name.endswith("-shm")
+        }
 
     def refusal(self) -> str:
         """The line that ends a start, which must leave everything as it was."""
@@ -338,7 +350,7 @@ class ProcessTests(SQLiteCase):
         names = os.listdir(state)
         self.assertEqual(sorted(names), [NAME, f"{NAME}-shm", f"{NAME}-wal"])
         paths = [state, *(os.path.join(state, name) for name in names)]
-        self.assertEqual({os.stat(path).st_uid for path in paths}, {lesserUser().uid})
+        self.assertEqual({os.stat(path).st_uid for path in paths}, {lesserUser("nobody").uid})
 
     def test_unwritable(self) -> None:
         """A state directory that can't be written to ends the start: one line, exit status 1."""
@@ -346,7 +358,8 @@ class ProcessTests(SQLiteCase):
         state = os.path.join(home, "state")
         os.mkdir(state, 0o500)
         if os.geteuid() == 0:
-            os.chown(state, 65534, 65534)
+            nobody = lesserUser("nobody")
+            os.chown(state, cast(int, nobody.uid), cast(int, nobody.gid))
         self.assertEqual(
             self.refused(home),
             f"can't keep statuses in {state}/{NAME}: unable to open database file",
