@@ -37,7 +37,7 @@ class Everyone:
         return succeed([])
 
 
-identity = privileges.lesserUser()
+identity = privileges.lesserUser("nobody" if os.geteuid() == 0 else None)
 statuses = SQLiteStatuses(os.path.join(home, "state"), reactor, identity, limits)
 finger = FingerService(reactor, [Everyone()], statuses, limits)
 queries = Listener(

@@ -1,71 +1,20 @@
-"""Statuses in SQLite: what is acknowledged stays, and several daemons can share it."""
+"""Statuses in SQLite: what is acknowledged stays."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 
-from fingerd.interfaces import IStatusStore, SettingRefused, Status
-from fingerd.limits import DEFAULTS
+from fingerd.interfaces import SettingRefused, Status
 from fingerd.statuses.database import NAME
-from fingerd.statuses.sqlite import NOT_RUNNING, TOO_MANY, SQLiteStatuses
-from tests.setting import SetterDaemon
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process or the database's thread does."""
-    while not condition():
-        await deferLater(reactor, 0.005)
-
-
-class SQLiteCase(TestCase):
-    """Has a state directory."""
-
-    timeout = 60
-
-    def setUp(self) -> None:
-        home = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, home)
-        self.state = os.path.join(home, "state")
-        self.path = os.path.join(self.state, NAME)
-        self.now = 1000.0
-
-    def store(self, **limits: Any) -> SQLiteStatuses:
-        """A store in that directory that runs until it or the test ends."""
-        store = SQLiteStatuses(
-            self.state, reactor, limits=replace(DEFAULTS, **limits), now=lambda: self.now
-        )
-        store.startService()
-        self.addCleanup(lambda: store.stopService() if store.running else None)
-        return store
-
-    def shown(self, store: IStatusStore, login: str = "moshez") -> str | None:
-        """The text that shows, read without waiting."""
-        status = self.successResultOf(store.getStatus(login))
-        return None if status is None else status.text
-
-    def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:
-        """What somebody else sees in the database: a value a row, or a tuple."""
-        with closing(sqlite3.connect(self.path)) as database:
-            rows = database.execute(
-                f"SELECT {columns} FROM statuses WHERE login = ? ORDER BY id", (login,)
-            ).fetchall()
-        return [row[0] if len(row) == 1 else row for row in rows]
+from fingerd.statuses.sqlite import NOT_RUNNING, TOO_MANY
+from tests.statuses import SQLiteCase
 
 
 class KeepingTests(SQLiteCase):
@@ -269,82 +218,3 @@ async def main(reactor):
             [sys.executable, "-c", program], capture_output=True, text=True, check=False
         )
         self.assertEqual((run.stdout, run.stderr), ("[]\n", ""))
-
-
-class SharingTests(SQLiteCase):
-    """Several daemons on one state directory."""
-
-    async def test_seen(self) -> None:
-        """What one daemon's users set shows in the other one, and a clearing too."""
-        one, two = self.store(statusesRefresh=0.01), self.store(statusesRefresh=0.01)
-        await one.setStatus("moshez", Status("Writing", 1.0, "uid 1000 (moshez)", 2000.0))
-        await until(lambda: self.shown(two) == "Writing")
-        self.assertEqual(await two.getStatus("moshez"), await one.getStatus("moshez"))
-        await two.setStatus("moshez", Status("", 2.0))
-        await until(lambda: self.shown(one) is None)
-
-    async def test_order(self) -> None:
-        """Of two daemons' statuses for one user, the one that was kept last shows in both."""
-        one, two = self.store(statusesRefresh=0.01), self.store(statusesRefresh=0.01)
-        await gatherResults(
-            [
-                store.setStatus("moshez", Status(f"{name} {number}", 1.0))
-                for number in range(50)
-                for name, store in (("one", one), ("two", two))
-            ]
-        )
-        (*_, last) = self.rows()
-        await until(lambda: self.shown(one) == last and self.shown(two) == last)
-
-    async def test_many(self) -> None:
-        """Very many statuses of another daemon are taken over bit by bit, before one's own."""
-        one, two = (
-            self.store(statusesAtOnce=10),
-            self.store(statusesRefresh=3600.0, statusesAtOnce=10),
-        )
-        await gatherResults([one.setStatus(f"user{n}", Status("Writing", 1.0)) for n in range(95)])
-        self.assertEqual(len(two), 0)
-        await two.setStatus("moshez", Status("Reading", 1.0))
-        # Acknowledged is seen, with all that was set before it.
-        self.assertEqual(self.shown(two), "Reading")
-        self.assertEqual(len(two), 96)
-
-    def test_processes(self) -> None:
-        """
-        Two daemons that start at the same moment in an empty directory, and whose clients set
-        statuses at the same time: all that is acknowledged is kept, and shows in both.
-        """
-        home = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, home)
-        os.chmod(home, 0o755)
-        daemons = [SetterDaemon(home, f"sockets{number}") for number in range(3)]
-        for daemon in daemons:
-            self.addCleanup(daemon.stop)
-        for daemon in daemons:
-            self.assertTrue(daemon.answers(), daemon.log)
-        acknowledged: list[tuple[str, str]] = []
-
-        def setMany(daemon: SetterDaemon, name: str) -> None:
-            for number in range(40):
-                login, status = f"user{number % 5}", f"{name} {number}"
-                answer = daemon.set(login, status)
-                acknowledged.append((login, status if answer == "OK" else answer))
-
-        threads = [
-            threading.Thread(target=setMany, args=(daemon, f"client {number}"))
-            for number, daemon in enumerate(daemons * 2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        with closing(sqlite3.connect(os.path.join(home, "state", NAME))) as database:
-            kept = database.execute("SELECT login, status FROM statuses ORDER BY id").fetchall()
-        self.assertEqual(sorted(kept), sorted(acknowledged))
-        self.assertEqual(len(kept), 240)
-        for login, status in dict(kept).items():
-            for daemon in daemons:
-                while (shown := daemon.ask(login)) != status:
-                    self.assertIn((login, shown), kept)
-        for daemon in daemons:
-            self.assertEqual(daemon.end(signal.SIGTERM), -signal.SIGTERM)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -180,9 +180,8 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def tidy(cursor: sqlite3.Cursor) -> None:
-    """Move what is in the log into the database. Where that fails, the next start does it."""
-    with suppress(sqlite3.Error):
-        cursor.execute("PRAGMA wal_checkpoint").fetchall()
+    """Move what is in the log into the database."""
+    cursor.execute("PRAGMA wal_checkpoint").fetchall()
 
 
 def primary(error: Exception) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-# adbapi would import the thread pool only when it is first needed.
-import twisted.python.threadpool  # noqa: F401
 from twisted.application.service import Service
 from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet.defer import Deferred, fail, succeed
@@ -161,7 +160,10 @@ class SQLiteStatuses(Service):
             await self._working
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            await pool.runInteraction(tidy)
+            # Here and not when it is closed, which is no work for a thread. Where it fails, the
+            # next start does it.
+            with suppress(sqlite3.Error):
+                await pool.runInteraction(tidy)
             pool.close()
 
     def _look(self) -> None:
