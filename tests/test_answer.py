@@ -26,7 +26,8 @@ TEXTS = st.one_of(
 )
 USERS = st.builds(
     User,
-    TEXTS,
+    # A login has something to see in it.
+    TEXTS.map("u{}".format),
     name=TEXTS,
     status=TEXTS,
     statusSet=st.none() | st.floats(),
