@@ -18,17 +18,38 @@ from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
 from fingerd.running import ReloadOnHangup, StartLine
 from fingerd.service import FingerService
+from fingerd.state import defaultStateDirectory
+from fingerd.statuses.sqlite import SQLiteStatuses
 
-# The port that is asked, the port where a status is set, and the file with the users. Each can be
-# set by an environment variable too.
+# The port that is asked, the port where a status is set, the file with the users, and the
+# directory where statuses are kept. Each can be set by an environment variable too.
 PORT = int(os.environ.get("FINGER_PORT") or (79 if os.geteuid() == 0 else 7979))
 SETTER_PORT = int(os.environ.get("FINGER_SETTER_PORT") or 1079)
 USERS = os.environ.get("FINGER_USERS") or (
     "/etc/users" if os.path.exists("/etc/users") else os.path.join(HERE, "etc", "users.example")
 )
+STATE = os.environ.get("FINGER_STATE") or defaultStateDirectory()
 
-# Who there is. Users can be given right here too, and so can any object of your own that has
-# the two methods of fingerd.interfaces.IDirectory. The first that knows a user answers:
+# Started by root, become the user fingerd where there is one, else nobody.
+lesser = privileges.lesserUser()
+
+# Who there is: directories, asked in their order.
+directories = [UsersFile(USERS, reactor)]
+
+# Instead of the users file, or beside it, there may be others:
+#
+#   from fingerd.directories.urls import fromURL
+#   directories = [fromURL("toml:/etc/fingerd/users.toml", reactor)]     # a file with more fields
+#   directories = [fromURL("passwd:", reactor)]                          # the system's accounts
+#   directories = [fromURL("exec:/usr/bin/finger", reactor)]             # what finger(1) says
+#   directories = [fromURL("finger://internal.example.com", reactor)]    # another finger server
+#   directories = [fromURL("none:", reactor)]                            # nobody
+#
+# So may an object of your own that has the two methods of fingerd.interfaces.IDirectory. And
+# users can be given right here, who then come first:
+#
+#   from twisted.internet import defer
+#   from fingerd.user import User
 #
 #   class Weather:
 #       def getUser(self, login):
@@ -37,11 +58,11 @@ USERS = os.environ.get("FINGER_USERS") or (
 #       def getUsers(self, limit):
 #           return defer.succeed([User("weather", status="Sunny")][:limit])
 #
-#   from twisted.internet import defer
-#   from fingerd.user import User
-#   finger = FingerService(reactor, [UsersFile(USERS, reactor), Weather()], moshez="Happy and well")
+#   directories.append(Weather())
+#   finger = FingerService(reactor, directories, statuses, moshez="Happy and well")
 #
-finger = FingerService(reactor, [UsersFile(USERS, reactor)])
+statuses = SQLiteStatuses(STATE, reactor, lesser)
+finger = FingerService(reactor, directories, statuses)
 
 # Who asks: everyone, over IPv4 and IPv6.
 servers = [
@@ -49,16 +70,14 @@ servers = [
     for interface in everyInterface()
 ]
 
-# Who may set a status: everyone on this machine.
+# Who may set a status: a user of this machine their own, root and this daemon's user anyone's.
 setter = internet.TCPServer(SETTER_PORT, finger.getFingerSetterFactory(), interface="127.0.0.1")
 
 # Look for changes of the users file every 30 seconds, and on SIGHUP.
 periodic = internet.TimerService(30, finger.reload)
 hangup = ReloadOnHangup(finger.reload, reactor)
 
-# Put it together. The ports are opened first; then, if this is root, it becomes the user
-# fingerd where there is one, else nobody.
-uid, gid = privileges.lesserUser()
-application = service.Application("finger", uid=uid, gid=gid)
+# Put it together. The ports are opened first; then, if this is root, it becomes that other user.
+application = service.Application("finger", uid=lesser.uid, gid=lesser.gid)
 for part in (finger, *servers, setter, periodic, hangup, StartLine(finger, servers, [setter])):
     part.setServiceParent(application)

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from fingerd import layout
 from fingerd.cleaning import clean, cleanLine
-from fingerd.entry import age, entry, known
+from fingerd.entry import age, entry, known, statusLine
 from fingerd.fields import Field, Fields, Views
 from fingerd.limits import DEFAULTS
 from fingerd.listing import Listing
@@ -64,9 +64,11 @@ def ofUser(user: User | None, fields: Fields = _VIEWS.user, now: float | None = 
     """
     if user is None:
         return NO_SUCH_USER
-    if user.report and (report := clean(user.report).rstrip()):
-        return report
     texts = known(user, fields)
+    if user.report and (report := clean(user.report).rstrip()):
+        # The source knows nothing of what was set here.
+        status = texts.get(Field.STATUS)
+        return f"{report}\n{statusLine(status, age(user.statusSet, now))}" if status else report
     if Field.STATUS in fields and texts.keys() <= _BARE:
         return texts.get(Field.STATUS, NO_STATUS)
     return entry(texts, fields, age(user.statusSet, now))
@@ -107,11 +109,12 @@ def ofUsersInFull(
     who is asked for by name. The other parameters are as in L{ofUsers}.
     """
     listing = _listing(users)
-    entries = (
-        entry(known(user, fields), fields, age(user.statusSet, now))
-        for user in listing.users
-        if not user.report
-    )
+    tabled = [user for user in listing.users if not user.report]
+    more = fields - _BARE
+    if not any(getattr(user, field) for user in tabled for field in more):
+        # As for one of them, there is no more to tell than the status.
+        return ofUsers(listing, _BARE & fields, replacements, size)
+    entries = (entry(known(user, fields), fields, age(user.statusSet, now)) for user in tabled)
     texts = (replacements(text, size) for text in chain(entries, _sections(listing)))
     return "\n\n".join(_filling(texts, size)) or replacements(NO_SUCH_USER, size)
 

@@ -4,7 +4,8 @@ From a L{Query} to the bytes of its answer: who is asked, and what is said when 
 
 from __future__ import annotations
 
-from typing import NoReturn
+import time
+from collections.abc import Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -12,10 +13,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd import answer
-from fingerd.failing import internalError
-from fingerd.interfaces import DirectoryError, IFingerService
+from fingerd.failing import internalError, tookTooLong
+from fingerd.interfaces import IFingerService, IForwarder, ListRefused
 from fingerd.limits import Limits
+from fingerd.listing import Listing
 from fingerd.query import Name, Query
+from fingerd.rules import DEFAULT_RULES, Rules
+from fingerd.user import User
 
 
 class Asker:
@@ -28,10 +32,23 @@ class Asker:
 
     _log = Logger()
 
-    def __init__(self, service: IFingerService, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        service: IFingerService,
+        limits: Limits,
+        clock: IReactorTime,
+        rules: Rules = DEFAULT_RULES,
+        forwarder: IForwarder | None = None,
+    ) -> None:
+        """
+        @param forwarder: what asks other hosts. Without one, no query is forwarded.
+        """
         self._service = service
         self._limits = limits
         self._clock = clock
+        self._views = rules.views
+        self._replacements = rules.replacements
+        self._forwarder = forwarder
 
     def ask(self, query: Query) -> Deferred[bytes]:
         """
@@ -39,18 +56,29 @@ class Asker:
         cancel all that is still being asked for it; what it then fires with is of no use.
         """
         if not query.names:
-            text = self._bounded(
-                self._service.getUsers().addCallback(answer.ofUsers), "listing the users"
-            )
+            text = self._askList(query.verbose)
         elif len(query.names) == 1:
-            text = self._askName(query.names[0])
+            text = self._askName(query.names[0], query.verbose)
         else:
-            text = self._askSeveral(query.names)
+            text = self._askSeveral(query.names, query.verbose)
         return text.addCallback(answer.encode, self._limits.answerSize)
 
-    def _askSeveral(self, names: tuple[Name, ...]) -> Deferred[str]:
+    def _askList(self, verbose: bool) -> Deferred[str]:
+        listed = self._service.getUsers(verbose).addCallback(self._ofListing, verbose)
+        return self._bounded(listed.addErrback(_ofRefusal), "listing the users")
+
+    def _ofListing(self, listing: Listing, verbose: bool) -> str:
+        size = self._limits.answerSize
+        if verbose:
+            views, now = self._views.verbose, time.time()
+            return answer.ofUsersInFull(listing, views, now, self._replacements, size)
+        return answer.ofUsers(listing, self._views.list, self._replacements, size)
+
+    def _askSeveral(self, names: tuple[Name, ...], verbose: bool) -> Deferred[str]:
         asked = names[: self._limits.namesPerQuery]
-        answers = gatherResults([self._askName(name) for name in asked], consumeErrors=True)
+        answers = gatherResults(
+            [self._askName(name, verbose) for name in asked], consumeErrors=True
+        )
 
         def join(texts: list[str]) -> str:
             labels = (
@@ -60,16 +88,35 @@ class Asker:
 
         return answers.addCallback(join)
 
-    def _askName(self, name: Name) -> Deferred[str]:
+    def _askName(self, name: Name, verbose: bool) -> Deferred[str]:
         if name.host is not None:
-            return succeed(answer.FORWARDING_DENIED)
-        lookup = self._service.getUser(name.user).addCallback(answer.ofUser)
+            return self._forward(name, verbose)
+        lookup = self._service.findUsers(name.user, verbose).addCallback(self._ofUsers, verbose)
         return self._bounded(lookup, f"looking up {name.user!r}")
+
+    def _ofUsers(self, users: Sequence[User], verbose: bool) -> str:
+        fields, now = self._views.ofOne(verbose), time.time()
+        texts = [answer.ofUser(user, fields, now) for user in users]
+        return self._replaced("\n\n".join(texts) or answer.NO_SUCH_USER)
+
+    def _replaced(self, text: str) -> str:
+        if not self._replacements:
+            return text
+        return self._replacements(text, self._limits.answerSize)
+
+    def _forward(self, name: Name, verbose: bool) -> Deferred[str]:
+        if self._forwarder is None:
+            return succeed(answer.FORWARDING_DENIED)
+        forwarded = self._forwarder.forward(name, verbose).addCallback(self._ofForwarded)
+        return self._bounded(forwarded, f"forwarding {name.user!r} to {name.host!r}")
+
+    def _ofForwarded(self, text: str | None) -> str:
+        return answer.FORWARDING_DENIED if text is None else self._replaced(answer.clean(text))
 
     def _bounded(self, lookup: Deferred[str], what: str) -> Deferred[str]:
         # Most lookups have their result by now and need no timer.
         if not lookup.called or lookup.paused:
-            lookup.addTimeout(self._limits.lookupTime, self._clock, _tookTooLong)
+            lookup.addTimeout(self._limits.lookupTime, self._clock, tookTooLong)
         return lookup.addErrback(self._failed, what)
 
     def _failed(self, failure: Failure, what: str) -> str:
@@ -80,5 +127,6 @@ class Asker:
         return internalError(self._log, failure, what)
 
 
-def _tookTooLong(result: object, seconds: float) -> NoReturn:
-    raise DirectoryError(f"took longer than {seconds} seconds")
+def _ofRefusal(failure: Failure) -> str:
+    failure.trap(ListRefused)
+    return answer.LIST_DENIED

@@ -65,8 +65,7 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
             )
         )
     if Field.STATUS in texts:
-        label = f"Status ({statusAge}):" if statusAge else "Status:"
-        lines.append(_beside(label, texts[Field.STATUS]))
+        lines.append(statusLine(texts[Field.STATUS], statusAge))
     if Field.PUBLIC_KEY in texts:
         lines.append(f"Public key:\n{texts[Field.PUBLIC_KEY]}")
     if Field.PROJECT in texts:
@@ -76,6 +75,11 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
     elif Field.PLAN in fields:
         lines.append(NO_PLAN)
     return "\n".join(lines)
+
+
+def statusLine(status: str, statusAge: str = "") -> str:
+    """A clean status under its label, with its L{age} where there is one."""
+    return _beside(f"Status ({statusAge}):" if statusAge else "Status:", status)
 
 
 def _beside(label: str, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import NoReturn
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,3 +30,8 @@ def internalError(log: Logger, failure: Failure, what: str) -> str:
         # Not foreseen: where it comes from matters.
         log.failure("{what} (reference {reference})", failure, what=what, reference=reference)
     return answer.internalError(reference)
+
+
+def tookTooLong(result: object, seconds: float) -> NoReturn:
+    """What C{Deferred.addTimeout} is to do with what was cancelled: say why, for the log."""
+    raise DirectoryError(f"took longer than {seconds} seconds")

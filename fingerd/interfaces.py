@@ -14,35 +14,82 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
+from fingerd.limits import Limits
+from fingerd.listing import Listing
+from fingerd.query import Name
 from fingerd.user import User
 
 
 class IFingerService(Interface):
     """Who there is, and how they are: all that a door knows."""
 
-    def getUser(login: str) -> Deferred[User | None]:
+    def getUser(login: str, verbose: bool = False) -> Deferred[User | None]:
         """
         The user called ``login``, or None where there is none, or none that may be seen.
 
         The Deferred fails where a directory fails: that is never "no such user". Cancelling
         it cancels the work done for it.
+
+        @param verbose: ask for all there is to tell.
         """
 
-    def getUsers() -> Deferred[list[User]]:
-        """The users that may be listed: a bounded number, in the directories' own order."""
+    def findUsers(name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
+        """
+        The user whose login is ``name`` or, where the administrator wants that and there is none,
+        the users who have it in their full name (RFC 1288 2.5.3). It fails and can be cancelled
+        as C{getUser} can.
+        """
+
+    def getUsers(verbose: bool = False) -> Deferred[Listing]:
+        """
+        All that may be listed: a bounded number of users, in the directories' own order, and
+        which directories failed. It fails with L{ListRefused} where there is no list, and where
+        all directories fail.
+        """
+
+
+class ListRefused(Exception):
+    """The administrator has turned the list off (RFC 1288 2.5.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setter:
+    """
+    Who asks for a change, as far as the door they came to can tell.
+
+    ``uid`` is their user on this machine and ``login`` that user's name: each is None where it
+    isn't known. ``where`` is where they ask from, for the log.
+    """
+
+    uid: int | None
+    login: str | None
+    where: str
+
+    @property
+    def who(self) -> str:
+        """Who asks, in words such as "uid 1000 (moshez)"."""
+        if self.uid is None:
+            return self.login or "someone unknown"
+        return f"uid {self.uid}" + (f" ({self.login})" if self.login else "")
+
+    def __str__(self) -> str:
+        return f"{self.who} on {self.where}"
 
 
 class IFingerSetterService(Interface):
     """Where statuses are set."""
 
-    def setUser(login: str, status: str) -> Deferred[None]:
+    def setUser(login: str, status: str, by: Setter, until: float | None = None) -> Deferred[None]:
         """
         Set the status of the user called ``login``; an empty one clears what was set.
 
-        The Deferred fires when the status is safely kept, not before. It fails with
-        L{SettingRefused}, which has words for the client, when nothing was changed.
+        @param by: who asks for it. Whether they may is the service's business.
+        @param until: when it ends, in seconds since the epoch; the status before it then shows
+            again. None is for good.
+        @return: fires when the status is safely kept, not before. It fails with
+            L{SettingRefused}, which has words for the client, when nothing was changed.
         """
 
 
@@ -79,6 +126,34 @@ class IVerboseDirectory(IDirectory):
         """As C{getUsers}, with all there is to tell."""
 
 
+class IForwarder(Interface):
+    """What passes queries on to other hosts (RFC 1288 2.4), where that is allowed."""
+
+    def forward(name: Name, verbose: bool) -> Deferred[str | None]:
+        """
+        What ``name.host`` says when it is asked for ``name.user``, with LF line ends and as it
+        came; None where it is not to be asked. It fails with L{DirectoryError} where the host
+        can't answer. Cancelling the Deferred ends the work done for it.
+        """
+
+
+class IDirectoryScheme(Interface):
+    """
+    A kind of directory, as the option C{--directory SCHEME:REST} names it. A plugin provides
+    this and L{twisted.plugin.IPlugin}, in a module of C{twisted.plugins}.
+    """
+
+    scheme: str = Attribute("What stands before the colon.")
+
+    def directory(rest: str, reactor: object, limits: Limits) -> IDirectory:
+        """
+        The directory that ``rest``, what stands behind the colon, describes. It may be a
+        service, and is then started and stopped with the daemon.
+
+        @raise ValueError: when it describes none, with the reason in words.
+        """
+
+
 class IReloadable(Interface):
     """A directory that holds a copy of something that can change."""
 
@@ -98,20 +173,33 @@ class ICounted(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status as it was set; ``set`` is when, in seconds since the epoch."""
+    """
+    A status as it was set, an empty one to clear what was set before.
+
+    ``set`` is when, in seconds since the epoch. ``by`` is who set it, in words such as
+    "uid 1000 (moshez)". ``until`` is when it ends, in seconds since the epoch, and the status
+    before it shows again; None is never.
+    """
 
     text: str
     set: float
+    by: str = ""
+    until: float | None = None
 
 
 class IStatusStore(Interface):
     """The statuses that were set. What it has been given stays until it is told otherwise."""
 
     def getStatus(login: str) -> Deferred[Status | None]:
-        """What ``login`` has set, or None."""
+        """What ``login`` has set and has not expired, or None."""
 
     def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        """What those of ``logins`` have set who have set anything."""
+        """What those of ``logins`` have set of whom something shows."""
 
-    def setStatus(login: str, text: str) -> Deferred[None]:
-        """Keep ``text`` for ``login``, or with an empty text forget what was kept."""
+    def setStatus(login: str, status: Status) -> Deferred[None]:
+        """
+        Let ``status`` show for ``login``, or with an empty text nothing.
+
+        The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
+        which has words for the client, when nothing was changed.
+        """

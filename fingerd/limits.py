@@ -21,14 +21,40 @@ class Limits:
     answerSize: int = 256 * 1024
     # Users in one list: about as many as fill an answer.
     listedUsers: int = 5000
+    # What one directory has to say to the list: less than a lookup, so that one that is silent
+    # costs nobody the others' users.
+    directoryListTime: float = 4.0
+    # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
+    matchedUsers: int = 10
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
+    # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
+    # its name looked up...
+    upstreamConnectTime: float = 2.5
+    # ...and until its answer is there. With the wait for a turn it fits into a lookup.
+    upstreamTime: float = 3.5
+    # What such a server may answer: as much as fits into an answer of ours.
+    upstreamSize: int = 256 * 1024
+    # Queries to one such server at once (and to all that are forwarded to, together)...
+    upstreamQueries: int = 32
+    # ...and queries waiting for one of these to end...
+    upstreamWaiting: int = 128
+    # ...for no longer than this: a server that hangs is said to hang at once.
+    upstreamWait: float = 0.5
+    # Host names looked up at once, by one directory or for forwarding. Each holds a thread, for
+    # as long as the DNS likes.
+    nameLookups: int = 4
     # A line to the setter, without its line end: a status is a line or a few, not a document.
     setterLineLength: int = 1024
+    # A status with an end, which is more than a year away: a mistake, or for good.
+    statusTime: float = 366 * 86400.0
+    # Refusals to set a status that are logged, in this time; the others are counted.
+    refusalsLogged: int = 20
+    refusalsTime: float = 60.0
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
@@ -37,8 +63,44 @@ class Limits:
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.
     usersFileQuiet: float = 1.0
+    # What a TOML file can say of one user: no answer holds more.
+    tomlUser: int = 256 * 1024
+    # A process that reads a file and says nothing for so long is given up.
+    readingSilence: float = 30.0
     # The longest that reading a users file holds up everything else, in one go.
     reloadSlice: float = 0.002
+    # Threads that look up accounts and homes: what hangs holds one, and the others go on.
+    passwdThreads: int = 8
+    # Lookups that wait for one of these threads: a burst of clients, not a flood.
+    passwdWaiting: int = 1000
+    # A file in a home: a plan is read by people, and a public key is a few kilobytes.
+    homeFileSize: int = 64 * 1024
+    # In characters, a part of an account's GECOS field: a name, an office, a phone.
+    gecosPart: int = 256
+    # An executed program, the wait for its turn included: less than a lookup has, so that the
+    # log names the program.
+    programTime: float = 4.0
+    # What it may write: about as much as fits in an answer.
+    programOutput: int = 256 * 1024
+    # Characters that the log gets of what it writes to its standard error.
+    programErrors: int = 500
+    # Programs of one directory that run at once, each with memory of its own...
+    programsAtOnce: int = 8
+    # ...and lookups that wait for a turn: more than can have one in time would only wait.
+    programsWaiting: int = 64
+    # Earlier statuses kept for a user, beside those that are still to show again...
+    statusHistory: int = 100
+    # ...and of those, how many may wait under the one that shows.
+    statusesBelow: int = 100
+    # Statuses that wait to be written: a disk that is slow or stuck doesn't fill the memory.
+    statusesWaiting: int = 1000
+    # Statuses written in one commit, or taken over in one go from another process: what has to
+    # be done for each when they are safe holds up everything else for a few milliseconds.
+    statusesAtOnce: int = 250
+    # Another process may have locked the statuses for this long; then setting is refused.
+    statusesLocked: float = 3.0
+    # What another process has set shows here after this long.
+    statusesRefresh: float = 1.0
 
 
 DEFAULTS = Limits()

@@ -5,35 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from itertools import islice
+from typing import TypeVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd import answer
+from fingerd import answer, audit
 from fingerd.directories.given import GivenUsers
 from fingerd.exchange import ExchangeFactory
+from fingerd.failing import internalError, tookTooLong
 from fingerd.interfaces import (
+    DirectoryError,
     ICounted,
     IDirectory,
     IFingerService,
     IFingerSetterService,
+    IForwarder,
     IReloadable,
     IStatusStore,
+    IVerboseDirectory,
+    ListRefused,
+    Setter,
     SettingRefused,
     Status,
 )
 from fingerd.limits import DEFAULTS, Limits
+from fingerd.listing import Listing
+from fingerd.matching import matches
 from fingerd.protocol import FingerFactory
+from fingerd.rules import DEFAULT_RULES, Rules
 from fingerd.setter import FingerSetterFactory
-from fingerd.statuses import MemoryStatuses
+from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
 
 F = TypeVar("F", bound=ExchangeFactory)
+_Results = list[tuple[bool, list[User] | Failure]]
 
 
 @implementer(IFingerService, IFingerSetterService)
@@ -54,20 +65,26 @@ class FingerService(MultiService):
         directories: Sequence[IDirectory] = (),
         statuses: IStatusStore | None = None,
         limits: Limits = DEFAULTS,
+        rules: Rules = DEFAULT_RULES,
+        forwarder: IForwarder | None = None,
         /,
         **users: str,
     ) -> None:
         """
         @param clock: the reactor.
         @param statuses: where statuses are kept; in memory, if there is none.
+        @param rules: what is shown, and who may set whose status.
+        @param forwarder: what asks other hosts; no query is forwarded, if there is none.
         @param users: statuses by login.
         """
         super().__init__()
         self._clock = clock
         given = [GivenUsers(users)] if users else []
         self._directories: list[IDirectory] = [*given, *directories]
-        self._statuses = MemoryStatuses(time.time) if statuses is None else statuses
+        self._statuses = MemoryStatuses(time.time, limits) if statuses is None else statuses
         self._limits = limits
+        self._rules = rules
+        self._forwarder = forwarder
         self._factories: list[ExchangeFactory] = []
         for part in (*self._directories, self._statuses):
             if IService.providedBy(part):
@@ -75,23 +92,31 @@ class FingerService(MultiService):
 
     def getFingerFactory(self) -> FingerFactory:
         """A factory for a finger port."""
-        return self._kept(FingerFactory(self, self._limits, self._clock))
+        return self._kept(
+            FingerFactory(self, self._limits, self._clock, self._rules, self._forwarder)
+        )
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""
         return self._kept(FingerSetterFactory(self, self._limits, self._clock))
 
-    def getUser(self, login: str) -> Deferred[User | None]:
+    def getUser(self, login: str, verbose: bool = False) -> Deferred[User | None]:
         """See L{IFingerService}."""
-        return Deferred.fromCoroutine(self._getUser(login))
+        return Deferred.fromCoroutine(self._getUser(login, verbose))
 
-    def getUsers(self) -> Deferred[list[User]]:
+    def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
-        return Deferred.fromCoroutine(self._getUsers())
+        return Deferred.fromCoroutine(self._findUsers(name, verbose))
 
-    def setUser(self, login: str, status: str) -> Deferred[None]:
+    def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
+        """See L{IFingerService}."""
+        return Deferred.fromCoroutine(self._getUsers(verbose))
+
+    def setUser(
+        self, login: str, status: str, by: Setter, until: float | None = None
+    ) -> Deferred[None]:
         """See L{IFingerSetterService}."""
-        return Deferred.fromCoroutine(self._setUser(login, status))
+        return Deferred.fromCoroutine(self._setUser(login, status, by, until))
 
     def reload(self) -> Deferred[None]:
         """
@@ -123,33 +148,84 @@ class FingerService(MultiService):
         drained = gatherResults([factory.drain() for factory in self._factories])
         return drained.addCallback(lambda _: MultiService.stopService(self))
 
-    async def _getUser(self, login: str) -> User | None:
-        user = await self._find(login)
-        if user is None:
+    async def _getUser(self, login: str, verbose: bool) -> User | None:
+        mask = self._rules.mask
+        if mask.hides(login):
             return None
-        return _overlaid(user, await self._statuses.getStatus(login))
+        user = mask.user(await self._find(login, verbose))
+        mayBeMade = self._rules.setting.create and isLogin(login)
+        if user is None and not mayBeMade:
+            return None
+        status = await self._statuses.getStatus(login)
+        if user is None and status is not None:
+            user = User(login)
+        return user and _overlaid(user, status)
 
-    async def _getUsers(self) -> list[User]:
+    async def _findUsers(self, name: str, verbose: bool) -> Sequence[User]:
+        user = await self._getUser(name, verbose)
+        if user is not None:
+            return (user,)
+        return await self._matching(name) if self._rules.matched and isLogin(name) else ()
+
+    async def _matching(self, name: str) -> Sequence[User]:
+        listing = await self._list(verbose=False)
+        if listing.failures:
+            raise DirectoryError("a directory failed, and might have known whom that matches")
+        found = (user for user in listing.users if not user.report and matches(user, name))
+        return tuple(islice(found, self._limits.matchedUsers))
+
+    async def _getUsers(self, verbose: bool) -> Listing:
+        if not self._rules.listed:
+            raise ListRefused
+        return await self._list(verbose)
+
+    async def _list(self, verbose: bool) -> Listing:
+        """What all directories have to say, asked at the same time."""
         users: dict[str, User] = {}
-        for directory in self._directories:
-            left = self._limits.listedUsers - len(users)
-            # Of two with the same login, the first is the one that is asked.
-            for user in await maybeDeferred(directory.getUsers, left):
-                users.setdefault(user.login, user)
-        statuses = await self._statuses.getStatuses(list(users))
-        return [_overlaid(user, statuses.get(login)) for login, user in users.items()]
+        failures: list[tuple[str, str]] = []
+        asked = [self._ofDirectory(directory, verbose) for directory in self._directories]
+        results = cast(_Results, await DeferredList(asked, consumeErrors=True))
+        for number, (_, result) in enumerate(results, 1):
+            if not isinstance(result, Failure):
+                # Of two with the same login, the first is the one that is asked.
+                for user in self._rules.mask.users(result):
+                    users.setdefault(user.login, user)
+            elif len(results) == 1:
+                result.raiseException()
+            else:
+                what = f"listing the users of directory {number}"
+                failures.append((f"source {number}", internalError(self._log, result, what)))
+        listed = list(islice(users.values(), self._limits.listedUsers))
+        statuses = await self._statuses.getStatuses([user.login for user in listed])
+        return Listing([_overlaid(user, statuses.get(user.login)) for user in listed], failures)
 
-    async def _setUser(self, login: str, status: str) -> None:
-        if await self._find(login) is None:
+    def _ofDirectory(self, directory: IDirectory, verbose: bool) -> Deferred[list[User]]:
+        full = verbose and IVerboseDirectory.providedBy(directory)
+        ask = cast(IVerboseDirectory, directory).getVerboseUsers if full else directory.getUsers
+        asked: Deferred[list[User]] = maybeDeferred(ask, self._limits.listedUsers)
+        if not asked.called or asked.paused:
+            asked.addTimeout(self._limits.directoryListTime, self._clock, tookTooLong)
+        return asked
+
+    async def _setUser(self, login: str, status: str, by: Setter, until: float | None) -> None:
+        policy = self._rules.setting
+        refusal = policy.refusal(by, login)
+        if refusal is not None:
+            raise SettingRefused(refusal)
+        mayMake = policy.create and isLogin(login)
+        if not mayMake and await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
-        await self._statuses.setStatus(login, status)
+        await self._statuses.setStatus(login, Status(status, time.time(), by.who, until))
+        audit.changed(by, login, status, until)
 
-    async def _find(self, login: str) -> User | None:
+    async def _find(self, login: str, verbose: bool = False) -> User | None:
         # What can't be a login reaches no directory: none has to look out for it.
         if not isLogin(login):
             return None
         for directory in self._directories:
-            user: User | None = await maybeDeferred(directory.getUser, login)
+            full = verbose and IVerboseDirectory.providedBy(directory)
+            ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
+            user: User | None = await maybeDeferred(ask, login)
             if user is not None:
                 return user
         return None

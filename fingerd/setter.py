@@ -1,82 +1,112 @@
 """
 The setter port: a user and a status in, ``OK`` or what was wrong out.
 
-Two lines, as in ``printf 'moshez\\nHappy and well\\n' | nc localhost 1079``. The second is a line
-also where the client closes its sending side without a line end.
+Two lines, as in ``printf 'moshez\\nHappy and well\\n' | nc localhost 1079``, or three: see
+L{fingerd.setting}. The last is a line also where the client closes its sending side without a
+line end.
 """
 
 from __future__ import annotations
 
-import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from fingerd import answer
+from fingerd import answer, peers, setting
+from fingerd.accounts import Accounts
 from fingerd.addresses import isLocal
+from fingerd.audit import Refusals
 from fingerd.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.failing import internalError
-from fingerd.interfaces import IFingerSetterService, SettingRefused
+from fingerd.interfaces import DirectoryError, IFingerSetterService, Setter, SettingRefused
 from fingerd.limits import Limits
 
 OK = "OK"
 TWO_LINES = "Two lines are needed: the user, then the status"
-NOT_UTF8 = "Not set: a status is UTF-8 text"
-CONTROL_CHARACTERS = "Not set: a status has no control characters"
+THREE_LINES = "Three lines are needed: the user and a 3, the status, and how long it lasts"
 NOT_LOCAL = "Not set: a status is set from this machine only"
-
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 class FingerSetterProtocol(ExchangeProtocol):
     """
-    Hands the two lines on, and answers when the status is safe. A client that goes away once
-    it has sent them has set its status all the same.
+    Hands the request on, with who is asking, and answers when the status is safe. A client that
+    goes away once it has sent its lines has set its status all the same.
     """
 
     _log = Logger()
+    _by: Setter
 
     def __init__(self, factory: FingerSetterFactory) -> None:
         ExchangeProtocol.__init__(self, factory, factory.limits.setterLineLength)
-        self._service = factory.service
+        self._factory = factory
         self._lines: list[bytes] = []
+        self._needed = 2
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        if not isLocal(self.transport.getPeer()):
+        local = isLocal(self.transport.getPeer())
+        # Now, since of a client that has gone nothing can be told any more.
+        uid = self._factory.owner(self.transport) if local else None
+        self._by = Setter(uid, None, peers.where(self.transport))
+        if not local:
             self.requestIsWhole()
-            self._say(NOT_LOCAL)
+            self._refuse(NOT_LOCAL)
 
     def lineReceived(self, line: bytes) -> None:
         self._lines.append(line)
-        if len(self._lines) == 2:
+        if len(self._lines) == 1:
+            self._needed = setting.linesOf(line)
+        elif len(self._lines) == self._needed:
             self.requestIsWhole()
-            self._set(*self._lines)
+            self._read()
 
     def lineTooLong(self) -> None:
-        self._say(f"Not set: a line has {self.MAX_LENGTH} bytes at most")
+        self._refuse(f"Not set: a line has {self.MAX_LENGTH} bytes at most")
 
     def requestEnded(self) -> None:
         self.requestIsWhole()
-        self._say(TWO_LINES)
+        self._refuse(TWO_LINES if self._needed == 2 else THREE_LINES)
 
-    def _set(self, user: bytes, status: bytes) -> None:
+    def _read(self) -> None:
         try:
-            login, text = user.decode("utf-8").strip(" \t"), status.decode("utf-8").strip(" \t")
-        except UnicodeDecodeError:
-            return self._say(NOT_UTF8)
-        if _CONTROL.search(login) or _CONTROL.search(text):
-            return self._say(CONTROL_CHARACTERS)
-        setting: Deferred[None] = maybeDeferred(self._service.setUser, login, text)
-        setting.addCallback(lambda _: OK).addErrback(self._failed, login).addCallback(self._say)
-        return None
+            wanted = setting.parse(self._lines, self._factory.limits.statusTime)
+        except ValueError as error:
+            self._refuse(f"Not set: {error}")
+        else:
+            asked = Deferred.fromCoroutine(self._set(wanted))
+            asked.addErrback(self._failed, wanted.login).addCallback(self._say)
+
+    async def _set(self, wanted: setting.Setting) -> str:
+        factory = self._factory
+        until = None if wanted.seconds is None else factory.now() + wanted.seconds
+        by = self._by
+        if by.uid is not None:
+            looking = factory.loginOf(by.uid)
+            looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
+            by = replace(by, login=await looking)
+        try:
+            await factory.service.setUser(wanted.login, wanted.text, by, until)
+        except SettingRefused as refusal:
+            factory.refusals.refused(by, wanted.login, str(refusal))
+            return str(refusal)
+        return OK
+
+    def _notTold(self, result: object, seconds: float) -> Failure:
+        return Failure(
+            DirectoryError(f"no login for uid {self._by.uid} from the system in {seconds} seconds")
+        )
 
     def _failed(self, failure: Failure, login: str) -> str:
-        if failure.check(SettingRefused):
-            return failure.getErrorMessage()
         return internalError(self._log, failure, f"setting the status of {login!r}")
+
+    def _refuse(self, text: str) -> None:
+        self._factory.refusals.refused(self._by, None, text)
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self.answer(answer.encode(text, self.exchanges.limits.answerSize))
@@ -87,11 +117,32 @@ class FingerSetterFactory(ExchangeFactory):
     Makes the protocols of a setter port.
 
     @ivar service: where they set statuses.
+    @ivar refusals: where they say what was not set.
     """
 
-    def __init__(self, service: IFingerSetterService, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        service: IFingerSetterService,
+        limits: Limits,
+        clock: IReactorTime,
+        *,
+        owner: Callable[[ITransport], int | None] = peers.owner,
+        loginOf: Callable[[int], Deferred[str | None]] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param clock: the reactor.
+        @param owner: which user is at the other end of a connection, by uid.
+        @param loginOf: the login of a uid; asked of the system, if there is none.
+        @param now: the time, in seconds since the epoch.
+        """
         super().__init__(limits, clock)
         self.service = service
+        self.clock = clock
+        self.owner = owner
+        self.loginOf = Accounts(clock).loginOf if loginOf is None else loginOf
+        self.now = now
+        self.refusals = Refusals(limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
         return FingerSetterProtocol(self)

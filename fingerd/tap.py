@@ -2,131 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import os
-from typing import cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet import endpoints
-from twisted.internet.interfaces import IProtocolFactory, IReactorFromThreads
-from twisted.python import usage
+from twisted.internet.interfaces import IReactorFromThreads
 
-from fingerd import privileges
-from fingerd.addresses import everyInterface
-from fingerd.directories.users_file import UsersFile
+from fingerd.directories.urls import fromURL
+from fingerd.forwarding import Forwarder
+from fingerd.limits import DEFAULTS
 from fingerd.listening import Listener, endpoint
+from fingerd.options import Options
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
+from fingerd.statuses.sqlite import SQLiteStatuses
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-# The administrator's file, or the example: in a checkout beside the package, else in it.
-_USERS_FILES = (
-    "/etc/users",
-    os.path.join(os.path.dirname(_HERE), "etc", "users.example"),
-    os.path.join(_HERE, "users.example"),
-)
+__all__ = ["Options", "makeService"]
 
-
-def _seconds(text: str) -> float:
-    """A time to wait, in seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    # Not "<= 0": that is false for NaN.
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{text!r} is not a number of seconds above 0")
-    return seconds
-
-
-class Options(usage.Options):
-    """What ``twistd finger`` can be told."""
-
-    longdesc = (
-        "Answers finger queries (RFC 1288). Started by root, it opens its ports and then becomes "
-        "the user fingerd, or nobody where there is no fingerd; twistd's own --uid and --gid win."
-    )
-
-    optFlags = [["no-setter", None, "Let nobody set a status over the network."]]
-
-    optParameters = [
-        [
-            "users",
-            None,
-            None,
-            "The users file, a user:status a line. "
-            "[default: /etc/users; where there is none, the example that comes with the daemon]",
-        ],
-        [
-            "reload",
-            None,
-            30.0,
-            "Seconds between two looks at whether the users file has changed.",
-            _seconds,
-        ],
-        [
-            "user",
-            None,
-            None,
-            "The user to become, when started by root. [default: fingerd, else nobody]",
-        ],
-    ]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self["listen"] = []
-        self["setter"] = []
-
-    def opt_listen(self, description: str) -> None:
-        """
-        Where to take queries, as an endpoint string; can be given more than once.
-        [default: port 79 for root, else 7979, of all addresses, IPv4 and IPv6]
-        """
-        self["listen"].append(description)
-
-    def opt_setter(self, description: str) -> None:
-        """
-        Where to take statuses, as an endpoint string; can be given more than once.
-        [default: tcp:1079:interface=127.0.0.1]
-        """
-        self["setter"].append(description)
-
-    def parseOptions(self, options: list[str] | None = None) -> None:
-        """
-        Read the command line.
-
-        @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
-            of its own help before the one line that matters.
-        """
-        try:
-            super().parseOptions(options)
-        except usage.UsageError as error:
-            raise CannotStart(f"twistd finger: {error}") from None
-
-    def parseArgs(self, *arguments: str) -> None:
-        if arguments:
-            raise usage.UsageError(f"what is {arguments[0]!r}? All it takes is options")
-
-    def postOptions(self) -> None:
-        if self["no-setter"] and self["setter"]:
-            raise usage.UsageError("--setter and --no-setter exclude each other")
-        if not self["listen"]:
-            port = 79 if os.geteuid() == 0 else 7979
-            self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
-        if not self["setter"] and not self["no-setter"]:
-            self["setter"] = ["tcp:1079:interface=127.0.0.1"]
-        if self["users"] is None:
-            self["users"] = next(filter(os.path.exists, _USERS_FILES))
-        # twistd's own option has been obeyed by the time this daemon would become anyone.
-        twistd: dict[str, int | None] = self.parent or {}
-        if twistd.get("uid") is not None:
-            self["identity"] = privileges.Identity(None, None)
-        else:
-            uid, gid = privileges.lesserUser(self["user"])
-            twistdGid = twistd.get("gid")
-            self["identity"] = privileges.Identity(uid, gid if twistdGid is None else twistdGid)
+T = TypeVar("T")
 
 
 def makeService(options: Options) -> IService:
@@ -137,18 +33,47 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    daemon = Daemon(options["identity"])
-    finger = FingerService(reactor, [UsersFile(options["users"], reactor)])
-    finger.setServiceParent(daemon)
-    fingerServers = [
-        _listener("listen", description, finger.getFingerFactory())
+    limits = replace(DEFAULTS, statusHistory=options["history"])
+    directories = [
+        _made("directory", url, lambda url: fromURL(url, reactor, limits))
+        for url in options["directory"]
+    ]
+    statuses = None
+    if options["state"] is not None:
+        statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
+    fingerServers: list[Listener] = []
+    forwarder = None
+    if options["forward"]:
+        forwarder = _made(
+            "forward",
+            ", ".join(options["forward"]),
+            lambda _: Forwarder(
+                options["forward"],
+                lambda: [server.address for server in fingerServers],
+                reactor,
+                limits,
+            ),
+        )
+    finger = FingerService(reactor, directories, statuses, limits, options["rules"], forwarder)
+    fingerServers += [
+        Listener(
+            description,
+            _made("listen", description, lambda text: endpoint(reactor, text)),
+            finger.getFingerFactory(),
+        )
         for description in options["listen"]
     ]
     setterServers = [
-        _listener("setter", description, finger.getFingerSetterFactory())
+        Listener(
+            description,
+            _made("setter", description, lambda text: endpoint(reactor, text)),
+            finger.getFingerSetterFactory(),
+        )
         for description in options["setter"]
     ]
+    daemon = Daemon(options["identity"])
     for part in (
+        finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
@@ -159,16 +84,9 @@ def makeService(options: Options) -> IService:
     return daemon
 
 
-def _anyAddress(interface: str, port: int) -> str:
-    if ":" in interface:
-        return f"tcp6:{port}:interface={endpoints.quoteStringArgument(interface)}"
-    return f"tcp:{port}:interface={interface}"
-
-
-def _listener(option: str, description: str, factory: IProtocolFactory) -> Listener:
-    from twisted.internet import reactor
-
+def _made(option: str, text: str, make: Callable[[str], T]) -> T:
+    """What an option's value stands for."""
     try:
-        return Listener(description, endpoint(reactor, description), factory)
+        return make(text)
     except ValueError as error:
-        raise CannotStart(f"twistd finger: --{option} {description}: {error}") from None
+        raise CannotStart(f"twistd finger: --{option} {text}: {error}") from None

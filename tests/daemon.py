@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,12 +69,20 @@ class Daemon:
         command: Sequence[str] = (TWISTD,),
         cwd: str | Path = "/",
         asRoot: bool = False,
+        passing: Sequence[int] = (),
     ) -> None:
         """
-        @param arguments: twistd's, without those for the pid file and the log.
+        @param arguments: what comes after ``command``.
+        @param passing: descriptors that it is to inherit.
         @param asRoot: start it as root, where the tests are run by root.
         """
         prefix = AS_NOBODY if IS_ROOT and not asRoot else ()
+        # Never the statuses of this machine's own daemon.
+        self._folder = tempfile.TemporaryDirectory()
+        os.chmod(self._folder.name, 0o1777)
+        state = f"{self._folder.name}/state"
+        if "finger" in arguments and not any(map(_saysState, arguments)):
+            arguments += (f"--state={state}",)
         self.log: list[str] = []
         self._said = threading.Condition()
         self._process = subprocess.Popen(
@@ -82,9 +91,15 @@ class Daemon:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "FINGER_STATE": state,
+                **(environment or {}),
+            },
             text=True,
             errors="backslashreplace",
+            pass_fds=passing,
         )
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -99,7 +114,9 @@ class Daemon:
         self.startLine = start.group()
         self.users = start["users"]
         self.example = start["try"]
-        self.port = int(start["finger"].split(", ")[0].rpartition(":")[2])
+        port = start["finger"].split(", ")[0].rpartition(":")[2]
+        # A UNIX socket has none.
+        self.port = int(port) if port.isdigit() else 0
         self.setterPort = int((start["setter"] or ":0").rpartition(":")[2])
         return self
 
@@ -114,6 +131,7 @@ class Daemon:
         self._reader.join(PATIENCE)
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._folder.cleanup()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -159,6 +177,10 @@ class Daemon:
     def set(self, login: str, status: str) -> bytes:
         """Set a status, and give what it says to that."""
         return exchange(self.setterPort, f"{login}\n{status}\n".encode(), halfClose=False)
+
+
+def _saysState(argument: str) -> bool:
+    return argument.startswith(("--state", "--no-setter"))
 
 
 def exchange(port: int, request: bytes, halfClose: bool = True) -> bytes:

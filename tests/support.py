@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor
@@ -22,7 +24,7 @@ from twisted.internet.protocol import Factory, Protocol, ServerFactory, connecti
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from fingerd.exchange import ExchangeFactory
@@ -163,6 +165,13 @@ def inMemory(
     if ends and not transport.disconnecting:
         cast(IHalfCloseableProtocol, protocol).readConnectionLost()
     return transport
+
+
+def temporaryFolder(case: SynchronousTestCase) -> Path:
+    """A folder for the length of the test."""
+    folder = tempfile.TemporaryDirectory()
+    case.addCleanup(folder.cleanup)
+    return Path(folder.name)
 
 
 class TurnClock(Clock):

@@ -65,6 +65,7 @@ class InstallTests(SynchronousTestCase):
             "finger",
             "--listen=tcp:0",
             "--setter=tcp:0",
+            f"--state={Path(twistd).parent}/state-{way.replace(' ', '-')}",
             command=[twistd],
             environment=environment,
             asRoot=True,
@@ -80,7 +81,7 @@ class InstallTests(SynchronousTestCase):
             str(source / "finger.tac"),
             "--pidfile=",
             command=[twistd],
-            environment=FREE,
+            environment={**FREE, "FINGER_STATE": f"{source.parent}/state"},
             asRoot=True,
         ) as daemon:
             self.assertEqual(daemon.ask(b"moshez\n"), b"Happy and very well\r\n")

@@ -18,7 +18,18 @@ from fingerd.limits import Limits
 from fingerd.protocol import FingerFactory
 from fingerd.service import FingerService
 from fingerd.user import User
-from tests.support import TIME, Client, Directory, Sockets, cut, failing, inMemory, turn, until
+from tests.support import (
+    TIME,
+    Client,
+    Directory,
+    Sockets,
+    cut,
+    failing,
+    inMemory,
+    temporaryFolder,
+    turn,
+    until,
+)
 
 HAPPY = b"Happy and well\r\n"
 NO_SUCH_USER = b"No such user\r\n"
@@ -173,7 +184,7 @@ class LineTests(Sockets):
     async def test_unixSocket(self) -> None:
         """So are they over a UNIX socket."""
         finger = FingerService(TIME, moshez="Happy and well")
-        path = self.mktemp()
+        path = str(temporaryFolder(self) / "socket")
         factory = finger.getFingerFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
         self.addCleanup(factory.drain)

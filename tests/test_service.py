@@ -5,15 +5,21 @@ from __future__ import annotations
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from fingerd.directories.given import GivenUsers
-from fingerd.interfaces import IDirectory, IReloadable, SettingRefused
-from fingerd.limits import Limits
+from fingerd.interfaces import IDirectory, IReloadable, Setter, SettingRefused
+from fingerd.limits import DEFAULTS, Limits
+from fingerd.policy import NOT_YOURS, SetPolicy
+from fingerd.rules import Rules
 from fingerd.service import FingerService
 from fingerd.user import User
 from tests.support import Directory, failing
+
+ROOT = Setter(0, "root", "nowhere")
+MOSHEZ = Setter(1000, "moshez", "nowhere")
 
 
 class GetUserTests(SynchronousTestCase):
@@ -60,7 +66,7 @@ class GetUsersTests(SynchronousTestCase):
         finger = FingerService(
             Clock(), [GivenUsers({"b": "1", "a": "1"}), GivenUsers({"c": "2", "a": "2"})]
         )
-        users = self.successResultOf(finger.getUsers())
+        users = self.successResultOf(finger.getUsers()).users
         self.assertEqual(
             users, [User("b", status="1"), User("a", status="1"), User("c", status="2")]
         )
@@ -69,14 +75,14 @@ class GetUsersTests(SynchronousTestCase):
         """It has so many users and no more."""
         many = GivenUsers({str(number): "x" for number in range(10)})
         finger = FingerService(Clock(), [many, GivenUsers({"z": "x"})], None, Limits(listedUsers=4))
-        logins = [user.login for user in self.successResultOf(finger.getUsers())]
+        logins = [user.login for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(logins, ["0", "1", "2", "3"])
 
     def test_set(self) -> None:
         """It has what was set."""
         finger = FingerService(Clock(), a="1", b="2")
-        self.successResultOf(finger.setUser("b", "set"))
-        statuses = [user.status for user in self.successResultOf(finger.getUsers())]
+        self.successResultOf(finger.setUser("b", "set", ROOT))
+        statuses = [user.status for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(statuses, ["1", "set"])
 
 
@@ -86,19 +92,62 @@ class SetUserTests(SynchronousTestCase):
     def test_set(self) -> None:
         """What was set lies over what the directory says, until it is cleared."""
         finger = FingerService(Clock(), a="given")
-        self.successResultOf(finger.setUser("a", "set"))
+        self.successResultOf(finger.setUser("a", "set", ROOT))
         user = self.successResultOf(finger.getUser("a"))
         assert user is not None
         self.assertEqual(user.status, "set")
         self.assertIsNotNone(user.statusSet)
-        self.successResultOf(finger.setUser("a", ""))
+        self.successResultOf(finger.setUser("a", "", ROOT))
         self.assertEqual(self.successResultOf(finger.getUser("a")), User("a", status="given"))
 
     def test_unknown(self) -> None:
         """Setting a status makes no user."""
         finger = FingerService(Clock(), a="given")
-        refused = self.failureResultOf(finger.setUser("b", "set"), SettingRefused)
+        refused = self.failureResultOf(finger.setUser("b", "set", ROOT), SettingRefused)
         self.assertEqual(refused.getErrorMessage(), "No such user")
+
+    def test_notTheirs(self) -> None:
+        """A user sets their own status; whether another one exists, they are not told."""
+        finger = FingerService(Clock(), moshez="given", radix="given")
+        self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
+        for login in ("radix", "nobody", "", "/W"):
+            refused = self.failureResultOf(finger.setUser(login, "set", MOSHEZ), SettingRefused)
+            self.assertEqual(refused.getErrorMessage(), NOT_YOURS)
+        user = self.successResultOf(finger.getUser("radix"))
+        assert user is not None
+        self.assertEqual(user.status, "given")
+
+    def test_audit(self) -> None:
+        """A change is logged in one line: who, from where, whose and what, and never the text."""
+        finger = FingerService(Clock(), moshez="given")
+        with capturedLogs() as events:
+            self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ))
+            self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ, 1800000000.5))
+            self.successResultOf(finger.setUser("moshez", "", ROOT))
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                "status of 'moshez' set by uid 1000 (moshez) on nowhere",
+                "status of 'moshez' set until 2027-01-15T08:00:00Z by uid 1000 (moshez) on nowhere",
+                "status of 'moshez' cleared by uid 0 (root) on nowhere",
+            ],
+        )
+        self.assertNotIn("secret", repr(events))
+
+    def test_create(self) -> None:
+        """Where the administrator allows it, a status makes a user, and clearing it ends them."""
+        allowed = Rules(setting=SetPolicy(create=True))
+        finger = FingerService(Clock(), [GivenUsers({"a": "b"})], None, DEFAULTS, allowed)
+        self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
+        user = self.successResultOf(finger.getUser("moshez"))
+        assert user is not None
+        self.assertEqual((user.login, user.status), ("moshez", "set"))
+        self.successResultOf(finger.setUser("moshez", "", MOSHEZ))
+        self.assertIsNone(self.successResultOf(finger.getUser("moshez")))
+        for login in ("", "/W", "a b", "-x", "a@b"):
+            refused = self.failureResultOf(finger.setUser(login, "set", ROOT), SettingRefused)
+            self.assertEqual(refused.getErrorMessage(), "No such user", login)
+            self.assertIsNone(self.successResultOf(finger.getUser(login)))
 
     def test_userWhoLeft(self) -> None:
         """A user who is in no directory any more is gone, whatever they had set."""
@@ -107,7 +156,7 @@ class SetUserTests(SynchronousTestCase):
             lambda login: succeed(User(login, status=users[login]) if login in users else None)
         )
         finger = FingerService(Clock(), [directory])
-        self.successResultOf(finger.setUser("a", "set"))
+        self.successResultOf(finger.setUser("a", "set", ROOT))
         users.clear()
         self.assertIsNone(self.successResultOf(finger.getUser("a")))
 

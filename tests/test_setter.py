@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from fingerd.interfaces import IFingerSetterService
+from fingerd.interfaces import IFingerSetterService, Setter
 from fingerd.limits import DEFAULTS
+from fingerd.policy import SetPolicy
+from fingerd.rules import Rules
 from fingerd.service import FingerService
 from fingerd.setter import FingerSetterFactory
-from tests.support import TIME, Client, Directory, Sockets, inMemory, until
+from tests.support import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
 
 OK = b"OK\r\n"
 TWO_LINES = b"Two lines are needed: the user, then the status\r\n"
@@ -123,6 +126,46 @@ class SetterTests(Sockets):
             self.assertEqual(await self.ask(self.setter, line), refusal)
         self.assertEqual(await self.status(), b"x" * 1024 + b"\r\n")
 
+    async def test_severalLines(self) -> None:
+        """A status can have several lines: a line end in it is written as backslash and n."""
+        said = await self.ask(self.setter, rb"moshez" b"\n" rb"In C:\temp\now\\n" b"\n")
+        self.assertEqual(said, OK)
+        self.assertEqual(await self.status(), b"In C:\\temp\r\now\\n\r\n")
+        self.assertIn(b"In C:\\temp\r\n", await self.status(b""))
+
+    async def test_longestLineEscaped(self) -> None:
+        """The line is as long as it is on the wire."""
+        self.assertEqual(await self.ask(self.setter, b"moshez\n" + b"\\n" * 511 + b"xx\n"), OK)
+        refusal = b"Not set: a line has 1024 bytes at most\r\n"
+        said = await self.ask(self.setter, b"moshez\n" + b"\\n" * 511 + b"xxx\n")
+        self.assertEqual(said, refusal)
+
+    async def test_threeLines(self) -> None:
+        """Where the first line announces it, a third one says how long the status lasts."""
+        for request in (b"moshez 3\nAt lunch\n2h\n", b"moshez 3\r\nAt lunch\r\n2h\r\n"):
+            self.assertEqual(await self.ask(self.setter, request), OK)
+        self.assertEqual(await self.ask(self.setter, b"moshez 3\nOut\n90m", halfClose=True), OK)
+        self.assertEqual(await self.status(), b"Out\r\n")
+
+    async def test_thirdLineUnannounced(self) -> None:
+        """
+        Where nothing announces it, two lines are all, whether a third comes with them or after.
+        """
+        for segments in ([b"moshez\nBusy\n2h\n"], [b"moshez\nBusy\n", b"2h\n"]):
+            with capturedLogs() as events:
+                self.assertEqual(await self.ask(self.setter, *segments), OK)
+            self.assertNotIn("until", "".join(formatEvent(event) or "" for event in events))
+
+    async def test_thirdLineMissing(self) -> None:
+        """An announced third line that doesn't come, or is no time, is refused in words."""
+        for request in (b"moshez 3\nAt lunch\n", b"moshez 3\nAt lunch", b"moshez 3\n", b"moshez 3"):
+            said = await self.ask(self.setter, request, halfClose=True)
+            self.assertTrue(said.startswith(b"Three lines are needed: "), said)
+        for request in (b"moshez 3\nAt lunch\n\n", b"moshez 3\nAt lunch\nsoon\n"):
+            said = await self.ask(self.setter, request)
+            self.assertTrue(said.startswith(b"Not set: how long it lasts is a time such as "), said)
+        self.assertEqual(await self.status(), b"Happy and well\r\n")
+
     async def test_moreLines(self) -> None:
         """Lines behind the two are thrown away, and don't cost the answer."""
         answer = await self.ask(self.setter, b"moshez\nBusy\n" + b"more\n" * 1000)
@@ -131,7 +174,7 @@ class SetterTests(Sockets):
 
     async def test_unixSocket(self) -> None:
         """A status can be set over a UNIX socket."""
-        path = self.mktemp()
+        path = str(temporaryFolder(self) / "socket")
         factory = self.finger.getFingerSetterFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
         self.addCleanup(factory.drain)
@@ -147,11 +190,13 @@ class Setting:
     """A service that keeps its time, or fails."""
 
     def __init__(self, result: Deferred[None]) -> None:
-        self.asked = 0
+        self.asked: list[tuple[str, str, Setter, float | None]] = []
         self.result = result
 
-    def setUser(self, login: str, status: str) -> Deferred[None]:
-        self.asked += 1
+    def setUser(
+        self, login: str, status: str, by: Setter, until: float | None = None
+    ) -> Deferred[None]:
+        self.asked.append((login, status, by, until))
         return self.result
 
 
@@ -175,6 +220,49 @@ class FailureTests(Sockets):
         self.assertTrue(answer.startswith(b"Internal error in server\r\n"))
         self.flushLoggedErrors(RuntimeError)
 
+    async def test_whoAsks(self) -> None:
+        """The service is told who asks, from where, and when the status ends."""
+        setting = Setting(succeed(None))
+        factory = FingerSetterFactory(
+            setting,
+            DEFAULTS,
+            TIME,
+            owner=lambda transport: 1000,
+            loginOf=lambda uid: succeed("moshez" if uid == 1000 else None),
+            now=lambda: 1000000.0,
+        )
+        port = self.listen(factory)
+        for request in (b"moshez\nBusy\n", b"moshez 3\nAt lunch\n2h\n"):
+            self.assertEqual(await self.ask(port, request), OK)
+        [(_, _, by, forGood), (_, text, _, end)] = setting.asked
+        self.assertEqual((by.uid, by.login), (1000, "moshez"))
+        self.assertTrue(by.where.startswith("127.0.0.1:"), by.where)
+        self.assertEqual((forGood, text, end), (None, "At lunch", 1007200.0))
+
+    async def test_slowAccounts(self) -> None:
+        """Where the system doesn't tell the asking user's login, that is said in time."""
+        setting, clock = Setting(succeed(None)), Clock()
+        asked: list[int] = []
+
+        def loginOf(uid: int) -> Deferred[str | None]:
+            asked.append(uid)
+            return Deferred()
+
+        factory = FingerSetterFactory(
+            setting, DEFAULTS, clock, owner=lambda transport: 1000, loginOf=loginOf
+        )
+        client = await self.connect(self.listen(factory))
+        client.transport.write(b"moshez\nBusy\n")
+        await until(lambda: asked)
+        with capturedLogs() as events:
+            clock.advance(DEFAULTS.lookupTime)
+            answer = await client.closed
+        self.assertTrue(answer.startswith(b"Internal error in server\r\n"), answer)
+        self.assertIn("no login for uid 1000", "".join(formatEvent(e) or "" for e in events))
+        self.assertEqual(setting.asked, [])
+        # What still runs is the drain's: it has this clock.
+        factory.drain()
+
     async def test_notBeforeItIsSafe(self) -> None:
         """The answer waits until the status is safe; a client that leaves cancels nothing."""
         result: Deferred[None] = Deferred()
@@ -183,7 +271,7 @@ class FailureTests(Sockets):
         patient, hasty = await self.connect(port), await self.connect(port)
         patient.transport.write(b"moshez\nBusy\n")
         hasty.transport.write(b"moshez\nBusy\n")
-        await until(lambda: setting.asked == 2)
+        await until(lambda: len(setting.asked) == 2)
         hasty.transport.abortConnection()
         await hasty.closed
         self.assertEqual(patient.received, b"")
@@ -196,7 +284,8 @@ class PeerTests(SynchronousTestCase):
 
     def answer(self, host: str) -> bytes:
         """What a client at ``host`` is told."""
-        finger = FingerService(Clock(), moshez="Happy")
+        anyone = Rules(setting=SetPolicy(anyone=True))
+        finger = FingerService(Clock(), [], None, DEFAULTS, anyone, moshez="Happy")
         factory = finger.getFingerSetterFactory()
         said: bytes = inMemory(factory, [b"moshez\nBusy\n"], ends=False, host=host).value()
         return said

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.directories.urls import fromURL
+from fingerd.interfaces import IDirectory
 from tests.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -27,6 +36,7 @@ from tests.daemon import (
 )
 
 TAC = str(ROOT / "finger.tac")
+HAPPY = b"Happy and well\r\n"
 # Ports of the system's choice.
 FREE = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
 
@@ -38,9 +48,15 @@ class WithUsers(SynchronousTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.folder.chmod(0o755)
+        # For the state directories of daemons that are not root's.
+        self.folder.chmod(0o1777)
         self.users = self.folder / "users"
         self.users.write_text("moshez:Happy and well\nradix:Writing\n  a web server\n")
+        self.environment = {
+            **FREE,
+            "FINGER_USERS": str(self.users),
+            "FINGER_STATE": f"{self.folder}/state",
+        }
 
     def tac(self, asRoot: bool = False, **environment: str) -> Daemon:
         """The tac on free ports, with these users."""
@@ -48,7 +64,7 @@ class WithUsers(SynchronousTestCase):
             "-noy",
             TAC,
             "--pidfile=",
-            environment={**FREE, "FINGER_USERS": str(self.users), **environment},
+            environment={**self.environment, **environment},
             asRoot=asRoot,
         )
 
@@ -60,6 +76,7 @@ class WithUsers(SynchronousTestCase):
             "finger",
             "--listen=tcp:0:interface=127.0.0.1",
             f"--users={self.users}",
+            f"--state={self.folder}/state",
             *arguments,
             asRoot=asRoot,
         )
@@ -97,13 +114,16 @@ class TacTests(WithUsers):
         """Without a users file of the system it serves the example beside it."""
         if os.path.exists("/etc/users"):
             raise AssertionError("this machine has an /etc/users: the test is of one that hasn't")
-        with Daemon("-noy", TAC, "--pidfile=", environment=FREE) as daemon:
+        environment = {**self.environment, "FINGER_USERS": ""}
+        with Daemon("-noy", TAC, "--pidfile=", environment=environment) as daemon:
             self.assertEqual(daemon.users, "6 users")
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and very well\r\n")
 
     def test_relativePath(self) -> None:
         """It can be run from where it is, by its name alone."""
-        with Daemon("-noy", "finger.tac", "--pidfile=", environment=FREE, cwd=ROOT) as daemon:
+        with Daemon(
+            "-noy", "finger.tac", "--pidfile=", environment=self.environment, cwd=ROOT
+        ) as daemon:
             self.assertIn(b"moshez", daemon.ask(b"\r\n"))
 
     def test_set(self) -> None:
@@ -143,22 +163,33 @@ class TacTests(WithUsers):
     def test_usersOfItsOwn(self) -> None:
         """The example in its comments works: users by keyword, and an object of one's own."""
         text = Path(TAC).read_text()
-        example = re.search(r"^#\n((?:#(?:   .*)?\n)+)#\nfinger = .*\n", text, re.M)
+        example = re.search(r"^# So may .*?^#\n((?:#(?:   .*)?\n)+)#\nstat", text, re.M | re.S)
         assert example is not None
         code = re.sub(r"^#(   )?", "", example[1], flags=re.M)
-        # What the example imports last it needs first.
+        last = "finger = FingerService(reactor, directories, statuses)\n"
+        self.assertIn(last, text)
         edited = self.folder / "edited.tac"
         edited.write_text(
-            text.replace(example[0], code).replace(
+            text.replace(last, code).replace(
                 "os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT))
             )
         )
-        environment = {**FREE, "FINGER_USERS": str(self.users)}
-        with Daemon("-noy", str(edited), "--pidfile=", environment=environment) as daemon:
+        with Daemon("-noy", str(edited), "--pidfile=", environment=self.environment) as daemon:
             self.assertEqual(daemon.ask(b"weather\r\n"), b"Sunny\r\n")
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
             self.assertEqual(daemon.ask(b"radix\r\n"), b"Writing\r\na web server\r\n")
             self.assertIn(b"weather", daemon.ask(b"\r\n"))
+
+    def test_otherDirectories(self) -> None:
+        """The lines in its comments that swap the directory each name one that there is."""
+        urls = re.findall(
+            r'^#   directories = \[fromURL\("(.+?)", reactor', Path(TAC).read_text(), re.M
+        )
+        self.assertEqual(
+            [url.partition(":")[0] for url in urls], ["toml", "passwd", "exec", "finger", "none"]
+        )
+        for url in urls:
+            self.assertTrue(IDirectory.providedBy(fromURL(url, reactor)), url)
 
     def test_answerInFlight(self) -> None:
         """On SIGTERM the port closes first, then the answers in flight are finished."""
@@ -168,7 +199,7 @@ class TacTests(WithUsers):
             .read_text()
             .replace("os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT)))
             .replace(
-                "finger = FingerService(reactor, [UsersFile(USERS, reactor)])",
+                "directories = [UsersFile(USERS, reactor)]",
                 "from twisted.internet import defer, task\n"
                 "from fingerd.user import User\n"
                 "class Slow:\n"
@@ -177,11 +208,11 @@ class TacTests(WithUsers):
                 "        return task.deferLater(reactor, 1, User, login, status='Slow')\n"
                 "    def getUsers(self, limit):\n"
                 "        return defer.succeed([])\n"
-                "finger = FingerService(reactor, [Slow()])",
+                "directories = [Slow()]",
             )
         )
         with (
-            Daemon("-noy", str(slow), "--pidfile=", environment=FREE) as daemon,
+            Daemon("-noy", str(slow), "--pidfile=", environment=self.environment) as daemon,
             socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as client,
         ):
             client.sendall(b"moshez\r\n")
@@ -221,16 +252,12 @@ class PluginTests(WithUsers):
             self.assertIn("; setter off; ", daemon.startLine)
 
     def test_severalEndpoints(self) -> None:
-        """It can listen in several places, a UNIX socket among them."""
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o777)
-            path = f"{folder}/finger"
-            with self.plugin(f"--listen=unix:{path}", "--no-setter") as daemon:
-                self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(path)
-                    client.sendall(b"moshez\n")
-                    self.assertEqual(client.recv(100), b"Happy and well\r\n")
+        """It can listen in several places."""
+        with self.plugin("--listen=tcp:0", "--no-setter") as daemon:
+            ports = [int(port) for port in re.findall(r"\d:(\d+)[,;]", daemon.startLine)]
+            self.assertEqual(len(ports), 2)
+            for port in ports:
+                self.assertEqual(exchange(port, b"moshez\r\n"), HAPPY)
 
     def test_reload(self) -> None:
         """It looks for changes of the users file as often as it is told to."""
@@ -290,6 +317,7 @@ class PluginTests(WithUsers):
                     "--setter=tcp:0",
                     f"{option}={endpoint}",
                     f"--users={self.users}",
+                    f"--state={self.folder}/state",
                 )
                 said = f"can't listen on {endpoint}: Address already in use"
                 self.assertTrue(line.endswith(said), line)
@@ -305,6 +333,15 @@ class PluginTests(WithUsers):
             (["--listen=nonsense:1"], "--listen nonsense:1"),
             (["--setter=tcp:"], "--setter tcp:"),
             (["--no-setter", "--setter=tcp:0"], "exclude each other"),
+            (["--directory=nonsense"], "--directory nonsense: it needs a kind"),
+            (["--directory=nonsense:x"], "no kind of directory called 'nonsense'"),
+            (["--directory=toml:x"], "--directory toml:x: "),
+            (["--replace=x"], "--replace 'x': it takes OLD=NEW"),
+            (["--mask=a b"], "--mask a b: no user can be called that"),
+            (["--forward=a b"], "--forward a b: "),
+            (["--list-fields=shoe-size"], "--list-fields shoe-size: 'shoe-size' is not a field"),
+            (["--set-policy=some"], "--set-policy some: it is owner or anyone"),
+            (["--history=0"], "'0' is not a whole number above 0"),
             (["--reload=soon"], "'soon' is not a number of seconds above 0"),
             (["--reload=0"], "'0' is not a number of seconds above 0"),
             (["--reload=nan"], "'nan' is not a number of seconds above 0"),
@@ -313,7 +350,8 @@ class PluginTests(WithUsers):
             (["--user=moshez"], "only root can become the user 'moshez'"),
         ):
             listen = [] if "--listen" in arguments[0] else ["--listen=tcp:0"]
-            self.assertIn(words, self.cannotStart(*listen, users, *arguments))
+            state = f"--state={self.folder}/state"
+            self.assertIn(words, self.cannotStart(*listen, users, state, *arguments))
 
     def test_badUsersFile(self) -> None:
         """A users file that can't be read ends the start."""
@@ -349,6 +387,111 @@ class PluginTests(WithUsers):
             self.assertEqual(done.returncode, 1)
             self.assertIn("can't listen on tcp:", done.stderr)
             self.assertFalse(os.path.exists(f"{folder}/twistd.pid"))
+
+
+class EndpointTests(WithUsers):
+    """Every kind of endpoint that an administrator may name."""
+
+    def listening(self, *endpoints: str, **environment: str) -> Daemon:
+        """A daemon that takes queries there and nowhere else."""
+        return Daemon(
+            "-n",
+            "--pidfile=",
+            "finger",
+            *(f"--listen={endpoint}" for endpoint in endpoints),
+            f"--users={self.users}",
+            "--no-setter",
+            environment=environment,
+        )
+
+    def test_tcp6(self) -> None:
+        """tcp6: takes IPv6 clients, and IPv4 ones too where the system does."""
+        with self.listening("tcp6:0") as daemon:
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
+
+    def test_unix(self) -> None:
+        """unix: takes clients on a socket, and the start line says how to ask there."""
+        os.chmod(self.folder, 0o777)
+        with self.listening(f"unix:{self.folder}/finger") as daemon:
+            self.assertEqual(daemon.example, f"echo moshez | nc -U {self.folder}/finger")
+            needs("nc")
+            self.assertEqual(run("sh", "-c", daemon.example), b"Happy and well\r\n")
+
+    def test_ssl(self) -> None:
+        """ssl: answers over TLS, also with bytes after the line."""
+        certificate = self.folder / "server.pem"
+        certificate.write_bytes(selfSigned())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(certificate)
+        with self.listening(f"ssl:0:privateKey={certificate}:interface=127.0.0.1") as daemon:
+            for query in (b"moshez\r\n", b"moshez\r\nmore\r\n", b"radix\n"):
+                with (
+                    socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain,
+                    context.wrap_socket(plain, server_hostname="localhost") as client,
+                ):
+                    client.sendall(query)
+                    answer = b""
+                    while received := client.recv(1000):
+                        answer += received
+                expected = b"Writing\r\na web server\r\n" if b"radix" in query else HAPPY
+                self.assertEqual(answer, expected)
+            self.assertNotIn("Traceback", "\n".join(daemon.log))
+
+    def test_tls(self) -> None:
+        """tls: takes its certificates from a folder."""
+        (self.folder / "localhost.pem").write_bytes(selfSigned())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.folder / "localhost.pem")
+        with (
+            self.listening(f"tls:{self.folder}:0:interface=127.0.0.1") as daemon,
+            socket.create_connection(("127.0.0.1", daemon.port), PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as client,
+        ):
+            client.sendall(b"moshez\r\n")
+            self.assertEqual(client.recv(1000), HAPPY)
+
+    def test_systemd(self) -> None:
+        """systemd: takes over the socket that systemd has opened."""
+        with socket.create_server(("127.0.0.1", 0)) as opened:
+            arguments = ["finger", "--listen=systemd:domain=INET:index=0", "--no-setter"]
+            with Daemon(
+                "-c",
+                f'exec 3<&{opened.fileno()}; export LISTEN_PID=$$; exec "$@"',
+                "bash",
+                TWISTD,
+                "-n",
+                "--pidfile=",
+                *arguments,
+                f"--users={self.users}",
+                command=["bash"],
+                environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "finger.socket"},
+                passing=[opened.fileno()],
+            ) as daemon:
+                self.assertEqual(daemon.port, opened.getsockname()[1])
+                self.assertEqual(daemon.ask(b"moshez\r\n"), HAPPY)
+
+
+def selfSigned() -> bytes:
+    """A key and a certificate for localhost that is good for an hour."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    return certificate.public_bytes(encoding) + key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def identity(daemon: Daemon) -> dict[str, list[int]]:
@@ -395,6 +538,7 @@ class RootTests(WithUsers):
                 "finger",
                 f"--users={self.users}",
                 "--setter=tcp:0",
+                f"--state={self.folder}/state",
                 command=command,
                 asRoot=True,
             ) as daemon:
@@ -406,8 +550,10 @@ class RootTests(WithUsers):
 
     def test_userOfItsOwn(self) -> None:
         """Where there is a user called fingerd, that is who it becomes, with all its groups."""
-        run("useradd", "--system", "--user-group", "--groups", "daemon", "fingerd")
-        self.addCleanup(run, "userdel", "fingerd")
+        if "fingerd" not in [user.pw_name for user in pwd.getpwall()]:
+            run("useradd", "--system", "--user-group", "--groups", "daemon", "fingerd")
+            # Not even a daemon that is still ending may keep it.
+            self.addCleanup(run, "userdel", "--force", "fingerd")
         numbers = run("id", "-u", "fingerd"), run("id", "-g", "fingerd"), run("id", "-G", "fingerd")
         uid, gid, groups = ([int(number) for number in text.split()] for text in numbers)
         expected = {"Uid": uid * 4, "Gid": gid * 4, "Groups": sorted(groups)}
@@ -466,12 +612,13 @@ class RootTests(WithUsers):
                 "--listen=tcp:0",
                 "--setter=tcp:0",
                 f"--users={self.users}",
+                f"--state={self.folder}/state",
             ],
         ):
             with Daemon(
                 *arguments,
                 command=[sys.executable, "-c", _AUDITED],
-                environment={**FREE, "FINGER_USERS": str(self.users)},
+                environment=self.environment,
                 asRoot=True,
             ) as daemon:
                 for query in (b"moshez\r\n", b"/W\r\n", b"a b@c\r\n", b"\xff\n", b"x" * 2000):

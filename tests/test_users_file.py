@@ -17,7 +17,7 @@ from fingerd.directories.users_format import UsersReader
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
 from fingerd.user import User, isLogin
-from tests.support import TurnClock, cut
+from tests.support import TurnClock, cut, temporaryFolder
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "users.example"
 
@@ -152,7 +152,7 @@ class UsersFileTests(SynchronousTestCase):
     """Reading the file, and reading it again."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
+        self.path = temporaryFolder(self) / "users"
         self.clock = TurnClock()
         # Far from the time of any file: none is still being written.
         self.now = 0.0

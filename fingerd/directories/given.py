@@ -27,3 +27,14 @@ class GivenUsers:
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
         return succeed(list(islice(self._users.values(), limit)))
+
+
+def fromURL(rest: str, reactor: object, limits: object) -> GivenUsers:
+    """
+    Nobody: the directory that ``none:`` names.
+
+    @raise ValueError: when anything stands behind the colon.
+    """
+    if rest:
+        raise ValueError("nothing stands behind none:")
+    return GivenUsers({})

@@ -9,7 +9,7 @@ _SHARDS = 256
 
 class Table:
     """
-    Statuses by login.
+    A text for each login: the status, or whatever else a directory knows of a user.
 
     Many small dicts, since one large one takes tens of milliseconds to grow and to let go, and
     texts only, since an object for each of a million users keeps the garbage collector busy.
@@ -19,28 +19,41 @@ class Table:
         """
         @param listed: how many logins are remembered in their order.
         """
-        self._shards: list[dict[str, str]] = [{} for _ in range(_SHARDS)]
+        # None is the text of a hidden login.
+        self._shards: list[dict[str, str | None]] = [{} for _ in range(_SHARDS)]
         self._listed = listed
         self._first: list[str] = []
+        self._hidden = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._shards))
+        return sum(map(len, self._shards)) - self._hidden
+
+    def __contains__(self, login: str) -> bool:
+        """Whether there is such a login, be it hidden."""
+        return login in self._shards[hash(login) % _SHARDS]
 
     def get(self, login: str) -> str | None:
-        """The status of ``login``, or None."""
+        """The text of ``login``, or None, in the same time whether it is hidden or unknown."""
         return self._shards[hash(login) % _SHARDS].get(login)
 
-    def put(self, login: str, status: str) -> None:
-        """Give ``login`` a status, in place of the one it may have had."""
+    def put(self, login: str, text: str) -> None:
+        """Give ``login``, which is not hidden, a text, in place of the one it may have had."""
         shard = self._shards[hash(login) % _SHARDS]
         if len(self._first) < self._listed and login not in shard:
             self._first.append(login)
-        shard[login] = status
+        shard[login] = text
+
+    def hide(self, login: str) -> None:
+        """Remember ``login``, which is new, only as one that is taken."""
+        self._shards[hash(login) % _SHARDS][login] = None
+        self._hidden += 1
 
     def first(self, limit: int) -> Iterator[tuple[str, str]]:
-        """The first logins that were put in, and their statuses: ``limit`` of them at most."""
+        """The first logins that were put in, and their texts: ``limit`` of them at most."""
         for login in self._first[:limit]:
-            yield login, self._shards[hash(login) % _SHARDS][login]
+            text = self.get(login)
+            if text is not None:
+                yield login, text
 
     def letGo(self) -> Iterator[None]:
         """Free the memory in steps. The table is not to be used once this has begun."""

@@ -1,0 +1,60 @@
+"""
+What the log says of changes and of refusals: who, from where, and whose. Never the text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from fingerd.interfaces import Setter
+from fingerd.limits import Limits
+
+_log = Logger()
+
+
+def changed(by: Setter, login: str, text: str, until: float | None) -> None:
+    """
+    Log that ``by`` has set the status of ``login``.
+
+    @param text: only whether there is any is told.
+    @param until: when it ends, in seconds since the epoch.
+    """
+    end = None if until is None else datetime.fromtimestamp(int(until), UTC)
+    _log.info(
+        "status of {login!r} {done} by {by!s}",
+        login=login,
+        done=("set" if text else "cleared") + ("" if end is None else f" until {end:%FT%TZ}"),
+        by=by,
+    )
+
+
+class Refusals:
+    """
+    Logs refusals, ``limits.refusalsLogged`` in ``limits.refusalsTime``, so that nobody fills
+    the log with them; what was left out is counted, and said before the next one that isn't.
+    """
+
+    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._since = clock.seconds()
+        self._count = 0
+
+    def refused(self, by: Setter, login: str | None, reason: str) -> None:
+        """
+        Log that ``by`` was told ``reason``, instead of having set the status of ``login``: None
+        where they hadn't said whose yet.
+        """
+        now = self._clock.seconds()
+        if now - self._since >= self._limits.refusalsTime:
+            left = self._count - self._limits.refusalsLogged
+            if left > 0:
+                _log.warn("{count} more refusals to set a status", count=left)
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count <= self._limits.refusalsLogged:
+            whose = "" if login is None else f", for {login!r}"
+            _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason)

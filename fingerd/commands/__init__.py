@@ -1,0 +1,1 @@
+"""The programs for people: C{fingerq} asks, C{fingerset} sets a status."""

@@ -1,0 +1,224 @@
+"""The options of ``twistd finger``."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from twisted.internet import endpoints
+from twisted.python import usage
+
+from fingerd import privileges
+from fingerd.addresses import everyInterface
+from fingerd.fields import parseViews
+from fingerd.masking import Mask
+from fingerd.policy import SetPolicy
+from fingerd.replacing import parseReplacements
+from fingerd.rules import Rules
+from fingerd.starting import CannotStart
+from fingerd.state import defaultStateDirectory
+from fingerd.user import isLogin
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+# The administrator's file, or the example: in a checkout beside the package, else in it.
+_USERS_FILES = (
+    "/etc/users",
+    os.path.join(os.path.dirname(_HERE), "etc", "users.example"),
+    os.path.join(_HERE, "users.example"),
+)
+
+
+def _seconds(text: str) -> float:
+    """A time to wait, in seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    # Not "<= 0": that is false for NaN.
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _count(text: str) -> int:
+    """How many of something, at least one."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ValueError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+class Options(usage.Options):
+    """What ``twistd finger`` can be told."""
+
+    longdesc = (
+        "Answers finger queries (RFC 1288). Started by root, it opens its ports and then becomes "
+        "the user fingerd, or nobody where there is no fingerd; twistd's own --uid and --gid win."
+    )
+
+    optFlags = [
+        ["no-list", None, "Refuse to list the users."],
+        ["match", None, "Find users by their full names too."],
+        ["no-setter", None, "Let nobody set a status over the network."],
+        ["create", None, "Let a status make a user whom no directory knows."],
+    ]
+
+    optParameters = [
+        ["users", None, None, "The users file: short for --directory file:FILE."],
+        [
+            "reload",
+            None,
+            30.0,
+            "Seconds between two looks at whether the directories' files have changed.",
+            _seconds,
+        ],
+        ["list-fields", None, None, "What the list shows. [default: login,name,status]"],
+        [
+            "user-fields",
+            None,
+            None,
+            "What is shown of one user. [default: all but home-phone,public-key]",
+        ],
+        [
+            "verbose-fields",
+            None,
+            None,
+            "What /W shows. [default: all but home-phone; --user-fields, where that is given]",
+        ],
+        [
+            "set-policy",
+            None,
+            "owner",
+            "Who may set a status: owner (a user their own, root and the daemon's user anyone's) "
+            "or anyone (who can reach the setter).",
+        ],
+        [
+            "state",
+            None,
+            None,
+            "The directory where statuses are kept. "
+            "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
+            "none]",
+        ],
+        ["history", None, 100, "Statuses that are kept of each user.", _count],
+        [
+            "user",
+            None,
+            None,
+            "The user to become, when started by root. [default: fingerd, else nobody]",
+        ],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for option in ("listen", "setter", "directory", "replace", "mask", "forward"):
+            self[option] = []
+
+    def opt_listen(self, description: str) -> None:
+        """
+        Where to take queries, as an endpoint string; can be given more than once.
+        [default: port 79 for root, else 7979, of all addresses, IPv4 and IPv6]
+        """
+        self["listen"].append(description)
+
+    def opt_setter(self, description: str) -> None:
+        """
+        Where to take statuses, as an endpoint string; can be given more than once.
+        [default: tcp:1079:interface=127.0.0.1]
+        """
+        self["setter"].append(description)
+
+    def opt_directory(self, url: str) -> None:
+        """
+        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST or none:, or a
+        plugin's; can be given more than once, and the first that knows a user answers.
+        [default: file:/etc/users; where there is no such file, the example of the daemon's]
+        """
+        self["directory"].append(url)
+
+    def opt_replace(self, pair: str) -> None:
+        """OLD=NEW: a text to be replaced in every answer; can be given more than once."""
+        self["replace"].append(pair)
+
+    def opt_mask(self, login: str) -> None:
+        """A user who, from outside, doesn't exist; can be given more than once."""
+        if not isLogin(login):
+            raise usage.UsageError(f"--mask {login}: no user can be called that")
+        self["mask"].append(login)
+
+    def opt_forward(self, host: str) -> None:
+        """
+        A host that queries may be forwarded to, as example.com or *.example.com; can be given
+        more than once. [default: none]
+        """
+        self["forward"].append(host)
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """
+        Read the command line.
+
+        @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
+            of its own help before the one line that matters.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise CannotStart(f"twistd finger: {error}") from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """@raise usage.UsageError: since there is nothing but options."""
+        if arguments:
+            raise usage.UsageError(f"what is {arguments[0]!r}? All it takes is options")
+
+    def postOptions(self) -> None:
+        """Work out what wasn't said, and what follows from what was."""
+        if self["no-setter"] and self["setter"]:
+            raise usage.UsageError("--setter and --no-setter exclude each other")
+        if not self["listen"]:
+            port = 79 if os.geteuid() == 0 else 7979
+            self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
+        if not self["setter"] and not self["no-setter"]:
+            self["setter"] = ["tcp:1079:interface=127.0.0.1"]
+        if self["users"] is not None:
+            self["directory"].insert(0, f"file:{self['users']}")
+        if not self["directory"]:
+            self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
+        if self["state"] is None and not self["no-setter"]:
+            self["state"] = defaultStateDirectory()
+        self["rules"] = self._rules()
+        self._identities()
+
+    def _rules(self) -> Rules:
+        if self["set-policy"] not in ("owner", "anyone"):
+            raise usage.UsageError(f"--set-policy {self['set-policy']}: it is owner or anyone")
+        try:
+            views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])
+            replacements = parseReplacements(self["replace"])
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from None
+        return Rules(
+            views=views,
+            replacements=replacements,
+            mask=Mask(self["mask"]),
+            listed=not self["no-list"],
+            matched=bool(self["match"]),
+            setting=SetPolicy(anyone=self["set-policy"] == "anyone", create=bool(self["create"])),
+        )
+
+    def _identities(self) -> None:
+        """Whom the daemon is to become, and who will be the owner of what it keeps."""
+        twistd: dict[str, int | None] = self.parent or {}
+        uid, gid = twistd.get("uid"), twistd.get("gid")
+        if uid is not None:
+            # twistd's own option has been obeyed by the time this daemon would become anyone.
+            self["identity"] = privileges.Identity(None, None)
+            self["owner"] = privileges.Identity(uid, gid)
+        else:
+            lesser = privileges.lesserUser(self["user"])
+            self["identity"] = lesser if gid is None else lesser._replace(gid=gid)
+            self["owner"] = self["identity"]
+
+
+def _anyAddress(interface: str, port: int) -> str:
+    if ":" in interface:
+        return f"tcp6:{port}:interface={endpoints.quoteStringArgument(interface)}"
+    return f"tcp:{port}:interface={interface}"

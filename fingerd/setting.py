@@ -1,0 +1,110 @@
+"""
+What is said to a setter port, from lines to a L{Setting} and back.
+
+Two lines, the user and the status, as in the talk; or three, and then the first one says so
+behind the user::
+
+    moshez          moshez 3
+    Writing         At lunch
+                    2h
+
+No user's name has a space in it, so neither can be mistaken for the other, whenever the lines
+arrive and whether or not the client closes its sending side: plain nc never does.
+
+The status is UTF-8 and has no control characters but TAB. ``\\n`` in it is the end of one of its
+lines and ``\\\\`` is a backslash; a backslash before anything else, or at the end, is just that.
+White space around it doesn't count. An empty status clears what was set.
+
+The third line is how long the status lasts: numbers with the units d, h, m and s, the larger
+ones first, as in ``90s`` and ``1h30m``. After that, the status before it shows again.
+
+All of this is bytes and text: no I/O, no Twisted. No bytes make L{parse} raise anything but
+ValueError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_THREE = re.compile(rb"[ \t]*[^ \t]+[ \t]+3[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_ESCAPE = re.compile(r"\\([\\n])")
+_TIME = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_SECONDS = (86400, 3600, 60, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    What one request wants: that ``login`` has the status ``text``, for so many ``seconds``, or
+    until it is set again.
+    """
+
+    login: str
+    text: str
+    seconds: int | None = None
+
+
+def linesOf(first: bytes) -> int:
+    """How many lines a request has that begins with the line ``first``."""
+    return 3 if _THREE.fullmatch(first) else 2
+
+
+def parse(lines: Sequence[bytes], longest: float) -> Setting:
+    """
+    Read a whole request, without its line ends.
+
+    @param longest: the seconds that a status with an end may last.
+    @raise ValueError: when it can't be done, with the reason in words for the client.
+    """
+    try:
+        login, text, *lasting = (line.decode("utf-8").strip(" \t") for line in lines)
+    except UnicodeDecodeError:
+        raise ValueError("a status is UTF-8 text") from None
+    if lasting:
+        login = login[:-1].rstrip(" \t")
+    if any(_CONTROL.search(part) for part in (login, text, *lasting)):
+        raise ValueError("a status has no control characters")
+    text = _ESCAPE.sub(_unescaped, text).strip(" \t\n")
+    if not lasting:
+        return Setting(login, text)
+    if not text:
+        raise ValueError("what is cleared doesn't last")
+    return Setting(login, text, seconds(lasting[0], longest))
+
+
+def encode(setting: Setting) -> bytes:
+    """
+    The request that asks for ``setting``.
+
+    @raise ValueError: when its status isn't text that can be UTF-8.
+    """
+    text = setting.text.replace("\\", "\\\\").replace("\n", "\\n")
+    lines = [setting.login, text]
+    if setting.seconds is not None:
+        lines = [f"{setting.login} 3", text, f"{setting.seconds}s"]
+    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+
+
+def seconds(text: str, longest: float) -> int:
+    """
+    How long ``text``, such as ``1h30m``, is.
+
+    @raise ValueError: when it is no time, none at all, or longer than ``longest``, in words.
+    """
+    found = _TIME.fullmatch(text)
+    # No int() of what a client may make as long as a line.
+    if found is None or not text or len(text) > 40:
+        raise ValueError("how long it lasts is a time such as 90s, 30m, 2h or 1d12h")
+    total = sum(
+        int(number) * unit for number, unit in zip(found.groups(), _SECONDS, strict=True) if number
+    )
+    if not 0 < total <= longest:
+        raise ValueError(f"a status lasts from 1s to {longest / 86400:.0f}d")
+    return total
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "\n" if found[1] == "n" else "\\"

@@ -1,0 +1,106 @@
+"""
+Asking the Linux kernel for one TCP socket, by its two addresses (NETLINK_SOCK_DIAG, sock_diag(7)).
+
+One small message there and one back, whatever the number of connections: reading /proc/net/tcp
+costs as much as there are. Any user may ask. The answer is in the queue when the question has
+been sent, so nothing here waits.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST = 1
+# struct nlmsghdr: length, type, flags, sequence number, port.
+_HEADER = struct.Struct("=IHHII")
+# struct inet_diag_req_v2, up to its addresses: family, protocol, extensions, padding, states.
+_REQUEST = struct.Struct("=BBBBI")
+# struct inet_diag_msg, up to its addresses: family, state, timer, retransmissions.
+_SOCKET = struct.Struct("=BBBB")
+# struct inet_diag_sockid: the ports and the addresses, in network order...
+_ENDS = struct.Struct("!HH16s16s")
+# ...then the interface and a cookie, here any and none.
+_ANY_SOCKET = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+# The rest of struct inet_diag_msg: expiry, bytes to be read and to be sent, uid, inode.
+_OWNER = struct.Struct("=IIIII")
+_WHOLE = _HEADER.size + _SOCKET.size + _ENDS.size + len(_ANY_SOCKET) + _OWNER.size
+
+# The states of a connection that is there: established; half-closed by either side or by both.
+# Not among them are one that is only being made, one that is over, and a socket that listens.
+_CONNECTED = frozenset({1, 4, 5, 8, 9, 11})
+
+
+class End(NamedTuple):
+    """One end of a TCP connection; an IPv4-mapped address is given as the IPv4 one."""
+
+    ip: IPv4Address | IPv6Address
+    port: int
+
+
+class Held(NamedTuple):
+    """A connected socket that a process holds: the user who made it, and its inode."""
+
+    uid: int
+    inode: int
+
+
+def find(local: End, remote: End) -> Held | None:
+    """
+    The socket that has ``local`` as its own address and ``remote`` as its peer's, in this
+    process's network namespace. None where the kernel knows of none, where no process holds it
+    any more, or where the kernel can't be asked.
+    """
+    try:
+        with socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
+        ) as kernel:
+            kernel.sendto(request(local, remote), (0, 0))
+            reply, sender = kernel.recvfrom(4096, socket.MSG_DONTWAIT)
+    except (OSError, AttributeError):
+        # The last is a system without netlink.
+        return None
+    return read(reply, local, remote) if sender[0] == 0 else None
+
+
+def request(local: End, remote: End) -> bytes:
+    """The message that asks for the one socket between ``local`` and ``remote``."""
+    family = socket.AF_INET if local.ip.version == 4 else socket.AF_INET6
+    body = (
+        _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF)
+        + _ENDS.pack(local.port, remote.port, local.ip.packed, remote.ip.packed)
+        + _ANY_SOCKET
+    )
+    length = _HEADER.size + len(body)
+    return _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 0, 0) + body
+
+
+def read(reply: bytes, local: End, remote: End) -> Held | None:
+    """
+    What the kernel's ``reply`` says of the socket that was asked for.
+
+    Where there is no such connection the kernel answers with a socket that listens on the local
+    address, whoever's it is; and of one that was closed it says uid 0. Neither is an owner.
+    """
+    if len(reply) < _WHOLE or _HEADER.unpack_from(reply)[1] != _SOCK_DIAG_BY_FAMILY:
+        return None
+    at = _HEADER.size
+    family, state, _, _ = _SOCKET.unpack_from(reply, at)
+    at += _SOCKET.size
+    localPort, remotePort, localIP, remoteIP = _ENDS.unpack_from(reply, at)
+    at += _ENDS.size + len(_ANY_SOCKET)
+    *_, uid, inode = _OWNER.unpack_from(reply, at)
+    found = (End(_ip(family, localIP), localPort), End(_ip(family, remoteIP), remotePort))
+    if found != (local, remote) or state not in _CONNECTED or inode == 0:
+        return None
+    return Held(uid, inode)
+
+
+def _ip(family: int, packed: bytes) -> IPv4Address | IPv6Address:
+    # An IPv6 socket that talks IPv4 has mapped addresses.
+    ip = ip_address(packed[:4] if family == socket.AF_INET else packed)
+    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip

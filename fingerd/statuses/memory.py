@@ -1,0 +1,37 @@
+"""Statuses in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from fingerd.interfaces import IStatusStore, SettingRefused, Status
+from fingerd.limits import DEFAULTS, Limits
+from fingerd.statuses.showing import Showing
+
+
+@implementer(IStatusStore)
+class MemoryStatuses:
+    """Statuses that last as long as the process."""
+
+    def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
+        """
+        @param now: the time, in seconds since the epoch.
+        """
+        self._now = now
+        self._showing = Showing(limits)
+
+    def getStatus(self, login: str) -> Deferred[Status | None]:
+        return succeed(self._showing.get(login, self._now()))
+
+    def getStatuses(self, logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
+        return succeed(self._showing.ofLogins(logins, self._now()))
+
+    def setStatus(self, login: str, status: Status) -> Deferred[None]:
+        try:
+            self._showing.put(login, self._showing.admit(login, status))
+        except SettingRefused:
+            return fail()
+        return succeed(None)

@@ -1,0 +1,154 @@
+"""
+Kills a daemon at random moments while clients set statuses, and looks for all it acknowledged.
+
+    python -m tests.kill --kills 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+
+from fingerd.statuses.database import NAME
+from tests.setting import SetterDaemon
+
+CLIENTS = 8
+
+
+@dataclass
+class Counts:
+    """What was seen."""
+
+    kills: int = 0
+    acknowledged: int = 0
+    found: int = 0
+    lost: int = 0
+    halfWritten: int = 0
+    # Kept, but the daemon was killed before it could say so.
+    unacknowledged: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills: {self.acknowledged} statuses acknowledged, {self.found} found, "
+            f"{self.lost} lost, {self.halfWritten} half-written; "
+            f"{self.unacknowledged} kept without an answer"
+        )
+
+
+class Client:
+    """Sets one user's status again and again, and remembers what was acknowledged."""
+
+    def __init__(self, login: str) -> None:
+        self.login = login
+        self.number = 0
+        self.acknowledged: list[str] = []
+
+    def setUntilKilled(self, daemon: SetterDaemon) -> None:
+        """Set statuses until there is no answer."""
+        while True:
+            self.number += 1
+            status = text(self.login, self.number)
+            answer = daemon.set(self.login, status)
+            if answer != "OK":
+                assert answer == "", answer
+                return
+            self.acknowledged.append(status)
+
+
+def text(login: str, number: int) -> str:
+    """A status that shows whether it is whole, of some length between 60 and 800 bytes."""
+    start = f"{login} {number} " + "é" * (number * 37 % 350)
+    return f"{start} {hashlib.md5(start.encode()).hexdigest()}"
+
+
+def isWhole(status: str) -> bool:
+    """Whether C{status} is one of L{text}'s."""
+    start, _, digest = status.rpartition(" ")
+    return hashlib.md5(start.encode()).hexdigest() == digest
+
+
+def kill(kills: int, home: str, chance: random.Random) -> Counts:
+    """
+    Do it.
+
+    @param home: an empty directory that everyone may enter.
+    """
+    counts = Counts()
+    clients = [Client(f"user{number}") for number in range(CLIENTS)]
+    while counts.kills < kills:
+        daemon = SetterDaemon(home)
+        threads: list[threading.Thread] = []
+        if chance.random() < 0.2:
+            # Somewhere in its start: the database is being made, or what a kill left mended.
+            time.sleep(chance.uniform(0, 0.6))
+        else:
+            if not daemon.answers():
+                raise SystemExit(f"the daemon didn't start again:\n{daemon.log}")
+            _checkShown(daemon, clients, counts)
+            threads = [
+                threading.Thread(target=client.setUntilKilled, args=(daemon,)) for client in clients
+            ]
+            for thread in threads:
+                thread.start()
+            time.sleep(chance.uniform(0, 0.3))
+        daemon.end(signal.SIGKILL)
+        counts.kills += 1
+        for thread in threads:
+            thread.join()
+    daemon = SetterDaemon(home)
+    if not daemon.answers():
+        raise SystemExit(f"the daemon didn't start again:\n{daemon.log}")
+    _checkShown(daemon, clients, counts)
+    daemon.stop()
+    _checkKept(os.path.join(home, "state", NAME), clients, counts)
+    return counts
+
+
+def _checkShown(daemon: SetterDaemon, clients: list[Client], counts: Counts) -> None:
+    """What shows is what was acknowledged last, or one that was sent after it."""
+    for client in clients:
+        if client.acknowledged:
+            shown = daemon.ask(client.login)
+            last = client.acknowledged[-1]
+            if not isWhole(shown):
+                counts.halfWritten += 1
+            elif int(shown.split()[1]) < int(last.split()[1]):
+                counts.lost += 1
+
+
+def _checkKept(path: str, clients: list[Client], counts: Counts) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        kept = [status for (status,) in database.execute("SELECT status FROM statuses")]
+    acknowledged = {status for client in clients for status in client.acknowledged}
+    counts.acknowledged = len(acknowledged)
+    counts.found = len(acknowledged.intersection(kept))
+    counts.lost += counts.acknowledged - counts.found
+    counts.halfWritten += sum(not isWhole(status) for status in kept)
+    counts.unacknowledged = len(set(kept) - acknowledged)
+
+
+def main() -> int:
+    """Kill as often as the command line says. The exit status: 0 where nothing was lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kill")
+    parser.add_argument("--kills", type=int, default=100, help="how many times [100]")
+    parser.add_argument("--seed", type=int, default=None, help="of the moments that are chosen")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o755)
+        counts = kill(options.kills, home, random.Random(options.seed))
+    print(counts)
+    return 1 if counts.lost or counts.halfWritten else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""
+A daemon for the tests, run by ``twistd -noy``: anyone may be asked for and set, and all it has is
+in the directory that the environment variable HOME_OF_TEST names.
+"""
+
+import os
+from dataclasses import replace
+
+from twisted.application.service import Application
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from fingerd import privileges
+from fingerd.interfaces import IDirectory
+from fingerd.limits import DEFAULTS
+from fingerd.listening import Listener, endpoint
+from fingerd.running import Daemon, StartLine
+from fingerd.service import FingerService
+from fingerd.statuses.sqlite import SQLiteStatuses
+from fingerd.user import User
+
+home = os.environ["HOME_OF_TEST"]
+sockets = os.path.join(home, os.environ["SOCKETS_OF_TEST"])
+# All that was acknowledged is looked for, however much it is.
+limits = replace(DEFAULTS, statusHistory=1_000_000, statusesRefresh=0.05)
+
+
+@implementer(IDirectory)
+class Everyone:
+    """Has any user."""
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return succeed(User(login))
+
+    def getUsers(self, limit: int) -> Deferred[list[User]]:
+        return succeed([])
+
+
+identity = privileges.lesserUser()
+statuses = SQLiteStatuses(os.path.join(home, "state"), reactor, identity, limits)
+finger = FingerService(reactor, [Everyone()], statuses, limits)
+queries = Listener(
+    "queries", endpoint(reactor, f"unix:{sockets}/finger"), finger.getFingerFactory()
+)
+setter = Listener(
+    "setter", endpoint(reactor, f"unix:{sockets}/set"), finger.getFingerSetterFactory()
+)
+
+application = Application("setter")
+daemon = Daemon(identity)
+daemon.setServiceParent(application)
+for part in (finger, queries, setter, StartLine(finger, [queries], [setter])):
+    part.setServiceParent(daemon)

@@ -1,0 +1,66 @@
+"""Users who, from outside, don't exist."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from fingerd.masking import Mask
+from fingerd.user import User
+
+REPORT = """\
+Login: moshez                           Name: Moshe Zadka
+Directory: /home/moshez                 Shell: /bin/sh
+No Plan.
+
+Login: radix                            Name: Moshe Radix
+No Plan.
+"""
+
+LIST = """\
+Login     Name         Tty      Idle  Login Time   Office
+moshez    Moshe Zadka  pts/0          Nov 22 10:00
+radix     Radix        pts/1          Nov 22 10:00
+"""
+
+
+class MaskTests(SynchronousTestCase):
+    """What is left of what directories say."""
+
+    def test_users(self) -> None:
+        """Masked users are in no list, and in no report of a list."""
+        users = [User("moshez"), User("radix"), User("the program finger", report=LIST)]
+        moshez, report = Mask(["radix"]).users(users)
+        self.assertEqual(moshez, User("moshez"))
+        self.assertEqual(report.report, LIST.replace(LIST.splitlines(keepends=True)[2], ""))
+
+    def test_reportForAnother(self) -> None:
+        """A report that was asked for by a real name loses the records of masked users."""
+        masked = Mask(["radix"]).user(User("Moshe", report=REPORT))
+        assert masked is not None
+        self.assertEqual(masked.report, REPORT[: REPORT.index("Login: radix")])
+        self.assertIsNone(Mask(["radix", "moshez"]).user(User("Moshe", report=REPORT)))
+
+    def test_bareName(self) -> None:
+        """A report without such records, headed by a masked user's name, is nothing."""
+        self.assertIsNone(Mask(["radix"]).user(User("Moshe", report="radix: Writing\n")))
+
+    def test_whatOthersWrite(self) -> None:
+        """What someone else writes about a masked user isn't touched."""
+        user = User("moshez", report="Login: moshez\nPlan:\nAsk radix.\n")
+        self.assertEqual(Mask(["radix"]).user(user), user)
+
+    def test_wholeLogins(self) -> None:
+        """A login that is a part of another hides only itself."""
+        mask = Mask(["mo"])
+        report = "moshez here\nmo-she here\nmo.she here\nmo here\n a-mo\n"
+        [user] = mask.users([User("list", report=report)])
+        self.assertEqual(user.report, report.replace("mo here\n", ""))
+        self.assertTrue(mask.hides("mo"))
+        self.assertFalse(mask.hides("moshez"))
+
+    def test_noMask(self) -> None:
+        """Without masks all is as it was."""
+        user = User("moshez", report=REPORT)
+        self.assertEqual(Mask([]).user(user), user)
+        self.assertEqual(Mask([]).users([user]), [user])
+        self.assertIsNone(Mask([]).user(None))

@@ -1,0 +1,107 @@
+"""Work that several wait for: L{fingerd.sharing}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from fingerd.sharing import Shared
+
+
+class SharedTests(SynchronousTestCase):
+    """Work is begun by the test, and ends when the test says so."""
+
+    def setUp(self) -> None:
+        self.begun: list[Deferred[str]] = []
+        self.cancelled: list[Deferred[str]] = []
+        self.shared: Shared[str, str] = Shared()
+
+    def begin(self) -> Deferred[str]:
+        work: Deferred[str] = Deferred(self.cancelled.append)
+        self.begun.append(work)
+        return work
+
+    def test_once(self) -> None:
+        """What is asked for twice is done once, and both have it."""
+        first, second = (self.shared.get("a", self.begin) for _ in range(2))
+        self.assertEqual((len(self.begun), len(self.shared)), (1, 1))
+        self.begun[0].callback("done")
+        self.assertEqual(self.successResultOf(first), "done")
+        self.assertEqual(self.successResultOf(second), "done")
+        self.assertEqual(len(self.shared), 0)
+
+    def test_keys(self) -> None:
+        """Different things are done each for itself."""
+        first, second = (self.shared.get(key, self.begin) for key in "ab")
+        self.begun[1].callback("b")
+        self.assertNoResult(first)
+        self.assertEqual(self.successResultOf(second), "b")
+        self.assertIn("a", self.shared)
+
+    def test_failure(self) -> None:
+        """A failure reaches all who wait, and the next one asks anew."""
+        asked = [self.shared.get("a", self.begin) for _ in range(2)]
+        self.begun[0].errback(KeyError("no"))
+        for one in asked:
+            self.failureResultOf(one, KeyError)
+        self.assertNoResult(self.shared.get("a", self.begin))
+        self.assertEqual(len(self.begun), 2)
+
+    def test_atOnce(self) -> None:
+        """Work that is done at once is done."""
+        self.assertEqual(self.successResultOf(self.shared.get("a", lambda: succeed("x"))), "x")
+        self.assertEqual(len(self.shared), 0)
+
+    def test_raises(self) -> None:
+        """Work that can't even begin fails, and nothing is left of it."""
+
+        def begin() -> Deferred[str]:
+            raise KeyError("no")
+
+        self.failureResultOf(self.shared.get("a", begin), KeyError)
+        self.assertEqual(len(self.shared), 0)
+
+    def test_againFromWithin(self) -> None:
+        """Who gets a result may ask for the next at once."""
+        first = self.shared.get("a", self.begin)
+        first.addCallback(lambda _: self.shared.get("a", self.begin))
+        self.begun[0].callback("old")
+        self.begun[1].callback("new")
+        self.assertEqual(self.successResultOf(first), "new")
+
+    def test_oneLeaves(self) -> None:
+        """Who cancels gets no result, and the others do."""
+        first, second = (self.shared.get("a", self.begin) for _ in range(2))
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertEqual(self.cancelled, [])
+        self.begun[0].callback("done")
+        self.assertEqual(self.successResultOf(second), "done")
+
+    def test_allLeave(self) -> None:
+        """When the last one cancels, the work is cancelled, and the next one begins anew."""
+        asked = [self.shared.get("a", self.begin) for _ in range(2)]
+        for one in asked:
+            one.cancel()
+            self.failureResultOf(one, CancelledError)
+        self.assertEqual(self.cancelled, self.begun)
+        self.assertEqual(len(self.shared), 0)
+
+    def test_oneCancelsAnother(self) -> None:
+        """One that gets the result may cancel another that was to get it next."""
+        first, second = (self.shared.get("a", self.begin) for _ in range(2))
+        first.addCallback(lambda _: second.cancel())
+        self.begun[0].callback("done")
+        self.failureResultOf(second, CancelledError)
+        self.assertEqual(self.cancelled, [])
+
+    def test_unstoppable(self) -> None:
+        """Work that can't be stopped goes on for nobody, and is there for the next who asks."""
+        self.shared = Shared(cancels=False)
+        first = self.shared.get("a", self.begin)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        second = self.shared.get("a", self.begin)
+        self.assertEqual(len(self.begun), 1)
+        self.begun[0].callback("done")
+        self.assertEqual(self.successResultOf(second), "done")
