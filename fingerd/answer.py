@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
+from fingerd import layout
 from fingerd.cleaning import clean, cleanLine
 from fingerd.entry import age, entry, known, statusLine
 from fingerd.fields import Field, Fields, Views
-from fingerd.layout import table
 from fingerd.limits import DEFAULTS
 from fingerd.listing import Listing
 from fingerd.replacing import NOTHING, Replacements
@@ -86,13 +86,15 @@ def ofUsers(
 
     @param replacements: to be made in it. They can't be made afterwards: a table has its texts
         cut and aligned, and half a word might be left.
-    @param size: how many characters are wanted; more than these need not be what they would be.
+    @param size: how many bytes will be sent of it; no more is made than it takes to fill them.
     """
     listing = _listing(users)
     tabled = [user for user in listing.users if not user.report]
-    parts = ["\n".join(_table(tabled, fields, replacements))] if tabled else []
-    parts += (replacements(text, size) for text in _sections(listing))
-    return "\n\n".join(parts) or replacements(NO_SUCH_USER, size)
+    lines = _table(tabled, fields, replacements) if tabled else ()
+    table = "\n".join(_filling(lines, size))
+    sections = (replacements(text, size) for text in _sections(listing))
+    parts = [table, *_filling(sections, size - len(table.encode("utf-8")))]
+    return "\n\n".join(filter(None, parts)) or replacements(NO_SUCH_USER, size)
 
 
 def ofUsersInFull(
@@ -107,18 +109,14 @@ def ofUsersInFull(
     who is asked for by name. The other parameters are as in L{ofUsers}.
     """
     listing = _listing(users)
-    tabled = [(user, known(user, fields)) for user in listing.users if not user.report]
-    if all(texts.keys() <= _BARE for _, texts in tabled):
+    tabled = [user for user in listing.users if not user.report]
+    more = fields - _BARE
+    if not any(getattr(user, field) for user in tabled for field in more):
         # As for one of them, there is no more to tell than the status.
         return ofUsers(listing, _BARE & fields, replacements, size)
-    entries = (entry(texts, fields, age(user.statusSet, now)) for user, texts in tabled)
-    parts: list[str] = []
-    for text in chain(entries, _sections(listing)):
-        parts.append(replacements(text, size))
-        size -= len(parts[-1])
-        if size < 0:
-            break
-    return "\n\n".join(parts) or replacements(NO_SUCH_USER, size)
+    entries = (entry(known(user, fields), fields, age(user.statusSet, now)) for user in tabled)
+    texts = (replacements(text, size) for text in chain(entries, _sections(listing)))
+    return "\n\n".join(_filling(texts, size)) or replacements(NO_SUCH_USER, size)
 
 
 def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
@@ -141,7 +139,8 @@ def internalError(reference: str) -> str:
 
 def encode(text: str, size: int) -> bytes:
     """
-    The bytes of an answer, ``size`` of them at most; what is cut says so in its last line.
+    The bytes of an answer, ``size`` of them at most; what is cut says so in its last line, which
+    is there even where the size has no room for it.
     """
     # A character is a byte at least: what is beyond the size needn't be looked at.
     data = (text[: size + 1] + "\n").replace("\n", "\r\n").encode("utf-8")
@@ -153,7 +152,8 @@ def encode(text: str, size: int) -> bytes:
     if lineEnd >= 0:
         kept = kept[: lineEnd + 2]
     elif kept:
-        kept = kept.decode("utf-8", "ignore").encode("utf-8") + b"\r\n"
+        # Neither half a character nor half a line end.
+        kept = kept.decode("utf-8", "ignore").rstrip("\r").encode("utf-8") + b"\r\n"
     return kept + note
 
 
@@ -161,14 +161,23 @@ def _listing(users: Sequence[User] | Listing) -> Listing:
     return users if isinstance(users, Listing) else Listing(users)
 
 
-def _table(users: Sequence[User], fields: Fields, replacements: Replacements) -> list[str]:
+def _filling(texts: Iterable[str], size: int) -> Iterator[str]:
+    """As many of ``texts`` as it takes to have more than ``size`` bytes."""
+    for text in texts:
+        if size < 0:
+            return
+        size -= len(text.encode("utf-8"))
+        yield text
+
+
+def _table(users: Sequence[User], fields: Fields, replacements: Replacements) -> Iterator[str]:
     columns = {
         field: list(map(_cell, map(attrgetter(field), users))) for field in Field if field in fields
     }
     columns = {field: cells for field, cells in columns.items() if any(cells)}
     if not columns.keys() <= _BARE:
         columns = {field: [field.label, *cells] for field, cells in columns.items()}
-    return table([replacements.ofEach(cells, _LISTED_TEXT) for cells in columns.values()])
+    return layout.table([replacements.ofEach(cells, _LISTED_TEXT) for cells in columns.values()])
 
 
 def _cell(text: str) -> str:
@@ -178,8 +187,10 @@ def _cell(text: str) -> str:
     if not text.isprintable():
         text = clean(text).strip().partition("\n")[0].replace("\t", " ")
     text = text.strip()
+    if text.isascii() or not beginsCombining(text):
+        return text
     # It would combine with the column before.
-    return f"\u25cc{text}" if beginsCombining(text) else text
+    return f"\u25cc{text}"
 
 
 def _sections(listing: Listing) -> Iterator[str]:

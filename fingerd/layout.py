@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fingerd.width import clip, displayWidth
 
@@ -22,16 +22,18 @@ def pair(left: str, right: str) -> str:
     return left + " " * room + right
 
 
-def table(columns: Sequence[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[Sequence[str]]) -> Iterator[str]:
     """
-    The lines of a table, aligned and within L{COLUMNS} columns of the terminal.
+    The lines of a table, aligned and within L{COLUMNS} columns of the terminal. A line that isn't
+    taken isn't made.
 
     @param columns: the texts in each column, equally many.
     """
     widths = [_widths(column) for column in columns]
     rooms = _rooms(widths, COLUMNS - len(_GAP) * (len(columns) - 1))
-    fitted = [_fitted(*column) for column in zip(columns, widths, rooms, strict=True)]
-    return [_GAP.join(row).rstrip() for row in zip(*fitted, strict=True)]
+    for row in zip(*map(_fitted, columns, widths, rooms), strict=True):
+        # Broken texts may be wider together than each by itself.
+        yield clip(_GAP.join(row).rstrip(), COLUMNS)
 
 
 def _widths(column: Sequence[str]) -> list[int]:
@@ -39,13 +41,13 @@ def _widths(column: Sequence[str]) -> list[int]:
     return list(map(len if ascii else displayWidth, column))
 
 
-def _fitted(column: Sequence[str], widths: Sequence[int], room: int) -> list[str]:
+def _fitted(column: Sequence[str], widths: Sequence[int], room: int) -> Iterator[str]:
     """The texts, with spaces behind them or clipped, so that each takes all the room."""
     # ljust counts characters, not columns.
-    return [
+    return (
         text.ljust(room + len(text) - width) if width <= room else _clipped(text, room)
         for text, width in zip(column, widths, strict=True)
-    ]
+    )
 
 
 def _clipped(text: str, room: int) -> str:

@@ -41,7 +41,7 @@ def beginsCombining(text: str) -> bool:
     Whether the first character is one that combines with what is before it, so that ``text``
     has no width of its own.
     """
-    return not text[:1].isascii() and unicodedata.category(text[0]).startswith("M")
+    return text != "" and unicodedata.category(text[0])[0] == "M"
 
 
 def clip(text: str, width: int) -> str:
@@ -51,23 +51,31 @@ def clip(text: str, width: int) -> str:
     """
     if displayWidth(text) <= width:
         return text
-    kept = (_bySimpleLetters if _SIMPLE.fullmatch(text) else _byGraphemes)(text, width - 1)
-    return kept.rstrip() + _ELLIPSIS
+    if _SIMPLE.fullmatch(text):
+        return _bySimpleLetters(text, width - 1).rstrip() + _ELLIPSIS
+    letters = _graphemes(text, width - 1)
+    clipped = "".join(letters).rstrip() + _ELLIPSIS
+    # The widths of broken texts (an accent or half a syllable on its own) depend on what stands
+    # beside them: only the whole tells.
+    while letters and displayWidth(clipped) > width:
+        letters.pop()
+        clipped = "".join(letters).rstrip() + _ELLIPSIS
+    return clipped
 
 
 def _bySimpleLetters(text: str, width: int) -> str:
     kept = text[:width]
-    while (over := displayWidth(kept) - width) > 0:
+    while kept and (over := displayWidth(kept) - width) > 0:
         # None takes more than two columns, so at least half as many letters are too many.
         kept = kept[: -((over + 1) // 2)]
     return kept
 
 
-def _byGraphemes(text: str, width: int) -> str:
-    kept = ""
+def _graphemes(text: str, width: int) -> list[str]:
+    kept: list[str] = []
     for grapheme in wcwidth.iter_graphemes(text):
         width -= displayWidth(grapheme)
         if width < 0:
             break
-        kept += grapheme
+        kept.append(grapheme)
     return kept

@@ -26,7 +26,8 @@ TEXTS = st.one_of(
 )
 USERS = st.builds(
     User,
-    TEXTS,
+    # A login has something to see in it.
+    TEXTS.map("u{}".format),
     name=TEXTS,
     status=TEXTS,
     statusSet=st.none() | st.floats(),
@@ -202,12 +203,14 @@ class OfUsersTests(SynchronousTestCase):
             "Login: jp\nStatus (2 minutes ago): Out\nNo Plan.",
         )
 
-    def test_inFullBounded(self) -> None:
-        """No more of them is put together than an answer has room for."""
-        users = [User(f"user{number}", plan="x" * 1000) for number in range(1000)]
-        text = ofUsersInFull(users, size=10_000)
-        self.assertGreater(len(text), 10_000)
-        self.assertLess(len(text), 12_000)
+    def test_bounded(self) -> None:
+        """No more of a list is put together than an answer has room for, and it says so."""
+        users = [User(f"user{number}", status="☕" * 30, plan="x") for number in range(1000)]
+        users += [User("upstream", report="x" * 1000)]
+        for text in (ofUsers(users, size=10_000), ofUsersInFull(users, size=10_000)):
+            self.assertGreater(len(text.encode()), 10_000)
+            self.assertLess(len(text.encode()), 10_300)
+            self.assertIn(b"(cut: an answer has", encode(text, 10_000))
 
     def test_replaced(self) -> None:
         """A word is replaced before it is cut, so that not even half of it is told."""
@@ -285,6 +288,15 @@ class EncodeTests(SynchronousTestCase):
         data = encode("é" * 1000, 100)
         self.assertRegex(data.decode(), r"^é+\r\n\(cut: an answer has 100 bytes at most\)\r\n$")
         self.assertGreater(len(data), 95)
+
+    def test_tinySize(self) -> None:
+        """However little room there is, what is cut says so."""
+        self.assertEqual(encode("x" * 100, 20), b"(cut: an answer has 20 bytes at most)\r\n")
+
+    def test_cutInALineEnd(self) -> None:
+        """Where the cut falls between a CR and its LF, no CR is left alone."""
+        for length in range(40, 70):
+            self.checkBytes(encode("x" * length + "\n" + "y" * 100, 100), 100)
 
     def test_replacedTooLong(self) -> None:
         """An answer that replacements made too long says that it was cut."""

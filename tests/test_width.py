@@ -75,6 +75,8 @@ class ClipTests(SynchronousTestCase):
             ("e\u0301e\u0301e\u0301", 2, "e\u0301…"),
             ("👍🏽👍🏽👍🏽", 4, "👍🏽…"),
             ("🇮🇱🇮🇱🇮🇱", 5, "🇮🇱🇮🇱…"),
+            # A sign that joins what is beside it, and so has another width beside an ellipsis.
+            ("\u094d0", 1, "…"),
         ):
             self.assertEqual(clip(text, columns), expected)
 
