@@ -7,6 +7,8 @@ of L{fingerd.protocol} and L{fingerd.setter}.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
@@ -32,8 +34,7 @@ class ExchangeProtocol(LineReceiver):
 
     A line ends in LF, CR LF, CR NUL or where the client closes its sending side; a client that
     has done so still gets its answer. What comes after the request is read and thrown away, up
-    to a limit: closing with unread input makes the kernel send a reset, which can cost the
-    client its answer. Whatever happens, the connection ends with its deadline.
+    to a limit. Whatever happens, the connection ends with its deadline.
     """
 
     transport: ITCPTransport
@@ -74,11 +75,13 @@ class ExchangeProtocol(LineReceiver):
             return
         self._answered = True
         self.transport.write(answer)
-        if self._surplus == 0 or self._ended or ISSLTransport.providedBy(self.transport):
+        if self._ended or ISSLTransport.providedBy(self.transport):
+            # (TLS can't be closed by halves.)
             self.transport.loseConnection()
         else:
-            # More may be on its way. Only our side is closed; the client closes the rest when
-            # it has read the answer, or the deadline does. (TLS can't be closed by halves.)
+            # More may be on its way, and what arrives at a closed socket makes the kernel send a
+            # reset, which can overtake the answer. So only our side is closed: the client closes
+            # the rest when it has read the answer, or the deadline does.
             self.transport.loseWriteConnection()
 
     def abort(self) -> None:
@@ -133,7 +136,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     @ivar limits: the daemon's limits.
     """
 
-    # No "starting on" and "stopping" lines: the daemon has one line of its own.
+    # The ports say in the log that they open and close; that is enough.
     noisy = False
 
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
@@ -146,6 +149,11 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
 
     def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
         raise NotImplementedError
+
+    @property
+    def exchanges(self) -> Iterable[ExchangeProtocol]:
+        """The connections that are open."""
+        return self._open
 
     def begun(self, exchange: ExchangeProtocol) -> None:
         """A connection is open."""

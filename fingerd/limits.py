@@ -67,7 +67,8 @@ class Limits:
     tomlUser: int = 256 * 1024
     # A process that reads a file and says nothing for so long is given up.
     readingSilence: float = 30.0
-    # The longest that reading a users file holds up everything else, in one go.
+    # Reading a file of users goes on for so long (and to the end of the piece in hand), then others
+    # have their turn.
     reloadSlice: float = 0.002
     # Threads that look up accounts and homes: what hangs holds one, and the others go on.
     passwdThreads: int = 8

@@ -84,10 +84,16 @@ def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
     @raise ValueError: when it describes none, with what is wrong with it.
     """
     kind, colon, _ = description.partition(":")
+    if kind == "stdio":
+        raise ValueError("a daemon's standard input is no port")
     if kind in _HAVE_BACKLOG and colon and "backlog=" not in description:
         description += f":backlog={BACKLOG}"
     try:
         found: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
+    except (IndexError, KeyError) as error:
+        raise ValueError("systemd has passed no such socket") from error
+    except TypeError as error:
+        raise ValueError(f"that is not how {kind}: is written") from error
     except Exception as error:
         # Twisted's parsers and those of plugins raise all kinds of things.
         raise ValueError(str(error) or type(error).__name__) from error

@@ -60,7 +60,9 @@ class ReloadOnHangup(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        signal.signal(signal.SIGHUP, self._before)
+        # By default it would kill a daemon that is still finishing its answers.
+        before = signal.SIG_IGN if self._before == signal.SIG_DFL else self._before
+        signal.signal(signal.SIGHUP, before)
 
     def _hungUp(self, number: int, frame: FrameType | None) -> None:
         # The one call of a reactor that is safe in a signal handler.
@@ -98,7 +100,9 @@ class StartLine(Service):
             "finger on {ports}; setter {setters}; {users}; try: {example}",
             ports=", ".join(map(describe, ports)),
             setters=f"on {', '.join(map(describe, setters))}" if setters else "off",
-            users="no count of users" if count is None else f"{count} users",
+            users="no count of users"
+            if count is None
+            else f"{count} user{'' if count == 1 else 's'}",
             example=_example(ports[0], self._finger.someLogin() or ""),
         )
 

@@ -29,7 +29,7 @@ from fingerd.limits import Limits
 OK = "OK"
 TWO_LINES = "Two lines are needed: the user, then the status"
 THREE_LINES = "Three lines are needed: the user and a 3, the status, and how long it lasts"
-NOT_LOCAL = "Not set: a status is set from this machine only"
+NOT_LOCAL = "Not set: a status is set from this machine only, by way of localhost"
 
 
 class FingerSetterProtocol(ExchangeProtocol):

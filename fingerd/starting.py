@@ -9,5 +9,5 @@ class CannotStart(SystemExit, Exception):
 
     As a L{SystemExit} it ends the process with status 1 and with one line on standard error; as
     an L{Exception} it is one to twistd, which then takes its pid file away and, when it has
-    daemonized already, hands the reason to the shell that waits for it.
+    daemonized already, hands the first 100 bytes of the reason to the shell that waits for it.
     """

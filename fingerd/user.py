@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fingerd.cleaning import clean
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -40,4 +42,5 @@ def isLogin(text: str) -> bool:
     """
     Whether ``text`` can be a user's login: not empty, and something a request line can name.
     """
-    return text != "" and _UNASKABLE.search(text) is None
+    # What isn't shown can't be typed either: two users may not look like one.
+    return text != "" and _UNASKABLE.search(text) is None and clean(text) == text

@@ -66,8 +66,14 @@ class Client(Protocol):
 class Sockets(TestCase):
     """A test that listens and connects on loopback, and leaves nothing behind."""
 
+    def __init__(self, methodName: str = "runTest") -> None:
+        super().__init__(methodName)
+        # Those that listen, in the order in which they began to.
+        self.factories: list[ExchangeFactory] = []
+
     def listen(self, factory: ExchangeFactory, interface: str = "127.0.0.1") -> int:
         """Open a port for the length of the test, and give its number."""
+        self.factories.append(factory)
         port = TCP.listenTCP(0, cast("ServerFactory[Any]", factory), interface=interface)
         self.addCleanup(factory.drain)
         self.addCleanup(port.stopListening)

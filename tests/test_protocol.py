@@ -155,6 +155,28 @@ class LineTests(Sockets):
             # No reset, which could have overtaken the answer.
             self.assertIs(client.reason.type, ConnectionDone)
 
+    async def test_bytesAfterTheAnswer(self) -> None:
+        """Nor does what comes when the answer is on its way, to a client that reads slowly."""
+        status = "x" * 200_000
+        port = self.serve(moshez=status)
+        client = await self.connect(port)
+        client.transport.pauseProducing()
+        client.transport.write(b"moshez\r\n")
+        factory = self.factories[0]
+        await until(lambda: any(not exchange.asking for exchange in factory.exchanges))
+        for _ in range(10):
+            client.transport.write(b"more\r\n")
+            await turn()
+        client.transport.resumeProducing()
+        self.assertEqual(await client.closed, status.encode() + b"\r\n")
+        self.assertIs(client.reason.type, ConnectionDone)
+
+    async def test_notUTF8InTheMiddle(self) -> None:
+        """A byte that is in no text doesn't swallow the end of the line, half-close or not."""
+        port = self.serve(moshez="Happy and well")
+        for line in (b"moshez\xff\n", b"moshez\xff\r\n", b"\xff\n", b"mo\xffshez\n"):
+            self.assertEqual(await self.ask(port, line), NO_SUCH_USER, line)
+
     async def test_endlessBytesAfterTheLine(self) -> None:
         """A client that never stops sending is cut off."""
         port = self.serve(limits=Limits(bytesAfterRequest=10_000), moshez="Happy and well")
@@ -322,8 +344,17 @@ class DeadlineTests(SynchronousTestCase):
         transport = inMemory(factory, [b"moshez\r\nmore"], ends=False)
         self.assertEqual(transport.value(), b"Happy\r\n")
         self.assertTrue(transport.halfClosed)
+        self.assertFalse(transport.disconnecting)
         self.clock.advance(30)
         self.assertTrue(transport.aborted)
+
+    def test_clientThatClosesAfterTheAnswer(self) -> None:
+        """A client that closes when it has its answer is let go at once."""
+        factory = self.factory(Directory(lambda login: Deferred()))
+        transport = inMemory(factory, [b"moshez\r\n"], ends=True)
+        self.assertTrue(transport.halfClosed)
+        self.assertTrue(transport.disconnecting)
+        self.assertFalse(transport.aborted)
 
     def test_slowLookup(self) -> None:
         """A lookup that takes too long is refused in words before 5 seconds are over."""

@@ -80,7 +80,7 @@ class CommandTests(SynchronousTestCase):
         # The system's folders are these commands' own as long as they run, and as the system
         # left them for everyone else.
         script = f"""set -eu
-            for folder in /etc /opt /run /var/log; do
+            for folder in /etc /opt /run /var/lib /var/log; do
                 mkdir -p {self.folder}$folder
                 [ $folder != /etc ] || cp -a /etc/. {self.folder}/etc
                 mount --bind {self.folder}$folder $folder

@@ -19,7 +19,7 @@ def received(*segments: bytes) -> bytes:
 # Bytes that mean something to telnet, and some that don't.
 _BYTES = st.lists(
     st.sampled_from(
-        [b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\xf4", b"\r", b"\n", b"\0", b"a", b"\x01"]
+        [b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\xf4", b"\xef", b"\r", b"\n", b"\0", b"a", b"\x01"]
     )
 ).map(b"".join)
 
@@ -39,6 +39,12 @@ class TelnetTests(SynchronousTestCase):
         """A CR before anything else stays a control character in the line."""
         self.assertEqual(received(b"a\rb"), b"a\rb")
         self.assertEqual(received(b"a\r\r\n"), b"a\r\n")
+
+    def test_bytesThatAreNoCommand(self) -> None:
+        """An FF that begins no command stays, and so does all behind it: no line end is lost."""
+        for data in (b"moshez\xff\n", b"\xffa\xff\xf1b\n", b"\xff\xef\xff\xfb\x01\n"):
+            self.assertEqual(received(data), data)
+        self.assertEqual(received(b"moshez\xff\r\n"), b"moshez\xff\n")
 
     def test_carriageReturnAtTheEnd(self) -> None:
         """A CR that the client's half-close follows is part of the line end."""
@@ -72,6 +78,11 @@ class TelnetTests(SynchronousTestCase):
     def test_endlessSubnegotiation(self) -> None:
         """A subnegotiation without end isn't waited for for ever."""
         self.assertGreater(len(received(b"\xff\xfa" + b"x" * 1000)), 900)
+
+    def test_manySubnegotiations(self) -> None:
+        """Of very many that don't end only the first is looked at: the rest costs nothing."""
+        data = b"\xff\xfa" * 32768
+        self.assertEqual(received(data), data)
 
     @given(_BYTES, st.lists(st.integers(min_value=0), max_size=8))
     @example(b"\xff\xfa" + b"x" * 500 + b"\xff\xf0a\n", [503])

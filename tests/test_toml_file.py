@@ -120,7 +120,7 @@ class TomlFileTests(FileCase):
         """It was said once, in words, why the old users stay."""
         (said,) = self.said()
         self.assertEqual(
-            said, f"{self.path} can't be read ({reason}): the 1 users read before stay"
+            said, f"{self.path} can't be read ({reason}): the users read before (1) stay"
         )
 
     def test_users(self) -> None:

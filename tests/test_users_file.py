@@ -112,8 +112,20 @@ class FormatTests(SynchronousTestCase):
         data = b"a:" + b"x" * 998 + b"\nb:" + b"x" * 999 + b"\n c\nd:4"
         for pieces in ([data], [data[:900], data[900:1900], data[1900:]]):
             users, reasons = read(*pieces)
-            self.assertEqual(set(users), {"a", "d"})
+            self.assertEqual(users, {"a": "x" * 998, "d": "4"})
             self.assertEqual(reasons, ["line 2: longer than 1000 bytes"])
+
+    def test_longStatus(self) -> None:
+        """What makes a status longer than a line may be is left out of it."""
+        users, reasons = read(b"a:" + b"x" * 600 + b"\n " + b"y" * 600 + b"\n z\nb:2\n")
+        self.assertEqual(users, {"a": "x" * 600, "b": "2"})
+        self.assertEqual(len(reasons), 2)
+
+    def test_continuedNobody(self) -> None:
+        """What continues a skipped line belongs to nobody, not to the user before."""
+        for skipped in (b"b\xff:two", b"no colon", b"c d:x", b"e:" + b"x" * 1000):
+            users, _ = read(b"a:one\n" + skipped + b"\n  three\nf:six\n")
+            self.assertEqual(users, {"a": "one", "f": "six"}, skipped)
 
     def test_example(self) -> None:
         """The example shows every form, and nothing is wrong in it."""
@@ -246,7 +258,7 @@ class UsersFileTests(SynchronousTestCase):
             self.warnings(),
             [
                 f"{self.path.absolute()} can't be read (No such file or directory): "
-                "the 1 users read before stay"
+                "the users read before (1) stay"
             ],
         )
         self.path.write_bytes(b"moshez:Back\n")
@@ -319,13 +331,20 @@ class UsersFileTests(SynchronousTestCase):
     def test_askedAgainMeanwhile(self) -> None:
         """A reload that is asked for while one goes on looks again when that one is done."""
         self.path.write_bytes(b"moshez:Happy\n")
-        users = self.started()
-        self.path.write_bytes(b"moshez:Busy\n")
-        first = users.reload()
+        users = self.started(Limits(reloadSlice=0.0))
+        self.path.write_bytes(b"moshez:Busy\n" + b"#\n" * 100_000)
+        done = users.reload()
+        while self.status(users) != "Busy":
+            self.clock.turn()
+        # What is left to do now is to let the old users go.
+        self.assertFalse(done.called)
+        self.path.write_bytes(b"moshez:Busier\n")
         self.successResultOf(users.reload())
-        self.clock.pump([0.001] * 5)
-        self.successResultOf(first)
-        self.assertEqual(self.status(users), "Busy")
+        while self.status(users) != "Busier" and self.clock.getDelayedCalls():
+            self.clock.turn()
+        self.assertEqual(self.status(users), "Busier")
+        while self.clock.getDelayedCalls():
+            self.clock.turn()
 
     def test_malformed(self) -> None:
         """A malformed line is said once with its number, the rest is served."""

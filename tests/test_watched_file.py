@@ -115,7 +115,7 @@ class WatchedFileTests(FileCase):
         """A first reading that is quick says only how many users there are."""
         self.path.write_bytes(b"moshez:Happy\n" + b"#\n" * 250_000)
         self.usersFile()
-        self.assertEqual(self.said(LogLevel.info), [f"{self.path}: 1 users"])
+        self.assertEqual(self.said(LogLevel.info), [f"{self.path}: 1 user"])
 
     def test_troubleThatComesBack(self) -> None:
         """A file that goes, comes back as it was and goes again is said to be gone both times."""
@@ -146,7 +146,7 @@ class WatchedFileTests(FileCase):
         self.assertEqual(self.status(users), "Happy")
         self.assertEqual(
             self.said(),
-            [f"{self.path} can't be read (that makes no sense): the 1 users read before stay"],
+            [f"{self.path} can't be read (that makes no sense): the users read before (1) stay"],
         )
 
     def test_otherTroubleIsTriedAgain(self) -> None:
@@ -191,7 +191,7 @@ class WatchedFileTests(FileCase):
             self.said(),
             [
                 f"{self.path} can't be read again by this daemon's user (Permission denied): "
-                "the 1 users read before stay"
+                "the users read before (1) stay"
             ],
         )
         self.assertEqual(self.status(users), "Happy")

@@ -42,6 +42,9 @@ class LineReader:
         if self._rest:
             self._line(self._rest)
 
+    def _found(self, line: bytes) -> None:
+        """There is a line that is something, whatever may turn out to be wrong with it."""
+
     def _read(self, line: bytes) -> None:
         """
         Read one line that is not too long.
@@ -56,6 +59,7 @@ class LineReader:
             line = line.removeprefix(codecs.BOM_UTF8)
         if line.startswith(b"#") or not line.strip():
             return
+        self._found(line)
         try:
             if len(line) > self._longestLine:
                 raise ValueError(f"longer than {self._longestLine} bytes")

@@ -16,6 +16,8 @@ from fingerd.directories.lines import LineReader
 from fingerd.directories.table import Table
 from fingerd.user import isLogin
 
+_WHITE_SPACE = (b" ", b"\t")
+
 
 class UsersReader(LineReader):
     """Reads a users file, in pieces of any size, into a table."""
@@ -26,18 +28,21 @@ class UsersReader(LineReader):
         # skipped, or where there was none yet.
         self._login: str | None = None
         self._status: list[str] = []
+        self._room = 0
 
     def end(self) -> None:
         super().end()
         self._put()
 
+    def _found(self, line: bytes) -> None:
+        if not line.startswith(_WHITE_SPACE):
+            self._put()
+
     def _read(self, line: bytes) -> None:
-        continues = line.startswith((b" ", b"\t"))
         text = line.decode("utf-8").strip()
-        if continues:
+        if line.startswith(_WHITE_SPACE):
             self._continued(text)
         else:
-            self._put()
             self._begun(text)
 
     def _begun(self, text: str) -> None:
@@ -48,9 +53,14 @@ class UsersReader(LineReader):
         if not isLogin(login):
             raise ValueError("no user can be called that")
         self._login, self._status = login, [status.lstrip()]
+        self._room = self._longestLine - len(status)
 
     def _continued(self, text: str) -> None:
         if self._login is not None:
+            # As long as a line may be is enough for a status: whoever asks has to be sent it all.
+            self._room -= len(text)
+            if self._room < 0:
+                raise ValueError(f"the status is longer than {self._longestLine} characters")
             self._status.append(text)
         elif not self.skipped:
             raise ValueError("continues nothing")

@@ -83,7 +83,7 @@ class WatchedFile(Service):
         self._state: _State | None = None
         # The state in which the file was malformed.
         self._malformed: _State | None = None
-        # What was last said of the file in the log, so that it's said once.
+        # Why the file can't be read, as was last said in the log, so that it's said once.
         self._trouble: str | None = None
         # The reading that goes on, and what fires when it is done.
         self._reading: Generator[float, None, None] | None = None
@@ -137,7 +137,7 @@ class WatchedFile(Service):
         try:
             os.close(self._open())
         except (OSError, DirectoryError) as error:
-            self._say(f"can't be read again by this daemon's user ({_reason(error)})")
+            self._say("can't be read again by this daemon's user", _reason(error))
 
     def stopService(self) -> None:
         super().stopService()
@@ -163,7 +163,7 @@ class WatchedFile(Service):
         try:
             info = os.stat(self._path)
         except OSError as error:
-            self._say(f"can't be read ({_reason(error)})")
+            self._say("can't be read", _reason(error))
             return False
         state = _state(info)
         if state == self._state:
@@ -193,7 +193,7 @@ class WatchedFile(Service):
         except Exception as error:
             if not isinstance(error, OSError | DirectoryError):
                 self._log.failure("Reading {path}", Failure(), path=self._path)
-            self._say(f"can't be read ({_reason(error)})")
+            self._say("can't be read", _reason(error))
         self._finish()
 
     def _finish(self) -> None:
@@ -207,13 +207,14 @@ class WatchedFile(Service):
             self.reload()
         done.callback(None)
 
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
+    def _say(self, trouble: str, reason: str) -> None:
+        if reason != self._trouble:
+            self._trouble = reason
             self._log.warn(
-                "{path} {trouble}: the {count} users read before stay",
+                "{path} {trouble} ({reason}): the users read before ({count}) stay",
                 path=self._path,
                 trouble=trouble,
+                reason=reason,
                 count=len(self._table),
             )
 
@@ -240,7 +241,9 @@ class WatchedFile(Service):
             raise
         self._state, old, self._table = state, self._table, table
         self._trouble = self._malformed = None
-        self._log.info("{path}: {count} users", path=self._path, count=len(table))
+        count = len(table)
+        users = "1 user" if count == 1 else f"{count} users"
+        self._log.info("{path}: {users}", path=self._path, users=users)
         for reason in reader.reasons:
             self._log.warn("{path}, {reason}: skipped", path=self._path, reason=reason)
         if reader.skipped > len(reader.reasons):
