@@ -65,7 +65,6 @@ class InstallTests(SynchronousTestCase):
             "finger",
             "--listen=tcp:0",
             "--setter=tcp:0",
-            f"--state={Path(twistd).parent}/state-{way.replace(' ', '-')}",
             command=[twistd],
             environment=environment,
             asRoot=True,
@@ -81,7 +80,7 @@ class InstallTests(SynchronousTestCase):
             str(source / "finger.tac"),
             "--pidfile=",
             command=[twistd],
-            environment={**FREE, "FINGER_STATE": f"{source.parent}/state"},
+            environment=FREE,
             asRoot=True,
         ) as daemon:
             self.assertEqual(daemon.ask(b"moshez\n"), b"Happy and very well\r\n")

@@ -341,7 +341,7 @@ class PluginTests(WithUsers):
             (["--no-setter", "--setter=tcp:0"], "exclude each other"),
             (["--directory=nonsense"], "--directory nonsense: it needs a kind"),
             (["--directory=nonsense:x"], "no kind of directory called 'nonsense'"),
-            (["--directory=toml:x"], "--directory toml:x: "),
+            (["--directory=toml:"], "--directory toml:: there is no file's path in it"),
             (["--replace=x"], "--replace 'x': it takes OLD=NEW"),
             (["--mask=a b"], "--mask a b: no user can be called that"),
             (["--forward=a b"], "--forward a b: "),
@@ -363,7 +363,7 @@ class PluginTests(WithUsers):
         """A users file that can't be read ends the start."""
         for path, words in (
             (str(self.users) + "-", "No such file or directory"),
-            ("/", "not a regular file"),
+            (str(self.folder), "not a regular file"),
             ("/dev/zero", "not a regular file"),
         ):
             line = self.cannotStart("--listen=tcp:0", "--no-setter", f"--users={path}")
@@ -383,6 +383,7 @@ class PluginTests(WithUsers):
                     "finger",
                     f"--listen=tcp:{other.getsockname()[1]}",
                     f"--users={self.users}",
+                    "--no-setter",
                 ],
                 cwd=folder,
                 capture_output=True,
