@@ -49,6 +49,8 @@ class Asker:
         self._views = rules.views
         self._replacements = rules.replacements
         self._forwarder = forwarder
+        # The latest lists, verbose and not, with what they were made of.
+        self._lists: dict[bool, tuple[Listing, str]] = {}
 
     def ask(self, query: Query) -> Deferred[bytes]:
         """
@@ -68,11 +70,17 @@ class Asker:
         return self._bounded(listed.addErrback(_ofRefusal), "listing the users")
 
     def _ofListing(self, listing: Listing, verbose: bool) -> str:
+        last, text = self._lists.get(verbose, (None, ""))
+        if last is listing:
+            return text
         size = self._limits.answerSize
         if verbose:
             views, now = self._views.verbose, time.time()
-            return answer.ofUsersInFull(listing, views, now, self._replacements, size)
-        return answer.ofUsers(listing, self._views.list, self._replacements, size)
+            text = answer.ofUsersInFull(listing, views, now, self._replacements, size)
+        else:
+            text = answer.ofUsers(listing, self._views.list, self._replacements, size)
+        self._lists[verbose] = listing, text
+        return text
 
     def _askSeveral(self, names: tuple[Name, ...], verbose: bool) -> Deferred[str]:
         asked = names[: self._limits.namesPerQuery]

@@ -24,6 +24,8 @@ class Limits:
     # What one directory has to say to the list: less than a lookup, so that one that is silent
     # costs nobody the others' users.
     directoryListTime: float = 4.0
+    # A list is good for so long, unless a status is set here: it may be long, and many may ask.
+    listKept: float = 1.0
     # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
     matchedUsers: int = 10
     # A connection, from its first moment to its last, whatever the client does.

@@ -86,6 +86,9 @@ class FingerService(MultiService):
         self._rules = rules
         self._forwarder = forwarder
         self._factories: list[ExchangeFactory] = []
+        # The latest lists, verbose and not, and when they were made; how many statuses were set.
+        self._listings: dict[bool, tuple[Listing, float]] = {}
+        self._changes = 0
         for part in (*self._directories, self._statuses):
             if IService.providedBy(part):
                 part.setServiceParent(self)
@@ -177,7 +180,14 @@ class FingerService(MultiService):
     async def _getUsers(self, verbose: bool) -> Listing:
         if not self._rules.listed:
             raise ListRefused
-        return await self._list(verbose)
+        listing, since = self._listings.get(verbose, (None, 0.0))
+        if listing is not None and self._clock.seconds() - since < self._limits.listKept:
+            return listing
+        changes = self._changes
+        listing = await self._list(verbose)
+        if changes == self._changes and not listing.failures:
+            self._listings[verbose] = listing, self._clock.seconds()
+        return listing
 
     async def _list(self, verbose: bool) -> Listing:
         """What all directories have to say, asked at the same time."""
@@ -216,6 +226,8 @@ class FingerService(MultiService):
         if not mayMake and await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
         await self._statuses.setStatus(login, Status(status, time.time(), by.who, until))
+        self._changes += 1
+        self._listings.clear()
         audit.changed(by, login, status, until)
 
     async def _find(self, login: str, verbose: bool = False) -> User | None:

@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
@@ -160,14 +161,14 @@ class LineTests(Sockets):
         status = "x" * 200_000
         port = self.serve(moshez=status)
         client = await self.connect(port)
-        client.transport.pauseProducing()
+        cast(IPushProducer, client.transport).pauseProducing()
         client.transport.write(b"moshez\r\n")
         factory = self.factories[0]
         await until(lambda: any(not exchange.asking for exchange in factory.exchanges))
         for _ in range(10):
             client.transport.write(b"more\r\n")
             await turn()
-        client.transport.resumeProducing()
+        cast(IPushProducer, client.transport).resumeProducing()
         self.assertEqual(await client.closed, status.encode() + b"\r\n")
         self.assertIs(client.reason.type, ConnectionDone)
 

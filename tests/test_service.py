@@ -81,9 +81,26 @@ class GetUsersTests(SynchronousTestCase):
     def test_set(self) -> None:
         """It has what was set."""
         finger = FingerService(Clock(), a="1", b="2")
+        self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 2)
         self.successResultOf(finger.setUser("b", "set", ROOT))
         statuses = [user.status for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(statuses, ["1", "set"])
+
+    def test_kept(self) -> None:
+        """Who asks a moment later gets the same list; a second later it is made anew."""
+        clock = Clock()
+        users = {"a": User("a")}
+
+        class Growing(Directory):
+            def getUsers(self, limit: int) -> Deferred[list[User]]:
+                return succeed(list(users.values()))
+
+        finger = FingerService(clock, [Growing(lambda login: succeed(users.get(login)))])
+        first = self.successResultOf(finger.getUsers())
+        users["b"] = User("b")
+        self.assertIs(self.successResultOf(finger.getUsers()), first)
+        clock.advance(1)
+        self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 2)
 
 
 class SetUserTests(SynchronousTestCase):
