@@ -196,6 +196,9 @@ class IStatusStore(Interface):
     def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
         """What those of ``logins`` have set of whom something shows."""
 
+    def getLogins(limit: int) -> Deferred[Sequence[str]]:
+        """Those of whom something shows: at most ``limit``."""
+
     def setStatus(login: str, status: Status) -> Deferred[None]:
         """
         Let ``status`` show for ``login``, or with an empty text nothing.

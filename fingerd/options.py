@@ -57,13 +57,13 @@ class Options(usage.Options):
 
     optFlags = [
         ["no-list", None, "Refuse to list the users."],
+        ["no-plan", None, "Show nobody's plan, whatever the fields say."],
         ["match", None, "Find users by their full names too."],
         ["no-setter", None, "Let nobody set a status over the network."],
         ["create", None, "Let a status make a user whom no directory knows."],
     ]
 
     optParameters = [
-        ["users", None, None, "The users file: short for --directory file:FILE."],
         [
             "reload",
             None,
@@ -135,6 +135,10 @@ class Options(usage.Options):
         """
         self["directory"].append(url)
 
+    def opt_users(self, path: str) -> None:
+        """A users file: short for --directory file:FILE."""
+        self.opt_directory(f"file:{path}")
+
     def opt_replace(self, pair: str) -> None:
         """OLD=NEW: a text to be replaced in every answer; can be given more than once."""
         self["replace"].append(pair)
@@ -178,8 +182,6 @@ class Options(usage.Options):
             self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
         if not self["setter"] and not self["no-setter"]:
             self["setter"] = ["tcp:1079:interface=127.0.0.1"]
-        if self["users"] is not None:
-            self["directory"].insert(0, f"file:{self['users']}")
         if not self["directory"]:
             self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
         if self["state"] is None and not self["no-setter"]:
@@ -196,7 +198,7 @@ class Options(usage.Options):
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
         return Rules(
-            views=views,
+            views=views.withoutPlan() if self["no-plan"] else views,
             replacements=replacements,
             mask=Mask(self["mask"]),
             listed=not self["no-list"],

@@ -205,6 +205,10 @@ class FingerService(MultiService):
             else:
                 what = f"listing the users of directory {number}"
                 failures.append((f"source {number}", internalError(self._log, result, what)))
+        if self._rules.setting.create:
+            made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
+            for user in self._rules.mask.users(made):
+                users.setdefault(user.login, user)
         listed = list(islice(users.values(), self._limits.listedUsers))
         statuses = await self._statuses.getStatuses([user.login for user in listed])
         return Listing([_overlaid(user, statuses.get(user.login)) for user in listed], failures)

@@ -12,6 +12,7 @@ from zope.interface import implementer
 from fingerd.directories.given import GivenUsers
 from fingerd.interfaces import IDirectory, IReloadable, Setter, SettingRefused
 from fingerd.limits import DEFAULTS, Limits
+from fingerd.masking import Mask
 from fingerd.policy import NOT_YOURS, SetPolicy
 from fingerd.rules import Rules
 from fingerd.service import FingerService
@@ -159,12 +160,23 @@ class SetUserTests(SynchronousTestCase):
         user = self.successResultOf(finger.getUser("moshez"))
         assert user is not None
         self.assertEqual((user.login, user.status), ("moshez", "set"))
+        listed = self.successResultOf(finger.getUsers()).users
+        self.assertEqual([user.login for user in listed], ["a", "moshez"])
         self.successResultOf(finger.setUser("moshez", "", MOSHEZ))
+        self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 1)
         self.assertIsNone(self.successResultOf(finger.getUser("moshez")))
         for login in ("", "/W", "a b", "-x", "a@b"):
             refused = self.failureResultOf(finger.setUser(login, "set", ROOT), SettingRefused)
             self.assertEqual(refused.getErrorMessage(), "No such user", login)
             self.assertIsNone(self.successResultOf(finger.getUser(login)))
+
+    def test_createMasked(self) -> None:
+        """A user who is made can be masked as any other."""
+        rules = Rules(setting=SetPolicy(create=True), mask=Mask(["moshez"]))
+        finger = FingerService(Clock(), (), None, DEFAULTS, rules)
+        self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
+        self.assertIsNone(self.successResultOf(finger.getUser("moshez")))
+        self.assertEqual(self.successResultOf(finger.getUsers()).users, [])
 
     def test_userWhoLeft(self) -> None:
         """A user who is in no directory any more is gone, whatever they had set."""

@@ -29,6 +29,9 @@ class MemoryStatuses:
     def getStatuses(self, logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
         return succeed(self._showing.ofLogins(logins, self._now()))
 
+    def getLogins(self, limit: int) -> Deferred[Sequence[str]]:
+        return succeed(self._showing.logins(limit, self._now()))
+
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
             self._showing.put(login, self._showing.admit(login, status))

@@ -6,6 +6,7 @@ import marshal
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from fingerd.interfaces import SettingRefused, Status
 from fingerd.limits import Limits
@@ -48,6 +49,11 @@ class Showing:
         """What shows for those of ``logins`` for whom something does."""
         found = ((login, self.get(login, now)) for login in logins)
         return {login: status for login, status in found if status is not None}
+
+    def logins(self, limit: int, now: float) -> list[str]:
+        """Those for whom something shows, in alphabetical order: ``limit`` of them at most."""
+        showing = (login for shard in self._shards for login in shard if self.get(login, now))
+        return sorted(islice(showing, limit))
 
     def put(self, login: str, status: Status) -> None:
         """Lay ``status`` over the others of ``login``."""
