@@ -32,6 +32,11 @@ def internalError(log: Logger, failure: Failure, what: str) -> str:
     return answer.internalError(reference)
 
 
+def reasonOf(error: BaseException | None) -> str:
+    """Why something failed, in words for the log or the administrator."""
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
 def tookTooLong(result: object, seconds: float) -> NoReturn:
     """What C{Deferred.addTimeout} is to do with what was cancelled: say why, for the log."""
     raise DirectoryError(f"took longer than {seconds} seconds")

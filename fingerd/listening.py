@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 
+from fingerd.failing import reasonOf
 from fingerd.starting import CannotStart
 
 # Twisted's own default, 50, makes clients of a burst wait for seconds.
@@ -56,8 +57,7 @@ class Listener(Service):
             error = self._failure.value
             if isinstance(error, CannotListenError):
                 error = error.socketError
-            reason = (isinstance(error, OSError) and error.strerror) or str(error)
-            raise CannotStart(f"can't listen on {self._description}: {reason}")
+            raise CannotStart(f"can't listen on {self._description}: {reasonOf(error)}")
 
     def startService(self) -> None:
         if self._port is None:
@@ -96,5 +96,5 @@ def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
         raise ValueError(f"that is not how {kind}: is written") from error
     except Exception as error:
         # Twisted's parsers and those of plugins raise all kinds of things.
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(reasonOf(error)) from error
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -17,7 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.directories.regular_file import State, openRegular, stateOf
 from fingerd.directories.table import Table
+from fingerd.failing import reasonOf
 from fingerd.interfaces import DirectoryError, ICounted, IDirectory, IReloadable
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
@@ -80,9 +81,9 @@ class WatchedFile(Service):
         self._now = now
         self._table = Table(limits.listedUsers)
         # The state of the file that is in the table: None before the first one is.
-        self._state: _State | None = None
+        self._state: State | None = None
         # The state in which the file was malformed.
-        self._malformed: _State | None = None
+        self._malformed: State | None = None
         # Why the file can't be read, as was last said in the log, so that it's said once.
         self._trouble: str | None = None
         # The reading that goes on, and what fires when it is done.
@@ -128,16 +129,18 @@ class WatchedFile(Service):
             for _ in self._read():
                 pass
         except (OSError, DirectoryError) as error:
-            raise CannotStart(f"can't read the users file {self._path}: {_reason(error)}") from None
+            raise CannotStart(
+                f"can't read the users file {self._path}: {reasonOf(error)}"
+            ) from None
 
     def startService(self) -> None:
         if self._state is None:
             self.privilegedStartService()
         super().startService()
         try:
-            os.close(self._open())
+            os.close(openRegular(self._path))
         except (OSError, DirectoryError) as error:
-            self._say("can't be read again by this daemon's user", _reason(error))
+            self._say("can't be read again by this daemon's user", reasonOf(error))
 
     def stopService(self) -> None:
         super().stopService()
@@ -163,9 +166,9 @@ class WatchedFile(Service):
         try:
             info = os.stat(self._path)
         except OSError as error:
-            self._say("can't be read", _reason(error))
+            self._say("can't be read", reasonOf(error))
             return False
-        state = _state(info)
+        state = stateOf(info)
         if state == self._state:
             # It is as it was before whatever befell it.
             self._trouble = self._malformed = None
@@ -193,7 +196,7 @@ class WatchedFile(Service):
         except Exception as error:
             if not isinstance(error, OSError | DirectoryError):
                 self._log.failure("Reading {path}", Failure(), path=self._path)
-            self._say("can't be read", _reason(error))
+            self._say("can't be read", reasonOf(error))
         self._finish()
 
     def _finish(self) -> None:
@@ -217,14 +220,6 @@ class WatchedFile(Service):
                 reason=reason,
                 count=len(self._table),
             )
-
-    def _open(self) -> int:
-        # Without O_NONBLOCK, opening a FIFO that has taken the file's place would stop everything.
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise DirectoryError("not a regular file")
-        return descriptor
 
     def _read(self) -> Generator[float, None, None]:
         """
@@ -256,11 +251,14 @@ class WatchedFile(Service):
         for _ in old.letGo():
             yield 0.0
 
-    def _fill(self, table: Table, reader: Reader) -> Generator[float, None, _State]:
+    def _fill(self, table: Table, reader: Reader) -> Generator[float, None, State]:
         """Read the file in steps; the state that it was in is what comes of it."""
-        with open(self._open(), "rb", buffering=0) as file, closing(self._pieces(file)) as pieces:
+        with (
+            open(openRegular(self._path), "rb", buffering=0) as file,
+            closing(self._pieces(file)) as pieces,
+        ):
             info = os.fstat(file.fileno())
-            state = _state(info)
+            state = stateOf(info)
             speakAt = self._clock.seconds() + _PATIENCE
             try:
                 for piece in pieces:
@@ -278,7 +276,7 @@ class WatchedFile(Service):
                 raise
             # Another one may have taken its place: the next reload sees to that. At the start it
             # may even be written while it is read: there is nothing older to keep.
-            if self._state is not None and _state(os.fstat(file.fileno())) != state:
+            if self._state is not None and stateOf(os.fstat(file.fileno())) != state:
                 raise DirectoryError("it is being written")
         return state
 
@@ -289,15 +287,3 @@ class WatchedFile(Service):
             percent=int(100 * share),
             count=count,
         )
-
-
-# What tells one state of a file from another.
-_State = tuple[int, int, int]
-
-
-def _state(info: os.stat_result) -> _State:
-    return info.st_mtime_ns, info.st_size, info.st_ino
-
-
-def _reason(error: BaseException) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
