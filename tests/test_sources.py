@@ -1,211 +1,23 @@
-"""Every kind of directory through the real daemon, over real accounts, programs and servers."""
+"""The real daemon over directories that anyone can make, and other servers."""
 
 from __future__ import annotations
 
-import os
-import re
-import select
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.accounts import Accounts
-from tests.daemon import PATIENCE, ROOT, TWISTD, Daemon, needs
+from tests.daemon import TWISTD, needs
 from tests.network import Network
-from tests.support import temporaryFolder
-
-UNKNOWN = b"No such user\r\n"
-FINGER = "exec:/usr/bin/finger"
+from tests.sources import UNKNOWN, WithFolder, asked, over, refusing
 
 
-def asked(*arguments: str, listen: str = "tcp:0:interface=127.0.0.1") -> tuple[str, ...]:
-    """The arguments of a daemon that is asked and sets nothing."""
-    return "-n", "--pidfile=", "finger", f"--listen={listen}", "--no-setter", *arguments
-
-
-def over(*urls: str, options: tuple[str, ...] = (), asRoot: bool = False) -> Daemon:
-    """A daemon with these directories."""
-    return Daemon(*asked(*[f"--directory={url}" for url in urls], *options), asRoot=asRoot)
-
-
-def inFingerd(case: SynchronousTestCase, *arguments: str) -> str:
-    """The URL of Debian's in.fingerd, which runs until the test ends."""
-    needs("in.fingerd", "finger")
-    inetd = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/inetd.py"), "in.fingerd", *arguments],
-        stdout=subprocess.PIPE,
-    )
-    assert inetd.stdout is not None
-    case.addCleanup(inetd.stdout.close)
-    case.addCleanup(inetd.wait)
-    case.addCleanup(inetd.kill)
-    return f"finger://127.0.0.1:{int(inetd.stdout.readline())}"
-
-
-def refusing(case: SynchronousTestCase) -> str:
-    """The URL of a server that is down."""
-    holder = socket.socket()
-    case.addCleanup(holder.close)
-    holder.bind(("127.0.0.1", 0))
-    return f"finger://127.0.0.1:{holder.getsockname()[1]}"
-
-
-def ends(pid: int) -> bool:
-    """Whether that process ends, in a time in which all do that were killed."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    with os.fdopen(process) as file:
-        ready, _, _ = select.select([file], [], [], PATIENCE)
-    return bool(ready)
-
-
-class AccountTests(Accounts):
-    """The users of this machine, two of them made for the test."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        needs("finger")
-        self.write(".plan", "To compute\n")
-        self.login, self.other = self.ada.pw_name, self.eve.pw_name
-        self.uids = f"min-uid={self.ada.pw_uid},max-uid={self.eve.pw_uid}"
-
-    def test_accounts(self) -> None:
-        """``passwd:`` shows finger(1) what finger(1) shows: name, office, project, plan."""
-        self.write(".project", "The engine\nand more\n")
-        command = [TWISTD, *asked(f"--directory=passwd:{self.uids}", listen="tcp:79")]
-        with Network() as network, network.daemon(*command):
-            shown = network.run("finger", f"{self.login}@localhost").decode()
-            self.assertEqual(
-                shown.splitlines(),
-                [
-                    f"{f'Login: {self.login}':40}Name: Ada Lovelace",
-                    "Office: Room 1, 555 1234",
-                    "Project: The engine",
-                    "Plan:",
-                    "To compute",
-                ],
-            )
-            listed = network.run("finger", "@localhost").decode().splitlines()
-            self.assertEqual(
-                [line.split()[0] for line in listed], ["Login", self.login, self.other]
-            )
-            self.assertIn(b"No such user", network.run("finger", "root@localhost"))
-
-    def test_nofinger(self) -> None:
-        """Who has a ``.nofinger`` is, in every byte, unknown: over ``passwd:`` and ``exec:``."""
-        self.write(".nofinger", "")
-        for url in (f"passwd:{self.uids}", FINGER):
-            with over(url, asRoot=True) as daemon:
-                self.assertEqual(daemon.ask(f"{self.login}\n".encode()), UNKNOWN, url)
-                self.assertIn(b"No Plan.", daemon.ask(f"{self.other}\n".encode()), url)
-                self.assertNotIn(self.login.encode(), daemon.ask(b"\n"), url)
-
-    def test_accountsInFile(self) -> None:
-        """``passwd:FILE`` has the users of a file of that format, and no others."""
-        file = temporaryFolder(self) / "passwd"
-        file.parent.chmod(0o755)
-        file.write_text("virtual:x:70000:70000:Vera Virtual,Room 2:/nonexistent:/bin/false\n")
-        with over(f"passwd:{file}", asRoot=True) as daemon:
-            self.assertIn(b"Name: Vera Virtual\r\nOffice: Room 2\r\n", daemon.ask(b"virtual\n"))
-            self.assertEqual(daemon.ask(f"{self.login}\n".encode()), UNKNOWN)
-
-    def test_program(self) -> None:
-        """``exec:`` answers in the words of the real finger(1), and of no other user's."""
-        with over(FINGER, asRoot=True) as daemon:
-            said = daemon.ask(f"{self.login}\n".encode()).decode()
-            self.assertRegex(said, rf"\ALogin: {self.login} +\t+Name: Ada Lovelace\r\n")
-            self.assertTrue(said.endswith("Plan:\r\nTo compute\r\n"), said)
-            for query in (b"Lovelace\n", b"-l\n", b"no-such-user\n", b"../passwd\n", b"$(id)\n"):
-                self.assertEqual(daemon.ask(query), UNKNOWN, query)
-
-    def test_inFingerd(self) -> None:
-        """``finger://`` answers in the words of Debian's in.fingerd, and asks the next one."""
-        with over(inFingerd(self), f"passwd:{self.uids}", asRoot=True) as daemon:
-            said = daemon.ask(f"{self.login}\n".encode()).decode()
-            self.assertRegex(said, rf"\ALogin: {self.login} +\t+Name: Ada Lovelace\r\n")
-            self.assertEqual(daemon.ask(b"no-such-user\n"), UNKNOWN)
-
-    def test_masked(self) -> None:
-        """Masked and replaced is so over every directory: for one, with /W, and in lists."""
-        options = (f"--mask={self.other}", "--replace=Lovelace=Byron", "--match")
-        with over(f"passwd:{self.uids}", asRoot=True) as accounts:
-            for url in (
-                f"passwd:{self.uids}",
-                FINGER,
-                inFingerd(self),
-                f"finger://localhost:{accounts.port}",
-            ):
-                with over(url, options=options, asRoot=True) as daemon:
-                    for name in (self.other, self.other.title(), self.other.upper()):
-                        for query in (f"{name}\n", f"/W {name}\n"):
-                            self.assertEqual(daemon.ask(query.encode()), UNKNOWN, (url, query))
-                    said = daemon.ask(f"{self.login}\n".encode())
-                    self.assertIn(b"Name: Ada Byron\r\n", said, url)
-                    for listing in (b"\n", b"/W\n"):
-                        listed = daemon.ask(listing)
-                        self.assertNotIn(self.other.encode(), listed, url)
-                        self.assertNotIn(b"Lovelace", listed, url)
-                        if url.endswith((self.uids, str(accounts.port))):
-                            self.assertIn(b"Ada Byron", listed, url)
-
-    def test_unmasked(self) -> None:
-        """The same queries find that user where nothing is masked."""
-        with over(f"passwd:{self.uids}", options=("--match",), asRoot=True) as accounts:
-            for url in (f"passwd:{self.uids}", f"finger://localhost:{accounts.port}"):
-                with over(url, options=("--match",), asRoot=True) as daemon:
-                    for name in (self.other, self.other.title()):
-                        said = daemon.ask(f"{name}\n".encode())
-                        self.assertIn(f"Login: {self.other} ".encode(), said, (url, name))
-                    self.assertIn(self.other.encode(), daemon.ask(b"\n"), url)
-
-    def test_match(self) -> None:
-        """``--match`` finds a user by any word of the full name, and only then is one found."""
-        for options, found in (((), False), (("--match",), True)):
-            with over(f"passwd:{self.uids}", options=options, asRoot=True) as daemon:
-                for name in (b"lovelace\n", b"Ada\n"):
-                    said = daemon.ask(name)
-                    self.assertEqual(b"Name: Ada Lovelace" in said, found, said)
-                self.assertEqual(daemon.ask(b"Love\n"), UNKNOWN)
-
-    def test_fields(self) -> None:
-        """The list and the users have the fields that are asked for, and no more."""
-        options = ("--list-fields=office", "--user-fields=home-phone")
-        with over(f"passwd:{self.uids}", options=options, asRoot=True) as daemon:
-            heading, first, *_ = daemon.ask(b"\n").decode().splitlines()
-            self.assertEqual(heading.split(), ["Login", "Name", "Office"])
-            self.assertEqual(first.split(), [self.login, "Ada", "Lovelace", "Room", "1"])
-            said = daemon.ask(f"{self.login}\n".encode())
-            self.assertIn(b"Home Phone: 555 4321", said)
-            self.assertNotIn(b"Room 1", said)
-            self.assertNotIn(b"Plan", said)
-
-
-class FileTests(SynchronousTestCase):
+class FileTests(WithFolder):
     """Directories that anyone can make, and other servers."""
 
     def setUp(self) -> None:
-        self.folder = temporaryFolder(self)
-        self.folder.chmod(0o755)
+        super().setUp()
         self.users = self.file("users", "moshez:Happy and well\nradix:Writing\n")
         self.toml = self.file(
             "users.toml",
             '[glyph]\nname = "Glyph Lefkowitz"\nplan = "Twisted"\npublic_key = "ssh-ed25519 AA"\n'
             '[moshez]\nname = "Second"\n[exarkun]\nhidden = true\n',
         )
-
-    def file(self, name: str, text: str, mode: int = 0o644) -> Path:
-        path = self.folder / name
-        path.write_text(text)
-        path.chmod(mode)
-        return path
-
-    def program(self, text: str) -> str:
-        return f"exec:{self.file('program', f'#!/bin/sh{chr(10)}{text}{chr(10)}', 0o755)}"
 
     def test_order(self) -> None:
         """The first directory that knows a user answers; ``--users`` is asked before all."""
@@ -322,30 +134,3 @@ class FileTests(SynchronousTestCase):
                 said = network.run("finger", f"glyph@{host}@{here}")
                 self.assertIn(b"Finger forwarding service denied", said, host)
             daemon.says(f"not forwarding to {here}: its address {here} is this daemon's own")
-
-    def test_failingPrograms(self) -> None:
-        """A program that fails in any way is said to have failed, never "no such user"."""
-        for text, reason in (
-            ("sleep 1000", "took longer than 4.0 seconds"),
-            ("kill -SEGV $$", "was ended by SIGSEGV"),
-            ("echo Secret; exit 3", "ended with exit status 3"),
-            ("echo broken >&2", "had no answer, saying 'broken'"),
-        ):
-            with over(self.program(text)) as daemon:
-                said = daemon.ask(b"moshez\n")
-                self.assertTrue(said.startswith(b"Internal error in server\r\nRef"), (text, said))
-                daemon.says(re.escape(reason))
-                self.assertEqual(sum(reason in line for line in daemon.log), 1)
-        with over(f"exec:{self.folder}/missing") as daemon:
-            self.assertTrue(daemon.ask(b"moshez\n").startswith(b"Internal error in server\r\n"))
-            daemon.says("can't be run: No such file or directory")
-
-    def test_wildPrograms(self) -> None:
-        """One that leaves its output to another process, or floods, has an answer all the same."""
-        with over(self.program("sleep 1000 & echo $!")) as daemon:
-            left = int(daemon.ask(b"moshez\n"))
-            self.assertTrue(ends(left), "what it left behind is alive")
-        with over(self.program("while :; do echo and so on; done")) as daemon:
-            said = daemon.ask(b"moshez\n")
-            self.assertTrue(said.startswith(b"and so on\r\n"))
-            self.assertLessEqual(len(said), 262144)
