@@ -32,7 +32,7 @@ class FailingTests(WithFolder):
                 (servers.enter_context(Misbehaving(silent)), "no whole answer within 3.5 seconds"),
                 (servers.enter_context(Misbehaving(endless)), "more than 262144 bytes of answer"),
                 (servers.enter_context(Misbehaving(slow)), "no whole answer within 3.5 seconds"),
-                (servers.enter_context(Misbehaving(resets)), "connection lost after 7 bytes"),
+                (servers.enter_context(Misbehaving(resets)), "connection lost after"),
             ):
                 with over(url) as daemon:
                     for query in (b"moshez\n", b"\n"):
