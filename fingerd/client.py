@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from typing import NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
+    IHalfCloseableProtocol,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from fingerd.interfaces import DirectoryError
 from fingerd.limits import Limits
@@ -50,6 +53,7 @@ def answerText(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
 
 
+@implementer(IHalfCloseableProtocol)
 class FingerClient(Protocol):
     """
     Sends a request line and gathers the answer, until the server closes.
@@ -67,6 +71,7 @@ class FingerClient(Protocol):
         self._line = line
         self._size = size
         self._received = bytearray()
+        self._broken = False
         self.answer: Deferred[bytes] = Deferred(lambda _: self.transport.abortConnection())
 
     def connectionMade(self) -> None:
@@ -78,6 +83,16 @@ class FingerClient(Protocol):
         if len(self._received) > self._size:
             self.transport.abortConnection()
 
+    def readConnectionLost(self) -> None:
+        # Now and then the system tells of a reset before it says that there is something to read.
+        # Twisted takes that for an end; the socket knows better.
+        handle: socket.socket = self.transport.getHandle()  # type: ignore[attr-defined]
+        self._broken = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nothing is closed by halves from here."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         received = len(self._received)
         if self.answer.called:
@@ -85,7 +100,7 @@ class FingerClient(Protocol):
             return
         if received > self._size:
             self.answer.errback(DirectoryError(f"more than {self._size} bytes of answer"))
-        elif not reason.check(ConnectionDone):
+        elif self._broken or not reason.check(ConnectionDone):
             self.answer.errback(DirectoryError(f"connection lost after {received} bytes of answer"))
         elif received == 0:
             self.answer.errback(DirectoryError("closed without an answer"))

@@ -45,7 +45,10 @@ class Mask:
         return replace(user, report=text) if text.strip() else None
 
     def users(self, users: Iterable[User]) -> list[User]:
-        """Those of ``users`` who may be seen; a report loses the lines that name another."""
+        """
+        Those of ``users`` who may be seen; a report loses the records of others, as they are in a
+        list that was asked for with C{/W}, and the lines that name one.
+        """
         if self._word is None:
             return list(users)
         return [self._listed(user) for user in users if not self.hides(user.login)]
@@ -53,7 +56,13 @@ class Mask:
     def _listed(self, user: User) -> User:
         if not user.report or self._word is None:
             return user
-        lines = user.report.split("\n")
+        # What comes before the first record is a table, whose first line heads no others.
+        whole = (
+            record
+            for record in _records(user.report)
+            if _RECORD.match(record) is None or not self._isOfHidden(record)
+        )
+        lines = "".join(whole).split("\n")
         kept = [line for line in lines if self._word.search(line) is None]
         return replace(user, report="\n".join(kept))
 

@@ -18,10 +18,10 @@ NOT_ROOT = "needs root: it makes accounts, and namespaces, and becomes other use
 _LOCKED = 1
 
 
-def makeUser(prefix: str, addCleanup: Callable[..., object]) -> pwd.struct_passwd:
-    """An account whose login begins with ``prefix``."""
+def makeUser(prefix: str, addCleanup: Callable[..., object], name: str = "") -> pwd.struct_passwd:
+    """An account whose login begins with ``prefix``, for someone of this full name."""
     login = f"{prefix}{secrets.token_hex(4)}"
-    _change("useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", login)
+    _change("useradd", "-M", "-c", name, "--shell", "/usr/sbin/nologin", login)
     addCleanup(_change, "userdel", login)
     return pwd.getpwnam(login)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from dataclasses import replace
 from typing import cast
 
@@ -10,15 +12,28 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.client import FingerQueries, answerText, query, requestLine
+from fingerd.client import FingerClient, FingerQueries, answerText, query, requestLine
 from fingerd.interfaces import DirectoryError
 from fingerd.limits import DEFAULTS
 from tests import upstreams
 from tests.support import TCP, TIME, Sockets, turn
 from tests.upstreams import Upstream
+
+
+class _OverSocket(StringTransport):
+    """A transport in memory that has a real socket to show."""
+
+    def __init__(self, handle: socket.socket) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def getHandle(self) -> socket.socket:
+        return self._handle
 
 
 class RequestLineTests(SynchronousTestCase):
@@ -158,6 +173,23 @@ class QueryTests(Sockets):
         """So is one that breaks before any answer."""
         failed = await self.failing(Upstream(upstreams.reset).listen(self))
         self.assertEqual(failed, "connection lost after 0 bytes of answer")
+
+    async def test_resetTakenForAnEnd(self) -> None:
+        """So is one that the reactor takes for an end, since the system told it of that first."""
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname()) as ours,
+        ):
+            theirs, _ = server.accept()
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            theirs.close()
+            client = FingerClient(b"x\r\n", 100)
+            client.makeConnection(_OverSocket(ours))
+            client.dataReceived(b"Happy and")
+            client.readConnectionLost()
+            client.connectionLost(connectionDone)
+        error = await self.assertFailure(client.answer, DirectoryError)
+        self.assertEqual(str(error), "connection lost after 9 bytes of answer")
 
     async def test_closed(self) -> None:
         """A server that closes without a word hasn't answered."""

@@ -33,6 +33,13 @@ class MaskTests(SynchronousTestCase):
         self.assertEqual(moshez, User("moshez"))
         self.assertEqual(report.report, LIST.replace(LIST.splitlines(keepends=True)[2], ""))
 
+    def test_listInFull(self) -> None:
+        """A list of whole records loses all of a masked user's, the plan too."""
+        record = "Login: radix    Name: R\nPlan:\nTo hide\n\n"
+        report = f"Heading of radix\n{REPORT}{record}"
+        [listed] = Mask(["radix"]).users([User("host", report=report)])
+        self.assertEqual(listed.report, REPORT[: REPORT.index("Login: radix")])
+
     def test_reportForAnother(self) -> None:
         """A report that was asked for by a real name loses the records of masked users."""
         masked = Mask(["radix"]).user(User("Moshe", report=REPORT))
