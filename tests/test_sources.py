@@ -20,8 +20,8 @@ class FileTests(WithFolder):
         )
 
     def test_order(self) -> None:
-        """The first directory that knows a user answers; ``--users`` is asked before all."""
-        with over(f"toml:{self.toml}", options=(f"--users={self.users}",)) as daemon:
+        """The first directory that knows a user answers."""
+        with over(f"file:{self.users}", f"toml:{self.toml}") as daemon:
             self.assertEqual(daemon.ask(b"moshez\n"), b"Happy and well\r\n")
             self.assertIn(b"Name: Glyph Lefkowitz\r\nPlan:\r\nTwisted\r\n", daemon.ask(b"glyph\n"))
             self.assertEqual(daemon.ask(b"exarkun\n"), UNKNOWN)

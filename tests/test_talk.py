@@ -150,7 +150,7 @@ class TalkTests(SynchronousTestCase):
         with self.daemon("a file, read periodically", reload="0.1") as daemon:
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
             self.users.write_text("moshez:Changed\n")
-            daemon.says("users: 1 users")
+            daemon.says("users: 1 user")
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Changed\r\n")
 
     def test_proxy(self) -> None:
