@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pwd
 from collections.abc import Callable
+from functools import partial
+from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorFromThreads
+
+from fingerd.limits import DEFAULTS, Limits
+from fingerd.threads import Threads
 
 
 class Accounts:
@@ -20,36 +23,26 @@ class Accounts:
     """
 
     def __init__(
-        self, reactor: object, look: Callable[[int], pwd.struct_passwd] = pwd.getpwuid
+        self,
+        reactor: object,
+        look: Callable[[int], pwd.struct_passwd] = pwd.getpwuid,
+        limits: Limits = DEFAULTS,
     ) -> None:
         """
-        @param reactor: one with threads.
+        @param reactor: one that can be called from threads.
         @param look: raises KeyError for a uid that has no account.
         """
-        self._reactor = reactor
         self._look = look
-        self._asking: dict[int, list[Deferred[str | None]]] = {}
+        self._threads = Threads(
+            cast(IReactorFromThreads, reactor), limits.setterThreads, limits.setterWaiting
+        )
 
     def loginOf(self, uid: int) -> Deferred[str | None]:
         """The login of the account that has ``uid``, or None where none has."""
-        asked: Deferred[str | None] = Deferred()
-        waiting = self._asking.setdefault(uid, [])
-        waiting.append(asked)
-        if len(waiting) == 1:
-            reactor = IReactorThreads(self._reactor)
-            looking = deferToThreadPool(reactor, reactor.getThreadPool(), self._login, uid)
-            looking.addBoth(self._told, uid)
-        return asked
+        return self._threads.run(uid, partial(self._login, uid))
 
     def _login(self, uid: int) -> str | None:
         try:
             return self._look(uid).pw_name
         except KeyError:
             return None
-
-    def _told(self, login: str | Failure | None, uid: int) -> None:
-        for asked in self._asking.pop(uid):
-            if isinstance(login, Failure):
-                asked.errback(login)
-            else:
-                asked.callback(login)

@@ -19,8 +19,8 @@ class Limits:
     namesPerQuery: int = 8
     # An answer, its last line and line ends included.
     answerSize: int = 256 * 1024
-    # Users in one list: about as many as fill an answer.
-    listedUsers: int = 5000
+    # Users in one list: more of them take too long to be laid out in one go.
+    listedUsers: int = 2000
     # What one directory has to say to the list: less than a lookup, so that one that is silent
     # costs nobody the others' users.
     directoryListTime: float = 4.0
@@ -76,6 +76,9 @@ class Limits:
     passwdThreads: int = 8
     # Lookups that wait for one of these threads: a burst of clients, not a flood.
     passwdWaiting: int = 1000
+    # Users whose names are looked up at once when they set a status, and who may wait for that.
+    setterThreads: int = 4
+    setterWaiting: int = 1000
     # A file in a home: a plan is read by people, and a public key is a few kilobytes.
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.

@@ -24,14 +24,14 @@ class Mask:
     """Hides these logins, whoever else would show them."""
 
     def __init__(self, logins: Iterable[str] = ()) -> None:
-        self._logins = frozenset(logins)
+        self._logins = frozenset(login.casefold() for login in logins)
         # A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
         names = "|".join(re.escape(login) for login in sorted(self._logins))
-        self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)") if names else None
+        self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.I) if names else None
 
     def hides(self, login: str) -> bool:
-        """Whether there is no user ``login`` from outside."""
-        return login in self._logins
+        """Whether there is no user ``login`` from outside, in whatever case it is written."""
+        return login.casefold() in self._logins
 
     def user(self, user: User | None) -> User | None:
         """``user``, without the records of others in its report; None where nothing is left."""
@@ -51,10 +51,15 @@ class Mask:
         """
         if self._word is None:
             return list(users)
-        return [self._listed(user) for user in users if not self.hides(user.login)]
+        # The login of a report is what its source is called: nobody asks for that.
+        return [
+            self._listed(user) if user.report else user
+            for user in users
+            if user.report or not self.hides(user.login)
+        ]
 
     def _listed(self, user: User) -> User:
-        if not user.report or self._word is None:
+        if self._word is None:
             return user
         # What comes before the first record is a table, whose first line heads no others.
         whole = (

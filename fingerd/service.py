@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
 from typing import TypeVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, DeferredList, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,9 +16,7 @@ from zope.interface import implementer
 from fingerd import answer, audit
 from fingerd.directories.given import GivenUsers
 from fingerd.exchange import ExchangeFactory
-from fingerd.failing import internalError, tookTooLong
 from fingerd.interfaces import (
-    DirectoryError,
     ICounted,
     IDirectory,
     IFingerService,
@@ -36,7 +32,7 @@ from fingerd.interfaces import (
 )
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.listing import Listing
-from fingerd.matching import matches
+from fingerd.lists import Lists, overlay
 from fingerd.protocol import FingerFactory
 from fingerd.rules import DEFAULT_RULES, Rules
 from fingerd.setter import FingerSetterFactory
@@ -44,7 +40,6 @@ from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
 
 F = TypeVar("F", bound=ExchangeFactory)
-_Results = list[tuple[bool, list[User] | Failure]]
 
 
 @implementer(IFingerService, IFingerSetterService)
@@ -86,9 +81,7 @@ class FingerService(MultiService):
         self._rules = rules
         self._forwarder = forwarder
         self._factories: list[ExchangeFactory] = []
-        # The latest lists, verbose and not, and when they were made; how many statuses were set.
-        self._listings: dict[bool, tuple[Listing, float]] = {}
-        self._changes = 0
+        self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
         for part in (*self._directories, self._statuses):
             if IService.providedBy(part):
                 part.setServiceParent(self)
@@ -153,73 +146,29 @@ class FingerService(MultiService):
 
     async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask
-        if mask.hides(login):
-            return None
-        user = mask.user(await self._find(login, verbose))
-        mayBeMade = self._rules.setting.create and isLogin(login)
+        user = mask.user(await self._find(login, verbose, masked=mask.hides(login)))
+        mayBeMade = self._rules.setting.create and isLogin(login) and not mask.hides(login)
         if user is None and not mayBeMade:
             return None
         status = await self._statuses.getStatus(login)
         if user is None and status is not None:
             user = User(login)
-        return user and _overlaid(user, status)
+        return user and overlay(user, status)
 
     async def _findUsers(self, name: str, verbose: bool) -> Sequence[User]:
         user = await self._getUser(name, verbose)
         if user is not None:
             return (user,)
-        return await self._matching(name) if self._rules.matched and isLogin(name) else ()
-
-    async def _matching(self, name: str) -> Sequence[User]:
-        listing = await self._list(verbose=False)
-        if listing.failures:
-            raise DirectoryError("a directory failed, and might have known whom that matches")
-        found = (user for user in listing.users if not user.report and matches(user, name))
-        return tuple(islice(found, self._limits.matchedUsers))
+        if not self._rules.matched or not isLogin(name):
+            return ()
+        # A list says less of a user than who is asked for the one.
+        found = [await self._getUser(login, verbose) for login in await self._lists.matching(name)]
+        return [user for user in found if user is not None]
 
     async def _getUsers(self, verbose: bool) -> Listing:
         if not self._rules.listed:
             raise ListRefused
-        listing, since = self._listings.get(verbose, (None, 0.0))
-        if listing is not None and self._clock.seconds() - since < self._limits.listKept:
-            return listing
-        changes = self._changes
-        listing = await self._list(verbose)
-        if changes == self._changes and not listing.failures:
-            self._listings[verbose] = listing, self._clock.seconds()
-        return listing
-
-    async def _list(self, verbose: bool) -> Listing:
-        """What all directories have to say, asked at the same time."""
-        users: dict[str, User] = {}
-        failures: list[tuple[str, str]] = []
-        asked = [self._ofDirectory(directory, verbose) for directory in self._directories]
-        results = cast(_Results, await DeferredList(asked, consumeErrors=True))
-        for number, (_, result) in enumerate(results, 1):
-            if not isinstance(result, Failure):
-                # Of two with the same login, the first is the one that is asked.
-                for user in self._rules.mask.users(result):
-                    users.setdefault(user.login, user)
-            elif len(results) == 1:
-                result.raiseException()
-            else:
-                what = f"listing the users of directory {number}"
-                failures.append((f"source {number}", internalError(self._log, result, what)))
-        if self._rules.setting.create:
-            made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
-            for user in self._rules.mask.users(made):
-                users.setdefault(user.login, user)
-        listed = list(islice(users.values(), self._limits.listedUsers))
-        statuses = await self._statuses.getStatuses([user.login for user in listed])
-        return Listing([_overlaid(user, statuses.get(user.login)) for user in listed], failures)
-
-    def _ofDirectory(self, directory: IDirectory, verbose: bool) -> Deferred[list[User]]:
-        full = verbose and IVerboseDirectory.providedBy(directory)
-        ask = cast(IVerboseDirectory, directory).getVerboseUsers if full else directory.getUsers
-        asked: Deferred[list[User]] = maybeDeferred(ask, self._limits.listedUsers)
-        if not asked.called or asked.paused:
-            asked.addTimeout(self._limits.directoryListTime, self._clock, tookTooLong)
-        return asked
+        return await self._lists.join(verbose)
 
     async def _setUser(self, login: str, status: str, by: Setter, until: float | None) -> None:
         policy = self._rules.setting
@@ -230,11 +179,10 @@ class FingerService(MultiService):
         if not mayMake and await self._find(login) is None:
             raise SettingRefused(answer.NO_SUCH_USER)
         await self._statuses.setStatus(login, Status(status, time.time(), by.who, until))
-        self._changes += 1
-        self._listings.clear()
+        self._lists.changed()
         audit.changed(by, login, status, until)
 
-    async def _find(self, login: str, verbose: bool = False) -> User | None:
+    async def _find(self, login: str, verbose: bool = False, masked: bool = False) -> User | None:
         # What can't be a login reaches no directory: none has to look out for it.
         if not isLogin(login):
             return None
@@ -242,7 +190,9 @@ class FingerService(MultiService):
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
             user: User | None = await maybeDeferred(ask, login)
-            if user is not None:
+            # For one who is masked all are asked, as for one whom nobody knows: neither the time
+            # it takes nor a directory that fails tells the two apart.
+            if user is not None and not masked:
                 return user
         return None
 
@@ -252,9 +202,3 @@ class FingerService(MultiService):
     def _kept(self, factory: F) -> F:
         self._factories.append(factory)
         return factory
-
-
-def _overlaid(user: User, status: Status | None) -> User:
-    if status is None:
-        return user
-    return replace(user, status=status.text, statusSet=status.set)

@@ -140,7 +140,7 @@ class FingerSetterFactory(ExchangeFactory):
         self.service = service
         self.clock = clock
         self.owner = owner
-        self.loginOf = Accounts(clock).loginOf if loginOf is None else loginOf
+        self.loginOf = Accounts(clock, limits=limits).loginOf if loginOf is None else loginOf
         self.now = now
         self.refusals = Refusals(limits, clock)
 

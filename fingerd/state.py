@@ -53,9 +53,11 @@ class _Refused(Exception):
 def _make(path: str, files: Collection[str], owner: Identity) -> None:
     root = os.geteuid() == 0
     uid = os.geteuid() if owner.uid is None else owner.uid
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     if root:
         _checkParents(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if root:
+        _checkParents(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
     made = True
     try:
         os.mkdir(path, 0o700)
@@ -105,13 +107,23 @@ def _handOver(
 
 
 def _checkParents(path: str) -> None:
-    """Whoever could move a parent away could let root give away something else."""
-    for parent in Path(os.path.realpath(os.path.dirname(path)), "here").parents:
-        info = os.lstat(parent)
+    """Whoever could move a parent away, or make it a link, could let root give away something."""
+    for parent in Path(path).parents:
+        try:
+            info = os.lstat(parent)
+        except FileNotFoundError:
+            # Root makes it.
+            continue
         if info.st_uid != 0:
             raise _Refused(f"{parent} is uid {info.st_uid}'s, not root's")
-        if info.st_mode & stat.S_IWOTH and not info.st_mode & stat.S_ISVTX:
-            raise _Refused(f"everyone may write to {parent}")
+        if not stat.S_ISLNK(info.st_mode):
+            _checkWritable(info, str(parent))
+
+
+def _checkWritable(info: os.stat_result, what: str) -> None:
+    others = stat.S_IWOTH if info.st_gid == 0 else stat.S_IWOTH | stat.S_IWGRP
+    if info.st_mode & others and not info.st_mode & stat.S_ISVTX:
+        raise _Refused(f"others than root may write to {what}")
 
 
 def _checkOwner(info: os.stat_result, uid: int, what: str = "it") -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from fingerd.directories.given import GivenUsers
-from fingerd.interfaces import IDirectory, IReloadable, Setter, SettingRefused
+from fingerd.interfaces import DirectoryError, IDirectory, IReloadable, Setter, SettingRefused
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.masking import Mask
 from fingerd.policy import NOT_YOURS, SetPolicy
@@ -102,6 +102,84 @@ class GetUsersTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(finger.getUsers()), first)
         clock.advance(1)
         self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 2)
+
+    def test_reportsOfOneName(self) -> None:
+        """Two sources of one name, or one that is called as a user is, are both in the list."""
+        listing = [User("moshez", report="one")], [User("moshez", report="two")]
+
+        class Source(Directory):
+            def getUsers(self, limit: int) -> Deferred[list[User]]:
+                return succeed(sources.pop())
+
+        sources = list(listing)
+        directories = [Source(lambda login: succeed(None)) for _ in range(2)]
+        rules = Rules(mask=Mask(["moshez"]))
+        finger = FingerService(Clock(), directories, None, DEFAULTS, rules, moshez="Happy")
+        users = self.successResultOf(finger.getUsers()).users
+        self.assertEqual([user.report for user in users], ["two", "one"])
+
+    def test_oneFails(self) -> None:
+        """A directory that fails hides none of the others' users, and is said to have failed."""
+
+        class Bad(Directory):
+            def getUsers(self, limit: int) -> Deferred[list[User]]:
+                return fail(DirectoryError("secret reason"))
+
+        finger = FingerService(Clock(), [Bad(lambda login: succeed(None))], a="1")
+        listing = self.successResultOf(finger.getUsers())
+        self.assertEqual([user.login for user in listing.users], ["a"])
+        [(source, said)] = listing.failures
+        self.assertEqual(source, "source 2")
+        self.assertTrue(said.startswith("Internal error in server\nReference: "))
+
+    def test_cancelledList(self) -> None:
+        """A client that leaves while the list is made leaves no word in the log."""
+
+        class Slow(Directory):
+            def getUsers(self, limit: int) -> Deferred[list[User]]:
+                return Deferred()
+
+        slow = [Slow(lambda login: succeed(None)) for _ in range(2)]
+        lookup = FingerService(Clock(), slow).getUsers()
+        lookup.cancel()
+        self.failureResultOf(lookup, CancelledError)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class MatchTests(SynchronousTestCase):
+    """Finding users by their full names."""
+
+    def test_matched(self) -> None:
+        """A name that is nobody's login finds those who have it, with all that is known of them."""
+        clock = Clock()
+        full = {"moshez": User("moshez", name="Moshe Zadka", plan="To write")}
+
+        class Named(Directory):
+            def getUsers(self, limit: int) -> Deferred[list[User]]:
+                # As of a directory that looks into a home only for the one who is asked for.
+                return succeed([User("moshez", name="Moshe Zadka"), User("radix", name="C. A.")])
+
+        directory = Named(lambda login: succeed(full.get(login)))
+        for matched, found in ((True, [full["moshez"]]), (False, [])):
+            finger = FingerService(clock, [directory], None, DEFAULTS, Rules(matched=matched))
+            users = self.successResultOf(finger.findUsers("zadka"))
+            self.assertEqual(list(users), found)
+
+    def test_masked(self) -> None:
+        """A masked user is not found by their name either, in whatever case they are asked for."""
+        rules = Rules(matched=True, mask=Mask(["moshez"]))
+        directory = Directory(lambda login: succeed(User(login, name="Moshe")))
+        finger = FingerService(Clock(), [directory], None, DEFAULTS, rules)
+        for name in ("moshez", "MOSHEZ"):
+            self.assertEqual(list(self.successResultOf(finger.findUsers(name))), [])
+
+    def test_maskedOrUnknown(self) -> None:
+        """A directory that fails does so for a masked user as for one whom nobody knows."""
+        directories = [GivenUsers({"moshez": "Happy"}), failing(DirectoryError("down"))]
+        rules = Rules(mask=Mask(["moshez"]))
+        finger = FingerService(Clock(), directories, None, DEFAULTS, rules)
+        for name in ("moshez", "nobody"):
+            self.failureResultOf(finger.getUser(name), DirectoryError)
 
 
 class SetUserTests(SynchronousTestCase):

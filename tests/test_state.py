@@ -220,6 +220,28 @@ class HandingOverTests(StateCase):
             "statuses.sqlite in it is uid 64002's, and the daemon is uid 64001",
         )
 
+    def test_linkBelowAnother(self) -> None:
+        """A user's link among the parents doesn't lead root to give away something else."""
+        theirs, victim = os.path.join(self.home, "theirs"), os.path.join(self.home, "victim")
+        os.makedirs(os.path.join(victim, "state"))
+        os.mkdir(theirs)
+        os.symlink(victim, os.path.join(theirs, "link"))
+        os.chown(theirs, *OTHER)  # type: ignore[arg-type]
+        refused = self.refused(SERVICE, os.path.join(theirs, "link", "state"))
+        self.assertEqual(refused, f"{theirs} is uid 64002's, not root's")
+        self.assertEqual(owner(os.path.join(victim, "state")), (0, 0))
+        self.refused(SERVICE, os.path.join(theirs, "link", "new", "state"))
+        self.assertEqual(os.listdir(victim), ["state"])
+
+    def test_groupOfOthers(self) -> None:
+        """Nor may a group of others move a parent away."""
+        middle = os.path.join(self.home, "middle")
+        os.mkdir(middle)
+        os.chown(middle, 0, OTHER.gid or 0)
+        os.chmod(middle, 0o775)
+        refused = self.refused(SERVICE, os.path.join(middle, "state"))
+        self.assertEqual(refused, f"others than root may write to {middle}")
+
     def test_parents(self) -> None:
         """A directory below one that others could move away is refused."""
         middle = os.path.join(self.home, "middle")
@@ -229,7 +251,7 @@ class HandingOverTests(StateCase):
         self.assertEqual(self.refused(SERVICE, path), f"{middle} is uid 64002's, not root's")
         os.chown(middle, 0, 0)
         os.chmod(middle, 0o777)
-        self.assertEqual(self.refused(SERVICE, path), f"everyone may write to {middle}")
+        self.assertEqual(self.refused(SERVICE, path), f"others than root may write to {middle}")
         self.assertEqual(os.listdir(middle), [])
         os.chmod(middle, 0o1777)
         makeStateDirectory(path, FILES, SERVICE)
