@@ -41,6 +41,10 @@ class Accounts:
         """The login of the account that has ``uid``, or None where none has."""
         return self._threads.run(uid, partial(self._login, uid))
 
+    def stop(self) -> None:
+        """End the threads, each when the system lets it go; nothing waits for that."""
+        self._threads.stop()
+
     def _login(self, uid: int) -> str | None:
         try:
             return self._look(uid).pw_name

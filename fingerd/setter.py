@@ -140,9 +140,14 @@ class FingerSetterFactory(ExchangeFactory):
         self.service = service
         self.clock = clock
         self.owner = owner
-        self.loginOf = Accounts(clock, limits=limits).loginOf if loginOf is None else loginOf
+        self._accounts = Accounts(clock, limits=limits)
+        self.loginOf = self._accounts.loginOf if loginOf is None else loginOf
         self.now = now
         self.refusals = Refusals(limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
         return FingerSetterProtocol(self)
+
+    def drain(self) -> Deferred[None]:
+        """As in L{ExchangeFactory}; after that nobody's login is looked up any more."""
+        return super().drain().addCallback(lambda _: self._accounts.stop())

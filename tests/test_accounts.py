@@ -21,6 +21,7 @@ class AccountsTests(TestCase):
     async def test_login(self) -> None:
         """A uid's login is the system's; one without an account has none."""
         accounts = Accounts(reactor)
+        self.addCleanup(accounts.stop)
         expected = pwd.getpwuid(os.getuid()).pw_name
         self.assertEqual(await accounts.loginOf(os.getuid()), expected)
         self.assertIsNone(await accounts.loginOf(UNUSED))
@@ -37,6 +38,7 @@ class AccountsTests(TestCase):
             return pwd.getpwuid(uid)
 
         accounts = Accounts(reactor, look)
+        self.addCleanup(accounts.stop)
         looking = gatherResults([accounts.loginOf(0) for _ in range(100)])
         reactor.callLater(0, go.set)
         self.assertEqual(set(await looking), {pwd.getpwuid(0).pw_name})
@@ -54,6 +56,7 @@ class AccountsTests(TestCase):
             return pwd.getpwuid(uid)
 
         accounts = Accounts(reactor, look)
+        self.addCleanup(accounts.stop)
         hasty, patient = accounts.loginOf(0), accounts.loginOf(0)
         hasty.addErrback(lambda failure: None)
         hasty.cancel()
@@ -67,6 +70,7 @@ class AccountsTests(TestCase):
             raise OSError("broken")
 
         accounts = Accounts(reactor, look)
+        self.addCleanup(accounts.stop)
         for looking in [accounts.loginOf(0), accounts.loginOf(0)]:
             with self.assertRaises(OSError):
                 await looking

@@ -171,7 +171,8 @@ class MatchTests(SynchronousTestCase):
         directory = Directory(lambda login: succeed(User(login, name="Moshe")))
         finger = FingerService(Clock(), [directory], None, DEFAULTS, rules)
         for name in ("moshez", "MOSHEZ"):
-            self.assertEqual(list(self.successResultOf(finger.findUsers(name))), [])
+            users = self.successResultOf(finger.findUsers(name))
+            self.assertEqual(list(users), [])
 
     def test_maskedOrUnknown(self) -> None:
         """A directory that fails does so for a masked user as for one whom nobody knows."""

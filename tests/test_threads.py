@@ -193,6 +193,8 @@ class ThreadsTests(TestCase):
 
     async def test_stop(self) -> None:
         """At the end, what waits is cancelled, and what runs isn't waited for."""
+        # Those of other tests may still be ending.
+        before = threading.enumerate()
         threads = Threads(THREADS, 1, 10)
         hanging, never = self.hanging(), self.hanging()
         running, waiting = threads.run("x", hanging), threads.run("y", never)
@@ -203,7 +205,14 @@ class ThreadsTests(TestCase):
         hanging.letGo()
         self.assertEqual(await running, "found")
         self.assertEqual(never.begun, 0)
-        await until(lambda: not any(thread.name == "lookup" for thread in threading.enumerate()))
+        await until(
+            lambda: (
+                not any(
+                    thread.name == "lookup" and thread not in before
+                    for thread in threading.enumerate()
+                )
+            )
+        )
 
     def test_processEnds(self) -> None:
         """A process ends though a lookup hangs in it."""
