@@ -118,11 +118,12 @@ def _address(server: Server) -> IAddress:
 def _example(address: IAddress, login: str) -> str:
     """A command for the shell that asks for ``login``."""
     name = shlex.quote(answer.cleanLine(login)) if login else ""
+    echo = f"echo {name}".rstrip()
     if isinstance(address, UNIXAddress):
-        return f"echo {name} | nc -U {shlex.quote(describe(address))}"
+        return f"{echo} | nc -U {shlex.quote(describe(address))}"
     ip = ipAddress(address)
     host = "localhost" if ip is None or ip.is_unspecified or ip.is_loopback else str(ip)
     port = getattr(address, "port", 79)
     if port == 79:
         return f"finger {name}@{host}"
-    return f"echo {name} | nc {host} {port}"
+    return f"{echo} | nc {host} {port}"
