@@ -9,10 +9,8 @@ from twisted.python.failure import Failure
 from fingerd import answer
 from fingerd.asking import Asker
 from fingerd.exchange import ExchangeFactory, ExchangeProtocol
-from fingerd.interfaces import IFingerService, IForwarder
 from fingerd.limits import Limits
 from fingerd.query import parse
-from fingerd.rules import DEFAULT_RULES, Rules
 
 
 class FingerProtocol(ExchangeProtocol):
@@ -50,19 +48,9 @@ class FingerFactory(ExchangeFactory):
     @ivar asker: what they ask.
     """
 
-    def __init__(
-        self,
-        service: IFingerService,
-        limits: Limits,
-        clock: IReactorTime,
-        rules: Rules = DEFAULT_RULES,
-        forwarder: IForwarder | None = None,
-    ) -> None:
-        """
-        @param forwarder: what asks other hosts. Without one, no query is forwarded.
-        """
+    def __init__(self, asker: Asker, limits: Limits, clock: IReactorTime) -> None:
         super().__init__(limits, clock)
-        self.asker = Asker(service, limits, clock, rules, forwarder)
+        self.asker = asker
 
     def buildProtocol(self, addr: IAddress | None) -> FingerProtocol:
         return FingerProtocol(self)

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd import answer, audit
+from fingerd.asking import Asker
 from fingerd.directories.given import GivenUsers
 from fingerd.exchange import ExchangeFactory
 from fingerd.interfaces import (
@@ -88,9 +89,8 @@ class FingerService(MultiService):
 
     def getFingerFactory(self) -> FingerFactory:
         """A factory for a finger port."""
-        return self._kept(
-            FingerFactory(self, self._limits, self._clock, self._rules, self._forwarder)
-        )
+        asker = Asker(self, self._limits, self._clock, self._rules, self._forwarder)
+        return self._kept(FingerFactory(asker, self._limits, self._clock))
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""

@@ -12,11 +12,10 @@ from fingerd.limits import DEFAULTS, Limits
 from fingerd.statuses.showing import Showing
 
 
-@implementer(IStatusStore)
-class MemoryStatuses:
-    """Statuses that last as long as the process."""
+class HeldStatuses:
+    """What a store that has all that shows in memory says, without waiting for anything."""
 
-    def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
+    def __init__(self, now: Callable[[], float], limits: Limits) -> None:
         """
         @param now: the time, in seconds since the epoch.
         """
@@ -31,6 +30,14 @@ class MemoryStatuses:
 
     def getLogins(self, limit: int) -> Deferred[Sequence[str]]:
         return succeed(self._showing.logins(limit, self._now()))
+
+
+@implementer(IStatusStore)
+class MemoryStatuses(HeldStatuses):
+    """Statuses that last as long as the process."""
+
+    def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
+        super().__init__(now, limits)
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from twisted.application.service import Service
 from twisted.enterprise.adbapi import ConnectionPool
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -31,7 +31,7 @@ from fingerd.statuses.database import (
     primary,
     tidy,
 )
-from fingerd.statuses.showing import Showing
+from fingerd.statuses.memory import HeldStatuses
 
 NOT_RUNNING = "Not set: the daemon is stopping"
 TOO_MANY = "Not set: too many statuses are being set, try again"
@@ -54,7 +54,7 @@ class _Waiting(NamedTuple):
 
 
 @implementer(IStatusStore)
-class SQLiteStatuses(Service):
+class SQLiteStatuses(HeldStatuses, Service):
     """
     Statuses in a database in the state directory; several daemons may share it.
 
@@ -79,13 +79,12 @@ class SQLiteStatuses(Service):
         @param owner: the user that the daemon becomes, who is to own it; None for the present one.
         @param now: the time, in seconds since the epoch.
         """
+        super().__init__(now, limits)
         self._directory = directory
         self._reactor = reactor
         self._owner = owner
         self._limits = limits
-        self._now = now
         self._database = Database(directory, limits)
-        self._showing = Showing(limits)
         # The id of the last row that is in memory.
         self._seen = 0
         self._made = False
@@ -101,15 +100,6 @@ class SQLiteStatuses(Service):
     def __len__(self) -> int:
         """How many users have a status."""
         return len(self._showing)
-
-    def getStatus(self, login: str) -> Deferred[Status | None]:
-        return succeed(self._showing.get(login, self._now()))
-
-    def getStatuses(self, logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        return succeed(self._showing.ofLogins(logins, self._now()))
-
-    def getLogins(self, limit: int) -> Deferred[Sequence[str]]:
-        return succeed(self._showing.logins(limit, self._now()))
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
