@@ -72,8 +72,11 @@ def status(pid: int) -> dict[str, list[str]]:
 
 
 def children(pid: int) -> list[int]:
-    """The processes below this one."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """The processes below this one. One may end while it is looked at: nothing is below it then."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
     return [each for child in map(int, found) for each in (child, *children(child))]
 
 
