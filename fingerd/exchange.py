@@ -171,12 +171,14 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         """The connections that are open."""
         return self._open
 
-    def admit(self, peer: str | None) -> bool:
+    def admit(self, peer: str | None, kept: bool = True) -> bool:
         """
         Let a connection of ``peer`` in, if there may be one more. Where there are as many as may
         be, the one that has been open longest without asking anything makes room for it.
+
+        @param kept: see L{Admission.enter}.
         """
-        return self.admission.enter(peer, self.makeRoom)
+        return self.admission.enter(peer, self.makeRoom, kept)
 
     def makeRoom(self) -> bool:
         """Close the connection that has been open longest without asking anything."""

@@ -63,7 +63,6 @@ class Answered(NamedTuple):
 
     socket: socket.socket
     address: Address
-    peer: str
     since: float
 
 
@@ -139,12 +138,12 @@ class QuickPort(tcp.Port):
         factory = self._finger
         host: str = address[0]
         peer = peerOf(host)
-        if not factory.admit(peer):
+        if not factory.admit(peer, kept=False):
             client.close()
             return
         asked = factory.ask(peer, line)
         if not asked.called or asked.paused:
-            factory.admission.leave(peer)
+            factory.admission.leave(None)
             protocol = self._ordinary(client, address)
             protocol.requestIsWhole()
             protocol.await_(line, asked)
@@ -162,7 +161,7 @@ class QuickPort(tcp.Port):
             answer = Answer(b"", "gone")
             sent = 0
         factory.answered(host, line, answer, now)
-        answered = Answered(client, address, peer, now)
+        answered = Answered(client, address, now)
         if sent == len(data):
             self._answered.append(answered)
             if self._look is None:
@@ -195,7 +194,7 @@ class QuickPort(tcp.Port):
             if late:
                 self._goOn(answered, b"").dataReceived(late)
             else:
-                self._finger.admission.leave(answered.peer)
+                self._finger.admission.leave(None)
                 answered.socket.close()
 
     def _lookAgain(self) -> None:
@@ -219,7 +218,7 @@ class QuickPort(tcp.Port):
 
     def _goOn(self, answered: Answered, rest: bytes) -> FingerProtocol:
         """Leave it to the ordinary way to send the ``rest`` and to wait for the client's close."""
-        self._finger.admission.leave(answered.peer)
+        self._finger.admission.leave(None)
         protocol = self._ordinary(answered.socket, answered.address)
         protocol.requestIsWhole()
         protocol.answer(rest)
@@ -262,7 +261,7 @@ class QuickPort(tcp.Port):
         for those in (self._answered, self._waiting):
             while those:
                 answered = those.popleft()
-                self._finger.admission.leave(answered.peer)
+                self._finger.admission.leave(None)
                 answered.socket.close()
 
 

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd import answer, audit
+from fingerd import answer, audit, descriptors
 from fingerd.admission import Admission
 from fingerd.asking import Asker
 from fingerd.directories.given import GivenUsers
@@ -87,7 +87,7 @@ class FingerService(MultiService):
         self._forwarder = forwarder
         self._factories: list[ExchangeFactory] = []
         self._admission = Admission(limits.connections, limits.peerConnections)
-        self._setterAdmission = Admission(limits.setterConnections, limits.setterConnections)
+        self._setterAdmission = Admission(limits.setterConnections)
         self._rates = Rates(limits.peerQueries, limits.peersCounted)
         self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
         for part in (*self._directories, self._statuses):
@@ -160,6 +160,17 @@ class FingerService(MultiService):
         """Finish what is being answered, then stop what answers it."""
         drained = gatherResults([factory.drain() for factory in self._factories])
         return drained.addCallback(lambda _: MultiService.stopService(self))
+
+    def startService(self) -> None:
+        most = descriptors.room(self._limits)
+        if most < self._limits.connections:
+            self._log.warn(
+                "room for {most} connections only: see the system's limit on open files, as in "
+                "ulimit -n",
+                most=most,
+            )
+        self._admission.most = most
+        super().startService()
 
     async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask
