@@ -104,8 +104,8 @@ class ConnectionTests(Sockets):
         port = self.listen(finger.getFingerFactory())
         setter = self.listen(finger.getFingerSetterFactory())
         clients = await self.silent(setter, 2)
-        self.assertIn(b"\r\n", await self.ask(setter, b"moshez\nBusy\n"))
-        self.assertEqual(await self.ask(port, b"moshez\r\n"), HAPPY)
+        self.assertEqual(await self.ask(setter, b"moshez\nBusy\n"), b"OK\r\n")
+        self.assertEqual(await self.ask(port, b"moshez\r\n"), b"Busy\r\n")
         for client in clients:
             client.transport.loseConnection()
 
