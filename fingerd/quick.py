@@ -36,6 +36,8 @@ from fingerd.protocol import FingerFactory, FingerProtocol
 _NAME_ALONE = re.compile(rb"([^\x00-\x20,/@\x7f\xff]+)\r?\n")
 # Never read more at once than what is in one segment or two; the rest is the ordinary way's.
 _READ = 2048
+# The end goes with the answer, in one segment, where the system can do that.
+_SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_MORE", 0)
 # Connections accepted, and seconds spent on them, before others have their turn.
 _AT_ONCE = 100
 _SLICE = 0.01
@@ -151,8 +153,7 @@ class QuickPort(tcp.Port):
         answer = cast(Answer, asked.result)
         data = answer.data
         try:
-            # The end goes with the answer, in one segment.
-            sent = client.send(data, socket.MSG_DONTWAIT | socket.MSG_MORE)
+            sent = client.send(data, _SEND)
             if sent == len(data):
                 client.shutdown(socket.SHUT_WR)
         except BlockingIOError:
