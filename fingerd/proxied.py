@@ -79,10 +79,10 @@ class Exchanges(typing.Protocol):
     L{fingerd.exchange.ExchangeFactory}. Of each it is told it uses ``asking`` and ``abort``.
     """
 
-    def begun(self, exchange: typing.Any, /) -> None:
+    def opened(self, exchange: typing.Any, /) -> None:
         """A connection is open."""
 
-    def over(self, exchange: typing.Any, /) -> None:
+    def closed(self, exchange: typing.Any, /) -> None:
         """It is closed."""
 
 
@@ -243,7 +243,7 @@ class ProxiedFactory:
     def begun(self, waiting: Waiting) -> None:
         """A connection waits for its header."""
         self._waiting.add(waiting)
-        self._exchanges.begun(waiting)
+        self._exchanges.opened(waiting)
 
     def decided(self, waiting: Waiting) -> None:
         """It waits no longer."""
@@ -252,7 +252,7 @@ class ProxiedFactory:
 
     def over(self, waiting: Waiting) -> None:
         """It is closed, or the client's protocol has it."""
-        self._exchanges.over(waiting)
+        self._exchanges.closed(waiting)
 
     def complain(self, peer: IAddress, reason: str) -> None:
         """Tell the log of a balancer that sent no header; not each time, it may be many."""

@@ -15,12 +15,14 @@ from twisted.internet.interfaces import (
 )
 
 from fingerd.addresses import describe
+from fingerd.admission import Admission
 from fingerd.asking import Asker
 from fingerd.exchange import ExchangeFactory
 from fingerd.layers import LayeredEndpoint
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.protocol import FingerFactory, FingerProtocol
 from fingerd.proxied import Places, ProxiedFactory, parseBalancers
+from fingerd.rates import Rates
 from fingerd.service import FingerService
 from tests.support import TIME, Sockets
 
@@ -29,7 +31,13 @@ class NotingFactory(FingerFactory):
     """A finger factory that notes for whom it builds its protocols, and may have no place."""
 
     def __init__(self, finger: FingerService, limits: Limits, clock: IReactorTime = TIME) -> None:
-        super().__init__(Asker(finger, limits, clock), limits, clock)
+        super().__init__(
+            Asker(finger, limits, clock),
+            limits,
+            clock,
+            Admission(limits.connections, limits.peerConnections),
+            Rates(limits.peerQueries, limits.peersCounted),
+        )
         self.clients: list[str] = []
         self.full = False
 
