@@ -192,12 +192,20 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         """A connection is open: say whether it may stay so."""
         admitted = self.admit(exchange.peer)
         if admitted:
-            self._open.add(exchange)
+            self.opened(exchange)
         return admitted
 
     def over(self, exchange: ExchangeProtocol) -> None:
         """A connection that could stay open is closed."""
         self.admission.leave(exchange.peer)
+        self.closed(exchange)
+
+    def opened(self, exchange: ExchangeProtocol) -> None:
+        """Know a connection, whose place is taken."""
+        self._open.add(exchange)
+
+    def closed(self, exchange: ExchangeProtocol) -> None:
+        """Forget it again."""
         self._open.discard(exchange)
         if self._emptied is not None and len(self._open) == 0:
             emptied, self._emptied = self._emptied, None

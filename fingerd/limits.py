@@ -44,6 +44,13 @@ class Limits:
     setterConnections: int = 500
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
+    # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and
+    # "at least 3 seconds" cover a segment that is lost once.
+    proxyHeaderTime: float = 3.0
+    # A PROXY header of version 2, with the extras that some balancers add; it is skipped.
+    proxyHeaderSize: int = 4096
+    # A balancer that is listed and sends no header is told of once in this time.
+    proxyComplaintTime: float = 60.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
