@@ -7,13 +7,16 @@ from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads
 
 from fingerd.directories.urls import fromURL
+from fingerd.exchange import ExchangeFactory
 from fingerd.forwarding import Forwarder
+from fingerd.layers import LayeredEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
 from fingerd.options import Options
+from fingerd.proxied import ProxiedFactory, parseBalancers
 from fingerd.quick import QuickTCP
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
@@ -41,7 +44,19 @@ def makeService(options: Options) -> IService:
     statuses = None
     if options["state"] is not None:
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
-    quick = cast(IReactorCore, QuickTCP(reactor))
+    balancers = _made(
+        "proxy-from", ", ".join(proxied := options["proxy-from"]), lambda _: parseBalancers(proxied)
+    )
+
+    def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
+        return ProxiedFactory(first, exchanges, balancers, limits, reactor)
+
+    def opened(description: str) -> LayeredEndpoint:
+        """A finger port; with balancers, none whose short way knows nothing of their headers."""
+        if proxied:
+            return LayeredEndpoint(endpoint(reactor, description), before)
+        return LayeredEndpoint(endpoint(cast(IReactorCore, QuickTCP(reactor)), description))
+
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
@@ -59,7 +74,7 @@ def makeService(options: Options) -> IService:
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, lambda text: endpoint(quick, text)),
+            _made("listen", description, opened),
             finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]
