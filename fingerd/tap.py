@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorTime,
+)
 
+from fingerd.addresses import describe
 from fingerd.directories.urls import fromURL
 from fingerd.exchange import ExchangeFactory
 from fingerd.forwarding import Forwarder
 from fingerd.layers import LayeredEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
+from fingerd.notify import Notifier
 from fingerd.options import Options
 from fingerd.proxied import ProxiedFactory, parseBalancers
 from fingerd.quick import QuickTCP
@@ -87,14 +95,21 @@ def makeService(options: Options) -> IService:
         )
         for description in options["setter"]
     ]
+    notifier = Notifier(
+        cast(IReactorTime, reactor),
+        os.environ,
+        lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
+    )
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        ReloadOnHangup(finger.reload, cast(IReactorFromThreads, reactor)),
+        ReloadOnHangup(notifier.reloading(finger.reload), cast(IReactorFromThreads, reactor)),
         StartLine(finger, fingerServers, setterServers),
+        # Last, so that it says when all of it runs, and is the first to hear of the stop.
+        notifier,
     ):
         part.setServiceParent(daemon)
     return daemon
