@@ -106,14 +106,14 @@ class FindTests(SynchronousTestCase):
         for host in ("127.0.0.1", "::1"):
             for end in self.pair(host):
                 expected = Held(os.getuid(), os.fstat(end.fileno()).st_ino)
-                self.assertEqual(find(*self.ends(end)), expected)
+                self.assertEqual(find(self.ends(end)), [expected])
 
     def test_halfClosed(self) -> None:
         """A client that has closed only its sending side is still found."""
         client, _ = self.pair("127.0.0.1")
         client.shutdown(socket.SHUT_WR)
         self.assertEqual(
-            find(*self.ends(client)), Held(os.getuid(), os.fstat(client.fileno()).st_ino)
+            find(self.ends(client)), [Held(os.getuid(), os.fstat(client.fileno()).st_ino)]
         )
 
     def test_closed(self) -> None:
@@ -121,13 +121,23 @@ class FindTests(SynchronousTestCase):
         client, served = self.pair("127.0.0.1")
         ends = self.ends(client)
         client.close()
-        self.assertIsNone(find(*ends))
+        self.assertEqual(find(ends), [None])
         served.close()
-        self.assertIsNone(find(*ends))
-        self.assertIsNone(find(ends[0]._replace(port=1), ends[1]))
+        self.assertEqual(find(ends), [None])
+        self.assertEqual(find((ends[0]._replace(port=1), ends[1])), [None])
+
+    def test_several(self) -> None:
+        """Each of several is told of, in their order, also behind one that isn't there."""
+        client, served = self.pair("127.0.0.1")
+        there = self.ends(client)
+        gone = there[0]._replace(port=1), there[1]
+        client_, served_ = (
+            Held(os.getuid(), os.fstat(end.fileno()).st_ino) for end in (client, served)
+        )
+        self.assertEqual(find(gone, there, gone, self.ends(served)), [None, client_, None, served_])
 
     def test_listenerOnly(self) -> None:
         """A port on which somebody only listens gives no owner of a connection."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             local = End(ip_address("127.0.0.1"), listening.getsockname()[1])
-            self.assertIsNone(find(local, End(ip_address("127.0.0.1"), 1)))
+            self.assertEqual(find((local, End(ip_address("127.0.0.1"), 1))), [None])
