@@ -75,7 +75,7 @@ def _tcpOwner(transport: ITransport) -> int | None:
 
 def _end(address: IAddress) -> sockdiag.End | None:
     ip = ipAddress(address)
-    return None if ip is None else sockdiag.End(ip, getattr(address, "port", 0))
+    return None if ip is None else sockdiag.End(ip.packed, getattr(address, "port", 0))
 
 
 @cache

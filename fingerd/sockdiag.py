@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 _NETLINK_SOCK_DIAG = 4
@@ -39,9 +38,12 @@ _CONNECTED = frozenset({1, 4, 5, 8, 9, 11})
 
 
 class End(NamedTuple):
-    """One end of a TCP connection; an IPv4-mapped address is given as the IPv4 one."""
+    """
+    One end of a TCP connection. The address is four bytes or sixteen, in network order; an
+    IPv4-mapped one is given as the IPv4 one.
+    """
 
-    ip: IPv4Address | IPv6Address
+    ip: bytes
     port: int
 
 
@@ -72,10 +74,10 @@ def find(*connections: tuple[End, End]) -> list[Held | None]:
 
 def request(local: End, remote: End) -> bytes:
     """The message that asks for the one socket between ``local`` and ``remote``."""
-    family = socket.AF_INET if local.ip.version == 4 else socket.AF_INET6
+    family = socket.AF_INET if len(local.ip) == 4 else socket.AF_INET6
     body = (
         _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF)
-        + _ENDS.pack(local.port, remote.port, local.ip.packed, remote.ip.packed)
+        + _ENDS.pack(local.port, remote.port, local.ip, remote.ip)
         + _ANY_SOCKET
     )
     length = _HEADER.size + len(body)
@@ -97,9 +99,8 @@ def read(reply: bytes, local: End, remote: End) -> Held | None:
     localPort, remotePort, localIP, remoteIP = _ENDS.unpack_from(reply, at)
     at += _ENDS.size + len(_ANY_SOCKET)
     *_, uid, inode = _OWNER.unpack_from(reply, at)
-    found = (_packed(family, localIP), localPort, _packed(family, remoteIP), remotePort)
-    asked = (local.ip.packed, local.port, remote.ip.packed, remote.port)
-    if found != asked or state not in _CONNECTED or inode == 0:
+    found = (End(_ip(family, localIP), localPort), End(_ip(family, remoteIP), remotePort))
+    if found != (local, remote) or state not in _CONNECTED or inode == 0:
         return None
     return Held(uid, inode)
 
@@ -109,7 +110,7 @@ def _reply(kernel: socket.socket, local: End, remote: End) -> Held | None:
     return read(reply, local, remote) if sender[0] == 0 else None
 
 
-def _packed(family: int, ip: bytes) -> bytes:
+def _ip(family: int, ip: bytes) -> bytes:
     if family == socket.AF_INET:
         return ip[:4]
     # An IPv6 socket that talks IPv4 has mapped addresses.

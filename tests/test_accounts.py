@@ -6,9 +6,11 @@ import os
 import pwd
 import threading
 from dataclasses import replace
+from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
 from fingerd.accounts import Accounts
@@ -20,7 +22,7 @@ UNUSED = 0x7FFFFFF0
 class Now:
     """The reactor's threads, with a time of its own."""
 
-    callFromThread = staticmethod(reactor.callFromThread)
+    callFromThread = staticmethod(cast(IReactorFromThreads, reactor).callFromThread)
 
     def __init__(self) -> None:
         self.now = 0.0

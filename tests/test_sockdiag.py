@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import struct
-from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.sockdiag import End, Held, find, read
 
-LOCAL = End(ip_address("127.0.0.1"), 40000)
-REMOTE = End(ip_address("127.0.0.1"), 1079)
+
+def packed(text: str) -> bytes:
+    """An address in network order."""
+    return ipaddress.ip_address(text).packed
+
+
+LOCAL = End(packed("127.0.0.1"), 40000)
+REMOTE = End(packed("127.0.0.1"), 1079)
 
 ESTABLISHED, SYN_SENT, FIN_WAIT2, TIME_WAIT, LISTEN = 1, 2, 5, 6, 10
 
@@ -30,7 +36,7 @@ def reply(
     """What the kernel would answer, in the layout of linux/inet_diag.h."""
     body = (
         struct.pack("=BBBB", family, state, 0, 0)
-        + struct.pack("!HH16s16s", local.port, remote.port, local.ip.packed, remote.ip.packed)
+        + struct.pack("!HH16s16s", local.port, remote.port, local.ip, remote.ip)
         + struct.pack("=III", 0, 7, 7)
         + struct.pack("=IIIII", 0, 0, 0, uid, inode)
     )
@@ -61,7 +67,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_listening(self) -> None:
         """A socket that listens on the client's old port is not the client."""
-        nobody = End(ip_address("0.0.0.0"), 0)
+        nobody = End(packed("0.0.0.0"), 0)
         self.assertIsNone(read(reply(LISTEN, remote=nobody, uid=0), LOCAL, REMOTE))
         self.assertIsNone(read(reply(ESTABLISHED, remote=nobody, uid=0), LOCAL, REMOTE))
 
@@ -72,7 +78,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_mapped(self) -> None:
         """An IPv6 socket that talks IPv4 is found under its IPv4 addresses."""
-        mapped = ip_address("::ffff:127.0.0.1")
+        mapped = packed("::ffff:127.0.0.1")
         answer = reply(local=End(mapped, 40000), remote=End(mapped, 1079), family=socket.AF_INET6)
         self.assertEqual(read(answer, LOCAL, REMOTE), Held(1000, 4242))
 
@@ -99,7 +105,7 @@ class FindTests(SynchronousTestCase):
     def ends(self, near: socket.socket) -> tuple[End, End]:
         """The addresses of a socket and of its peer."""
         name, peer = near.getsockname(), near.getpeername()
-        return End(ip_address(name[0]), name[1]), End(ip_address(peer[0]), peer[1])
+        return End(packed(name[0]), name[1]), End(packed(peer[0]), peer[1])
 
     def test_bothFamilies(self) -> None:
         """Each end of a connection is found, over IPv4 and over IPv6."""
@@ -139,5 +145,5 @@ class FindTests(SynchronousTestCase):
     def test_listenerOnly(self) -> None:
         """A port on which somebody only listens gives no owner of a connection."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            local = End(ip_address("127.0.0.1"), listening.getsockname()[1])
-            self.assertEqual(find((local, End(ip_address("127.0.0.1"), 1))), [None])
+            local = End(packed("127.0.0.1"), listening.getsockname()[1])
+            self.assertEqual(find((local, End(packed("127.0.0.1"), 1))), [None])
