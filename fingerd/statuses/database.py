@@ -11,7 +11,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,11 +32,7 @@ Row = tuple[int, str, str, float, str, float | None]
 # The n-th script makes schema n of schema n - 1. They are read now: later, the daemon's user may
 # not be allowed to.
 _SCRIPTS = [
-    script.read_text("utf-8")
-    for script in sorted(
-        resources.files("fingerd.statuses").joinpath("sql").iterdir(), key=lambda file: file.name
-    )
-    if script.name.endswith(".sql")
+    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
 ]
 
 # Many rows in one statement: Python gives up its lock, and has to get it back from a busy reactor,
