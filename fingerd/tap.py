@@ -11,14 +11,12 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorFromThreads
 
 from fingerd.directories.urls import fromURL
-from fingerd.forwarding import Forwarder
 from fingerd.limits import DEFAULTS
 from fingerd.listening import Listener, endpoint
 from fingerd.options import Options
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
-from fingerd.statuses.sqlite import SQLiteStatuses
 
 __all__ = ["Options", "makeService"]
 
@@ -39,11 +37,16 @@ def makeService(options: Options) -> IService:
         for url in options["directory"]
     ]
     statuses = None
+    # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
     if options["state"] is not None:
+        from fingerd.statuses.sqlite import SQLiteStatuses
+
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
+        from fingerd.forwarding import Forwarder
+
         forwarder = _made(
             "forward",
             ", ".join(options["forward"]),
