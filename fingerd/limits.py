@@ -103,6 +103,9 @@ class Limits:
     # Users whose names are looked up at once when they set a status, and who may wait for that.
     setterThreads: int = 4
     setterWaiting: int = 1000
+    # Such a name is good for so long: whoever sets one status after the other is looked up once,
+    # and one whose account was renamed has the new name soon enough.
+    loginKept: float = 1.0
     # A file in a home: a plan is read by people, and a public key is a few kilobytes.
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.

@@ -8,28 +8,18 @@ from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import (
-    IProtocolFactory,
-    IReactorCore,
-    IReactorFromThreads,
-    IReactorTime,
-)
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from fingerd.addresses import describe
 from fingerd.directories.urls import fromURL
-from fingerd.exchange import ExchangeFactory
-from fingerd.forwarding import Forwarder
-from fingerd.layers import LayeredEndpoint
+from fingerd.fingerport import fingerEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
 from fingerd.notify import Notifier
 from fingerd.options import Options
-from fingerd.proxied import ProxiedFactory, parseBalancers
-from fingerd.quick import QuickTCP
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
-from fingerd.statuses.sqlite import SQLiteStatuses
 
 __all__ = ["Options", "makeService"]
 
@@ -50,24 +40,21 @@ def makeService(options: Options) -> IService:
         for url in options["directory"]
     ]
     statuses = None
+    # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
     if options["state"] is not None:
+        from fingerd.statuses.sqlite import SQLiteStatuses
+
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
-    balancers = _made(
-        "proxy-from", ", ".join(proxied := options["proxy-from"]), lambda _: parseBalancers(proxied)
-    )
+    balancers = None
+    if proxied := options["proxy-from"]:
+        from fingerd.balancers import parseBalancers
 
-    def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
-        return ProxiedFactory(first, exchanges, balancers, limits, reactor)
-
-    def opened(description: str) -> LayeredEndpoint:
-        """A finger port; with balancers, none whose short way knows nothing of their headers."""
-        if proxied:
-            return LayeredEndpoint(endpoint(reactor, description), before)
-        return LayeredEndpoint(endpoint(cast(IReactorCore, QuickTCP(reactor)), description))
-
+        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
+        from fingerd.forwarding import Forwarder
+
         forwarder = _made(
             "forward",
             ", ".join(options["forward"]),
@@ -82,7 +69,11 @@ def makeService(options: Options) -> IService:
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, opened),
+            _made(
+                "listen",
+                description,
+                lambda text: fingerEndpoint(reactor, text, limits, balancers),
+            ),
             finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]

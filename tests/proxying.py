@@ -17,11 +17,12 @@ from twisted.internet.interfaces import (
 from fingerd.addresses import describe
 from fingerd.admission import Admission
 from fingerd.asking import Asker
+from fingerd.balancers import parseBalancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.layers import LayeredEndpoint
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.protocol import FingerFactory, FingerProtocol
-from fingerd.proxied import ProxiedFactory, parseBalancers
+from fingerd.proxied import ProxiedFactory
 from fingerd.rates import Rates
 from fingerd.service import FingerService
 from tests.support import TIME, Sockets

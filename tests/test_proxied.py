@@ -14,10 +14,11 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.balancers import parseBalancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.options import Options
-from fingerd.proxied import ProxiedFactory, Waiting, parseBalancers
+from fingerd.proxied import ProxiedFactory, Waiting
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
 from fingerd.tap import makeService
