@@ -4,7 +4,8 @@ Users who, from outside, don't exist.
 A directory that knows its users one by one just isn't asked for these. One that has only finished
 text, such as another finger server, may say more than it was asked: its list has everyone, and a
 program that matches real names answers for others than the one named. So what it says is looked
-through for these users too.
+through for these users too: as it will be shown, since what isn't shown of it, in the middle of a
+name, would hide the name from here only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
+from fingerd.cleaning import clean
 from fingerd.user import User
 
 # Where the record of a user begins, in the forms of finger(1) and of other servers.
@@ -37,7 +39,7 @@ class Mask:
         """``user``, without the records of others in its report; None where nothing is left."""
         if user is None or self._word is None or not user.report:
             return user
-        records = _records(user.report)
+        records = _records(clean(user.report))
         kept = [record for record in records if not self._isOfHidden(record)]
         if len(kept) == len(records):
             return user
@@ -64,7 +66,7 @@ class Mask:
         # What comes before the first record is a table, whose first line heads no others.
         whole = (
             record
-            for record in _records(user.report)
+            for record in _records(clean(user.report))
             if _RECORD.match(record) is None or not self._isOfHidden(record)
         )
         lines = "".join(whole).split("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.cleaning import clean
 from fingerd.masking import Mask
 from fingerd.user import User
 
@@ -64,6 +65,21 @@ class MaskTests(SynchronousTestCase):
         self.assertEqual(user.report, report.replace("mo here\n", ""))
         self.assertTrue(mask.hides("mo"))
         self.assertFalse(mask.hides("moshez"))
+
+    def test_namesAsShown(self) -> None:
+        """Control characters in a name, or other line ends, don't save it: no reader sees them."""
+        record = "Login: radix   Name: Moshe\nNo Plan.\n"
+        for written in (
+            record.replace("radix", "ra\0dix"),
+            record.replace("radix", "\x1b\u200bradix"),
+            record.replace("Login", "Lo\u202egin"),
+            record.replace("\n", "\r"),
+        ):
+            for report in (written, f"Welcome\r{written}", f"Welcome\u2028{written}"):
+                masked = Mask(["radix"]).user(User("Moshe", report=report))
+                self.assertNotIn("radix", clean(masked.report if masked else ""))
+                [listed] = Mask(["radix"]).users([User("host", report=report)])
+                self.assertNotIn("radix", clean(listed.report))
 
     def test_noMask(self) -> None:
         """Without masks all is as it was."""

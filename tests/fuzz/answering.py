@@ -1,0 +1,80 @@
+"""Another server: whatever it answers, what a client of ours gets is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fingerd import answer
+from fingerd.client import answerText
+from fingerd.directories.upstream import UpstreamServer
+from fingerd.forwarding import Forwarder
+from fingerd.limits import DEFAULTS
+from fingerd.masking import Mask
+from fingerd.rules import Rules
+from fingerd.service import FingerService
+from fingerd.user import User
+from tests.fuzz import checks
+from tests.fuzz.peer import ADDRESS, Peer, PublicResolver
+from tests.support import inMemory
+
+_BREAKS = 0
+_LIST = 1
+_VERBOSE = 2
+_FORWARDED = 3
+
+_MASK = Mask(["radix"])
+
+
+class Answering:
+    """A finger port whose users are another server's, which also is forwarded to."""
+
+    def __init__(self) -> None:
+        self._segments: Sequence[bytes] = ()
+        self.peer = Peer(lambda line: self._segments)
+        upstream = UpstreamServer(ADDRESS, 79, self.peer, resolver=PublicResolver())
+        forwarder = Forwarder(
+            ["*.example"], lambda: (), self.peer, DEFAULTS, resolver=PublicResolver()
+        )
+        self.service = FingerService(
+            self.peer, [upstream], None, DEFAULTS, Rules(mask=_MASK), forwarder
+        )
+        self.factory = self.service.getFingerFactory()
+
+    def __call__(self, given: bytes) -> None:
+        said = checks.read(given)
+        whole = self._asked(said, [said.data])
+        assert self._asked(said, said.segments) == whole
+        text = checks.answerIsWellFormed(whole, DEFAULTS.answerSize)
+        failed = (
+            said.flag(_BREAKS)
+            or not said.data
+            or len(said.data) > DEFAULTS.upstreamSize
+            or (
+                not said.flag(_FORWARDED)
+                and answerText(said.data).startswith(answer.INTERNAL_ERROR)
+            )
+        )
+        if failed:
+            assert text == f"{answer.internalError('...')}\n", text
+        elif not said.flag(_FORWARDED):
+            self._isMasked(text, said.flag(_LIST))
+
+    def _isMasked(self, text: str, listed: bool) -> None:
+        user = User(ADDRESS, report=text)
+        seen = _MASK.users([user])[0] if listed else _MASK.user(user)
+        assert seen == user, text
+
+    def _asked(self, said: checks.Bytes, segments: Sequence[bytes]) -> bytes:
+        self._segments = segments
+        self.peer.breaks = said.flag(_BREAKS)
+        name = b"" if said.flag(_LIST) else b"moshez"
+        host = b"@host.example" if said.flag(_FORWARDED) else b""
+        line = (b"/W " if said.flag(_VERBOSE) else b"") + name + host
+        transport = inMemory(self.factory, [line + b"\r\n"], ends=False)
+        transport.protocol.connectionLost()
+        # A list is kept for so long.
+        self.peer.advance(DEFAULTS.listKept)
+        wanted = [b"/W"] * said.flag(_VERBOSE) + [name] * (not said.flag(_LIST))
+        assert self.peer.requests == [b" ".join(wanted) + b"\r\n"], self.peer.requests
+        self.peer.requests.clear()
+        return checks.withoutReference(transport.value())

@@ -1,0 +1,136 @@
+"""
+The inputs that L{tests.fuzz} has found, tried again: a part of the daemon for each, and bytes that
+take it down each of its ways.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from fingerd import answer, masking
+from fingerd.directories.lines import LineReader
+from fingerd.masking import Mask
+from fingerd.policy import SetPolicy
+from fingerd.service import FingerService
+from fingerd.telnet import Telnet
+from tests.fuzz.checks import answerIsWellFormed, read, written
+from tests.fuzz.targets import CORPUS, TARGETS
+
+
+class CorpusTests(SynchronousTestCase):
+    """What was found once stays right."""
+
+    def check(self, name: str) -> None:
+        target = TARGETS[name]()
+        inputs = sorted((CORPUS / name).iterdir())
+        self.assertGreater(len(inputs), 10)
+        for path in inputs:
+            try:
+                target(path.read_bytes())
+            except Exception as error:
+                raise AssertionError(f"{name}/{path.name}: {error}") from error
+
+    def test_query(self) -> None:
+        """Whatever a client sends to the finger port, it gets an answer that is one."""
+        self.check("query")
+
+    def test_setter(self) -> None:
+        """Whatever a client sends to the setter, it sets no status but its own."""
+        self.check("setter")
+
+    def test_upstream(self) -> None:
+        """Whatever another server answers, what goes to a client is harmless and masked."""
+        self.check("upstream")
+
+    def test_users(self) -> None:
+        """Whatever is in a users file, it is read."""
+        self.check("users")
+
+    def test_passwd(self) -> None:
+        """Whatever is in a file of accounts, it is read."""
+        self.check("passwd")
+
+    def test_toml(self) -> None:
+        """Whatever is in a TOML file, it is read or refused in words."""
+        self.check("toml")
+
+    def test_records(self) -> None:
+        """Whatever comes from the process that reads TOML, it is taken or refused."""
+        self.check("records")
+
+    def test_all(self) -> None:
+        """No target is without inputs, and no inputs are left of one that is gone."""
+        self.assertEqual({path.name for path in CORPUS.iterdir()}, set(TARGETS))
+
+
+class TargetTests(SynchronousTestCase):
+    """A target notices what it is there to notice."""
+
+    def fails(self, name: str, given: bytes) -> None:
+        target = TARGETS[name]()
+        self.assertRaises(AssertionError, target, given)
+
+    def test_segments(self) -> None:
+        """That segments make a difference."""
+        self.patch(Telnet, "receive", lambda self, data: data.replace(b"\r\n", b"\n"))
+        self.fails("query", written(b"moshez\r\n", 0, 7))
+        self.fails("setter", written(b"moshez\r\nBusy\r\n", 0, 7))
+
+    def test_control(self) -> None:
+        """That control characters get through."""
+        self.patch(answer, "clean", lambda text: text)
+        self.fails("upstream", written(b"Happy\x1b[2J\r\n"))
+
+    def test_masked(self) -> None:
+        """That a masked user can be seen, or told from one who isn't there."""
+        self.patch(Mask, "hides", lambda self, login: False)
+        self.fails("query", written(b"radix\r\n"))
+        self.fails("query", written(b"\r\n"))
+        self.patch(masking, "clean", lambda text: text)
+        self.fails("upstream", written(b"Login: ra\0dix\r\n"))
+
+    def test_another(self) -> None:
+        """That someone sets a status which isn't theirs."""
+        self.patch(SetPolicy, "refusal", lambda self, by, login: None)
+        self.fails("setter", written(b"radix\nBusy\n"))
+        TARGETS["setter"]()(written(b"radix\nBusy\n", 1 << 1))
+
+    def test_failure(self) -> None:
+        """That something fails which can't."""
+        self.patch(FingerService, "findUsers", lambda self, name, verbose: fail(ValueError()))
+        self.fails("query", written(b"moshez\r\n"))
+        self.patch(FingerService, "setUser", lambda self, *asked: fail(ValueError()))
+        self.fails("setter", written(b"moshez\nBusy\n"))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 4)
+
+    def test_pieces(self) -> None:
+        """That a file in other pieces is another file."""
+
+        def feed(self: LineReader, piece: bytes) -> None:
+            for line in piece.split(b"\n"):
+                self._line(line)
+
+        self.patch(LineReader, "feed", feed)
+        self.fails("users", written(b"moshez:Happy\n", 0, 9))
+        self.fails("passwd", written(b"a:x:1000:1:A:/a:\n", 0, 11))
+
+    def test_wellFormed(self) -> None:
+        """An answer that may not be sent is noticed."""
+        good = b"Happy\r\nand well\r\n"
+        self.assertEqual(answerIsWellFormed(good, len(good)), "Happy\nand well\n")
+        for bad in (b"", b"x", b"x\n", b"x\n\r\n", b"x\ry\r\n", b"\x1b\r\n", b"\xff\r\n", good * 2):
+            self.assertRaises((AssertionError, UnicodeDecodeError), answerIsWellFormed, bad, 20)
+
+
+class InputTests(SynchronousTestCase):
+    """How an input is read."""
+
+    def test_segments(self) -> None:
+        """It says where its bytes are cut, if they are, or that each comes alone."""
+        self.assertEqual(read(b"").segments, [])
+        self.assertEqual(read(written(b"moshez\r\n")).segments, [b"moshez\r\n"])
+        cut = read(written(b"moshez\r\n", 3, 7, 3))
+        self.assertEqual(cut.segments, [b"mos", b"hez\r", b"\n"])
+        self.assertEqual([cut.flag(number) for number in range(3)], [True, True, False])
+        self.assertEqual(read(written(b"abc", 0x80)).segments, [b"a", b"b", b"c"])
