@@ -15,7 +15,7 @@ if _profile := os.environ.get("HYPOTHESIS_PROFILE"):
 
     settings.register_profile(
         "deep",
-        max_examples=10_000,
+        max_examples=5_000,
         deadline=None,
         # What is too slow for a moment is not for an hour.
         suppress_health_check=[HealthCheck.too_slow],

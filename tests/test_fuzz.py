@@ -5,6 +5,8 @@ take it down each of its ways.
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,8 +16,13 @@ from fingerd.masking import Mask
 from fingerd.policy import SetPolicy
 from fingerd.service import FingerService
 from fingerd.telnet import Telnet
+from tests.fuzz import reading
 from tests.fuzz.checks import answerIsWellFormed, read, written
 from tests.fuzz.targets import CORPUS, TARGETS
+
+QUERY = TARGETS["query"]()
+SETTER = TARGETS["setter"]()
+UPSTREAM = TARGETS["upstream"]()
 
 
 class CorpusTests(SynchronousTestCase):
@@ -62,6 +69,63 @@ class CorpusTests(SynchronousTestCase):
     def test_all(self) -> None:
         """No target is without inputs, and no inputs are left of one that is gone."""
         self.assertEqual({path.name for path in CORPUS.iterdir()}, set(TARGETS))
+
+
+def _made(*words: bytes) -> st.SearchStrategy[bytes]:
+    """Inputs whose bytes are made of these words, and of any others."""
+    data = st.lists(st.sampled_from(words) | st.binary(max_size=3), max_size=12).map(b"".join)
+    return st.builds(
+        lambda flags, places, data: written(data, flags, *places),
+        st.integers(0, 255),
+        st.lists(st.integers(0, 100), max_size=3),
+        data | st.binary(max_size=100),
+    )
+
+
+_TELNET = (b"\r\n", b"\n", b"\r\0", b"\r", b"\xff\xfb\x01", b"\xff\xfa", b"\xff\xf0", b"\xff")
+_NAMES = (b"moshez", b"radix", "josé".encode(), b"nobody")
+_SAID = (b"No such user", b"Internal error in server", b"\x1b[2J", b"\xe2\x80\xae")
+_REPORT = (b"Login: ", b"radix", b"RADIX", b"ra", b"dix", b"\r", b"\n", b" ", b"\0", b"-", b".")
+_TOML = (b"[a]\n", b"\n[b]\n", b"status", b"=", b"'", b"'" * 3, b'"', b"\n", b"hidden=true\n")
+
+
+class AnyInputTests(SynchronousTestCase):
+    """The same for inputs that are made up each time."""
+
+    @given(_made(*_TELNET, *_NAMES, b" ", b",", b"/W", b"@", b"a.example", b"x" * 256))
+    def test_query(self, given: bytes) -> None:
+        """Any bytes in any segments get one answer, and no masked user is in it."""
+        QUERY(given)
+
+    @given(_made(*_TELNET, *_NAMES, b"\n", b" 3\n", b"Busy", b"\\n", b"1h30m", b"\x1b", b"x" * 512))
+    def test_setter(self, given: bytes) -> None:
+        """Any bytes in any segments set the client's own status, or none and say why."""
+        SETTER(given)
+
+    @given(_made(*_REPORT, *_SAID))
+    def test_upstream(self, given: bytes) -> None:
+        """Any bytes of another server become harmless text without the masked, or a failure."""
+        UPSTREAM(given)
+
+    @given(_made(b":", b"\n", b"\r\n", b" ", b"\t", b"#", b"\xef\xbb\xbf", *_NAMES, b"x" * 500))
+    def test_users(self, given: bytes) -> None:
+        """Any users file in any pieces is read."""
+        reading.users(given)
+
+    @given(_made(b":", b"\n", b"\r", b",", b"&", *_NAMES, b"a:x:1000:1:", b"65534", b"x" * 500))
+    def test_passwd(self, given: bytes) -> None:
+        """Any file of accounts in any pieces is read."""
+        reading.passwd(given)
+
+    @given(_made(*_TOML))
+    def test_toml(self, given: bytes) -> None:
+        """Any TOML file in any pieces is read or refused."""
+        reading.toml(given)
+
+    @given(_made(b"Ua" + 8 * b"\0", b"Hb", b"S", b"Eno", b".", b"\xff", b"\0", b"x" * 5000))
+    def test_records(self, given: bytes) -> None:
+        """Any records in any pieces are the same ones."""
+        reading.records(given)
 
 
 class TargetTests(SynchronousTestCase):

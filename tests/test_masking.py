@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.cleaning import clean
@@ -22,6 +27,9 @@ Login     Name         Tty      Idle  Login Time   Office
 moshez    Moshe Zadka  pts/0          Nov 22 10:00
 radix     Radix        pts/1          Nov 22 10:00
 """
+
+_WORDS = ["Login: ", "Login name:", "radix", "RADIX", "ra", "dix", *"-._x: \n\r\0\u2028\u200b"]
+_NAMED = re.compile(r"(?<![\w.-])radix(?![\w-]|\.\w)", re.I)
 
 
 class MaskTests(SynchronousTestCase):
@@ -80,6 +88,27 @@ class MaskTests(SynchronousTestCase):
                 self.assertNotIn("radix", clean(masked.report if masked else ""))
                 [listed] = Mask(["radix"]).users([User("host", report=report)])
                 self.assertNotIn("radix", clean(listed.report))
+
+    @given(st.lists(st.sampled_from(_WORDS)).map("".join))
+    def test_anyReport(self, report: str) -> None:
+        """Of any report, no line of a list names a masked user, and no record is theirs."""
+        mask = Mask(["radix"])
+        [listed] = mask.users([User("host", report=report)])
+        self.assertIsNone(_NAMED.search(clean(listed.report)))
+        masked = mask.user(User("Moshe", report=report))
+        if masked is None:
+            return
+        shown = clean(masked.report)
+        self.assertIsNone(re.search(r"^login: radix$", shown, re.I | re.M))
+        # What was looked through once has nothing more to hide.
+        self.assertEqual(mask.user(replace(masked, report=shown)), replace(masked, report=shown))
+
+    @given(st.lists(st.sampled_from([*"abcdefgh:", "Login: ", "\n"])).map("".join))
+    def test_othersReports(self, report: str) -> None:
+        """A report that doesn't name them stays as it is."""
+        user = User("host", report=report)
+        self.assertEqual(Mask(["radix"]).users([user]), [user])
+        self.assertEqual(Mask(["radix"]).user(user), user)
 
     def test_noMask(self) -> None:
         """Without masks all is as it was."""

@@ -158,7 +158,8 @@ class ShowingTests(SynchronousTestCase):
             end = len(wanted) + later
             self.assertEqual(showing.get(of, end), remembered(set_, of, end))
 
-    @settings(deadline=None)
+    # Each makes a database, or many.
+    @settings(deadline=None, max_examples=settings().max_examples // 2)
     @given(SETTINGS, st.integers(0, 3), st.integers(1, 6), st.integers(1, 4))
     def test_restarts(
         self,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
 from fingerd import answer
 from fingerd.client import answerText
 from fingerd.directories.upstream import UpstreamServer
 from fingerd.forwarding import Forwarder
+from fingerd.hosts import HostEndpoint
 from fingerd.limits import DEFAULTS
 from fingerd.masking import Mask
 from fingerd.rules import Rules
@@ -25,20 +30,32 @@ _FORWARDED = 3
 _MASK = Mask(["radix"])
 
 
+class _NearHost(HostEndpoint):
+    """One that is connected to at once: Twisted's own way there would take half of the time."""
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return cast(Peer, self.reactor).answerTo(protocolFactory)
+
+
+class _NearServer(UpstreamServer):
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(ADDRESS, 79, peer, resolver=PublicResolver())
+        self._endpoint = _NearHost(ADDRESS, 79, peer, PublicResolver())
+
+
 class Answering:
     """A finger port whose users are another server's, which also is forwarded to."""
 
     def __init__(self) -> None:
         self._segments: Sequence[bytes] = ()
         self.peer = Peer(lambda line: self._segments)
-        upstream = UpstreamServer(ADDRESS, 79, self.peer, resolver=PublicResolver())
         forwarder = Forwarder(
             ["*.example"], lambda: (), self.peer, DEFAULTS, resolver=PublicResolver()
         )
-        self.service = FingerService(
-            self.peer, [upstream], None, DEFAULTS, Rules(mask=_MASK), forwarder
+        service = FingerService(
+            self.peer, [_NearServer(self.peer)], None, DEFAULTS, Rules(mask=_MASK), forwarder
         )
-        self.factory = self.service.getFingerFactory()
+        self.factory = service.getFingerFactory()
 
     def __call__(self, given: bytes) -> None:
         said = checks.read(given)

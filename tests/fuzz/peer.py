@@ -12,10 +12,12 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConnector,
     IHalfCloseableProtocol,
+    IProtocol,
+    IProtocolFactory,
     IReactorTCP,
     IReactorThreads,
 )
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -28,12 +30,18 @@ ADDRESS = "198.51.100.1"
 
 
 class PublicResolver(Resolver):
-    """Finds each host at one address, and asks nobody."""
+    """
+    Finds each host at one address, and asks nobody.
+
+    @ivar asked: what was looked up.
+    """
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         super().__init__(cast(IReactorThreads, None), DEFAULTS)
 
     def lookUp(self, host: str) -> Deferred[Sequence[IPAddress]]:
+        self.asked.append(host)
         return succeed([ip_address("8.8.8.8")])
 
 
@@ -94,11 +102,26 @@ class Peer(Clock):
         connector = _Connector()
         factory.doStart()
         factory.startedConnecting(connector)
-        protocol = factory.buildProtocol(connector.getDestination())
-        assert protocol is not None
+        reason = self._converse(factory)
+        factory.clientConnectionLost(connector, reason)
+        factory.doStop()
+        return connector
+
+    def answerTo(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """As C{connect} of an endpoint: it is connected, and the answer there, at once."""
+        connected: Deferred[IProtocol] = Deferred()
+        self._converse(factory, connected)
+        return connected
+
+    def _converse(
+        self, factory: IProtocolFactory, connected: Deferred[IProtocol] | None = None
+    ) -> Failure:
+        protocol = cast(Protocol, factory.buildProtocol(IPv4Address("TCP", ADDRESS, 79)))
         transport = _Transport(ADDRESS)
         transport.protocol = protocol
         protocol.makeConnection(transport)
+        if connected is not None:
+            connected.callback(protocol)
         self.requests.append(transport.value())
         for segment in self.says(transport.value()):
             if transport.disconnecting:
@@ -110,9 +133,7 @@ class Peer(Clock):
             cast(IHalfCloseableProtocol, protocol).readConnectionLost()
             reason = Failure(ConnectionDone())
         protocol.connectionLost(reason)
-        factory.clientConnectionLost(connector, reason)
-        factory.doStop()
-        return connector
+        return reason
 
     def listenTCP(self, *args: object, **kwargs: object) -> Any:
         raise NotImplementedError
