@@ -39,39 +39,42 @@ class Mask:
         """``user``, without the records of others in its report; None where nothing is left."""
         if user is None or self._word is None or not user.report:
             return user
-        records = _records(clean(user.report))
-        kept = [record for record in records if not self._isOfHidden(record)]
-        if len(kept) == len(records):
-            return user
-        text = "".join(kept)
-        return replace(user, report=text) if text.strip() else None
+        report = clean(user.report)
+        if self._word.search(report) is not None:
+            report = "".join(record for record in _records(report) if not self._isOfHidden(record))
+            if not report.strip():
+                return None
+        return replace(user, report=report)
 
     def users(self, users: Iterable[User]) -> list[User]:
         """
         Those of ``users`` who may be seen; a report loses the records of others, as they are in a
-        list that was asked for with C{/W}, and the lines that name one.
+        list that was asked for with C{/W}, and the lines that name one. One that has nothing
+        left is in no list.
         """
         if self._word is None:
             return list(users)
-        # The login of a report is what its source is called: nobody asks for that.
-        return [
-            self._listed(user) if user.report else user
-            for user in users
-            if user.report or not self.hides(user.login)
-        ]
+        seen = []
+        for user in users:
+            if not user.report:
+                if not self.hides(user.login):
+                    seen.append(user)
+            # The login of a report is what its source is called: nobody asks for that.
+            elif report := self._listed(clean(user.report)):
+                seen.append(replace(user, report=report))
+        return seen
 
-    def _listed(self, user: User) -> User:
-        if self._word is None:
-            return user
+    def _listed(self, report: str) -> str:
+        if self._word is None or self._word.search(report) is None:
+            return report
         # What comes before the first record is a table, whose first line heads no others.
         whole = (
             record
-            for record in _records(clean(user.report))
+            for record in _records(report)
             if _RECORD.match(record) is None or not self._isOfHidden(record)
         )
         lines = "".join(whole).split("\n")
-        kept = [line for line in lines if self._word.search(line) is None]
-        return replace(user, report="\n".join(kept))
+        return "\n".join(line for line in lines if self._word.search(line) is None)
 
     def _isOfHidden(self, record: str) -> bool:
         # What names the user of a record is its first line; the rest is what they wrote.

@@ -144,7 +144,7 @@ class TargetTests(SynchronousTestCase):
     def test_control(self) -> None:
         """That control characters get through."""
         self.patch(answer, "clean", lambda text: text)
-        self.fails("upstream", written(b"Happy\x1b[2J\r\n"))
+        self.fails("upstream", written(b"Happy\x1b[2J\r\n", 1 << 3))
 
     def test_masked(self) -> None:
         """That a masked user can be seen, or told from one who isn't there."""
@@ -192,9 +192,9 @@ class InputTests(SynchronousTestCase):
 
     def test_segments(self) -> None:
         """It says where its bytes are cut, if they are, or that each comes alone."""
-        self.assertEqual(read(b"").segments, [])
-        self.assertEqual(read(written(b"moshez\r\n")).segments, [b"moshez\r\n"])
+        self.assertEqual(read(b"").cuts, [])
+        self.assertEqual(read(written(b"moshez\r\n")).cuts, [])
         cut = read(written(b"moshez\r\n", 3, 7, 3))
-        self.assertEqual(cut.segments, [b"mos", b"hez\r", b"\n"])
+        self.assertEqual((cut.data, cut.cuts), (b"moshez\r\n", [[b"mos", b"hez\r", b"\n"]]))
         self.assertEqual([cut.flag(number) for number in range(3)], [True, True, False])
-        self.assertEqual(read(written(b"abc", 0x80)).segments, [b"a", b"b", b"c"])
+        self.assertEqual(read(written(b"abc", 0x80)).cuts, [[b"a", b"b", b"c"]])

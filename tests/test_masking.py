@@ -65,6 +65,11 @@ class MaskTests(SynchronousTestCase):
         user = User("moshez", report="Login: moshez\nPlan:\nAsk radix.\n")
         self.assertEqual(Mask(["radix"]).user(user), user)
 
+    def test_nothingLeft(self) -> None:
+        """A source whose list names nobody else is in no list, and never looks like a user."""
+        report = "radix     Radix        pts/1\n radix"
+        self.assertEqual(Mask(["radix"]).users([User("host", report=report)]), [])
+
     def test_wholeLogins(self) -> None:
         """A login that is a part of another hides only itself."""
         mask = Mask(["mo"])
@@ -86,15 +91,15 @@ class MaskTests(SynchronousTestCase):
             for report in (written, f"Welcome\r{written}", f"Welcome\u2028{written}"):
                 masked = Mask(["radix"]).user(User("Moshe", report=report))
                 self.assertNotIn("radix", clean(masked.report if masked else ""))
-                [listed] = Mask(["radix"]).users([User("host", report=report)])
-                self.assertNotIn("radix", clean(listed.report))
+                for listed in Mask(["radix"]).users([User("host", report=report)]):
+                    self.assertNotIn("radix", clean(listed.report))
 
     @given(st.lists(st.sampled_from(_WORDS)).map("".join))
     def test_anyReport(self, report: str) -> None:
         """Of any report, no line of a list names a masked user, and no record is theirs."""
         mask = Mask(["radix"])
-        [listed] = mask.users([User("host", report=report)])
-        self.assertIsNone(_NAMED.search(clean(listed.report)))
+        for listed in mask.users([User("host", report=report)]):
+            self.assertIsNone(_NAMED.search(clean(listed.report)))
         masked = mask.user(User("Moshe", report=report))
         if masked is None:
             return

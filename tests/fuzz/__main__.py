@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -53,8 +54,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--runs", type=int, default=-1, help="inputs to try; for ever by default")
+    parser.add_argument("--seconds", type=int, default=0, help="to go on for; 0 is for ever")
     parser.add_argument("--longest", type=int, default=4096, help="bytes in an input")
     parser.add_argument("--merge", action="store_true", help="take over into the corpus")
+    parser.add_argument("libfuzzer", nargs="*", help="after --: its own arguments, and no others")
     options = parser.parse_args()
 
     corpus = CORPUS / options.target
@@ -62,16 +65,21 @@ def main() -> None:
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
     arguments = [f"-max_len={options.longest}", f"-artifact_prefix={found.parent}/"]
-    if options.merge:
+    if options.libfuzzer:
+        arguments = options.libfuzzer
+    elif options.merge:
         arguments += ["-merge=1", str(corpus), str(found)]
     else:
-        arguments += [f"-runs={options.runs}", "-print_final_stats=1", str(found), str(corpus)]
+        arguments += [f"-runs={options.runs}", f"-max_total_time={options.seconds}"]
+        arguments += ["-print_final_stats=1", str(found), str(corpus)]
 
     # Nobody reads the log.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     target = _Timed(TARGETS[options.target]())
     gc.freeze()
-    atheris.Setup([sys.argv[0], *arguments], target)
+    # To merge, it starts itself again by what it is called and with other arguments.
+    command = f"{shlex.quote(sys.executable)} -m tests.fuzz {options.target} --"
+    atheris.Setup([command, *arguments], target)
     atheris.Fuzz()
 
 

@@ -60,7 +60,8 @@ class Answering:
     def __call__(self, given: bytes) -> None:
         said = checks.read(given)
         whole = self._asked(said, [said.data])
-        assert self._asked(said, said.segments) == whole
+        for segments in said.cuts:
+            assert self._asked(said, segments) == whole, whole
         text = checks.answerIsWellFormed(whole, DEFAULTS.answerSize)
         failed = (
             said.flag(_BREAKS)
@@ -78,8 +79,8 @@ class Answering:
 
     def _isMasked(self, text: str, listed: bool) -> None:
         user = User(ADDRESS, report=text)
-        seen = _MASK.users([user])[0] if listed else _MASK.user(user)
-        assert seen == user, text
+        seen = _MASK.users([user]) if listed else [_MASK.user(user)]
+        assert seen == [user], text
 
     def _asked(self, said: checks.Bytes, segments: Sequence[bytes]) -> bytes:
         self._segments = segments

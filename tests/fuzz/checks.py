@@ -24,12 +24,12 @@ class Bytes:
     What comes from a peer.
 
     @ivar flags: what else is chosen by the input.
-    @ivar segments: C{data}, in the segments that the input wants.
+    @ivar cuts: C{data} in the segments that the input wants, if it wants more than one.
     """
 
     flags: int
     data: bytes
-    segments: Sequence[bytes]
+    cuts: Sequence[Sequence[bytes]]
 
     def flag(self, number: int) -> bool:
         """Whether the flag of this number, from 0 to 6, is set."""
@@ -40,9 +40,10 @@ def read(given: bytes) -> Bytes:
     """Read an input."""
     head, data = given[:_HEAD].ljust(_HEAD, b"\0"), given[_HEAD:]
     if head[0] & _BYTEWISE and len(data) <= _MOST_SEGMENTS:
-        return Bytes(head[0], data, cut(data, range(len(data))))
-    places = [int.from_bytes(head[at : at + 2], "big") for at in (1, 3, 5)]
-    return Bytes(head[0], data, cut(data, places))
+        segments = cut(data, range(len(data)))
+    else:
+        segments = cut(data, [int.from_bytes(head[at : at + 2], "big") for at in (1, 3, 5)])
+    return Bytes(head[0], data, [segments] if len(segments) > 1 else [])
 
 
 def written(data: bytes, flags: int = 0, *places: int) -> bytes:

@@ -52,7 +52,8 @@ def users(given: bytes) -> None:
     """A users file."""
     file = checks.read(given)
     whole = _lines(lambda table: UsersReader(table, _LONGEST), [file.data])
-    assert _lines(lambda table: UsersReader(table, _LONGEST), file.segments) == whole
+    for pieces in file.cuts:
+        assert _lines(lambda table: UsersReader(table, _LONGEST), pieces) == whole
     _isRead(whole)
     assert all(len(status) <= _LONGEST + status.count("\n") for _, status in whole[0])
 
@@ -62,8 +63,9 @@ def passwd(given: bytes) -> None:
     file = checks.read(given)
     wanted = range(100, 1 << 31)
     whole = _lines(lambda table: PasswdReader(table, _LONGEST, uids=wanted), [file.data])
-    split = _lines(lambda table: PasswdReader(table, _LONGEST, uids=wanted), file.segments)
-    assert split == whole
+    for pieces in file.cuts:
+        split = _lines(lambda table: PasswdReader(table, _LONGEST, uids=wanted), pieces)
+        assert split == whole
     _isRead(whole)
     for login, text in whole[0]:
         account = fromTable(login, text)
@@ -85,7 +87,8 @@ def records(given: bytes) -> None:
     """What comes from the process that reads TOML."""
     come = checks.read(given)
     whole = _records([come.data])
-    assert _records(come.segments) == whole
+    for pieces in come.cuts:
+        assert _records(pieces) == whole
 
 
 def _toml(data: bytes, sip: int) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from fingerd import answer, setting
@@ -41,10 +41,31 @@ _REFUSALS = (
 class Setting:
     """A setter port, with some users whose statuses can be set."""
 
+    def __init__(self) -> None:
+        clock = Clock()
+        self._uid: int | None = None
+        self._login: str | None = None
+        self._store = MemoryStatuses(lambda: _NOW)
+        users = dict.fromkeys(_USERS, "Happy")
+        self._factory = FingerSetterFactory(
+            FingerService(clock, (), self._store, **users),
+            DEFAULTS,
+            clock,
+            owner=lambda transport: self._uid,
+            loginOf=lambda uid: succeed(self._login),
+            now=lambda: _NOW,
+        )
+
     def __call__(self, given: bytes) -> None:
         sent = checks.read(given)
+        # Neither root nor whoever runs this.
+        self._uid = None if sent.flag(_UNKNOWN) else os.geteuid() + 1
+        self._login = None if sent.flag(_NO_LOGIN) else _USER
+        if sent.flag(_ROOT):
+            self._uid, self._login = 0, "root"
         whole, statuses = self._set(sent, [sent.data])
-        assert self._set(sent, sent.segments) == (whole, statuses)
+        for segments in sent.cuts:
+            assert self._set(sent, segments) == (whole, statuses), whole
         if not whole:
             assert not statuses and not sent.flag(_ENDS)
             return
@@ -62,40 +83,23 @@ class Setting:
         assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
 
     def _set(self, sent: checks.Bytes, segments: Sequence[bytes]) -> tuple[bytes, dict[str, str]]:
-        clock = Clock()
-        store = MemoryStatuses(lambda: _NOW)
-        users = dict.fromkeys(_USERS, "Happy")
-        service = FingerService(clock, (), store, **users)
-
-        def loginOf(uid: int) -> Deferred[str | None]:
-            return succeed("root" if uid == 0 else None if sent.flag(_NO_LOGIN) else _USER)
-
-        # Neither root nor whoever runs this.
-        uid = 0 if sent.flag(_ROOT) else None if sent.flag(_UNKNOWN) else os.geteuid() + 1
-        factory = FingerSetterFactory(
-            service,
-            DEFAULTS,
-            clock,
-            owner=lambda transport: uid,
-            loginOf=loginOf,
-            now=lambda: _NOW,
-        )
         host = "192.0.2.1" if sent.flag(_FROM_AFAR) else "127.0.0.1"
-        transport = inMemory(factory, segments, sent.flag(_ENDS), host)
+        transport = inMemory(self._factory, segments, sent.flag(_ENDS), host)
         said = transport.value()
         transport.protocol.connectionLost()
         assert transport.value() == said, "more, after the connection was closed"
-        return said, _shown(store)
+        return said, self._cleared()
 
+    def _cleared(self) -> dict[str, str]:
+        """What was set, by login; none of it is set any more."""
+        logins: list[str] = []
+        self._store.getLogins(1000).addCallback(logins.extend)
+        shown: dict[str, str] = {}
 
-def _shown(store: MemoryStatuses) -> dict[str, str]:
-    """What was set, by login."""
-    logins: list[str] = []
-    store.getLogins(1000).addCallback(logins.extend)
-    shown: dict[str, str] = {}
+        def show(statuses: Mapping[str, Status]) -> None:
+            shown.update((login, status.text) for login, status in statuses.items())
 
-    def show(statuses: Mapping[str, Status]) -> None:
-        shown.update((login, status.text) for login, status in statuses.items())
-
-    store.getStatuses(logins).addCallback(show)
-    return shown
+        self._store.getStatuses(logins).addCallback(show)
+        for login in shown:
+            self._store.setStatus(login, Status("", _NOW))
+        return shown
