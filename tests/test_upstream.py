@@ -106,6 +106,12 @@ class AnswerTests(Servers):
         user = User("2001:db8::1", report="No one logged on.")
         self.assertEqual(self.successResultOf(listed), [user])
 
+    async def test_emptyList(self) -> None:
+        """A server whose list is empty isn't listed, as if it were a user."""
+        server = Upstream(upstreams.says(b"\r\n \r\n"))
+        port = self.serve(self.directory(server.listen(self)), moshez="Happy")
+        self.assertEqual(await self.ask(port, b"\r\n"), b"moshez  Happy\r\n")
+
     async def test_noAddress(self) -> None:
         """A server whose name has no address has failed."""
         names = Names({})

@@ -78,6 +78,8 @@ class Answering:
             self._isMasked(text, said.flag(_LIST))
 
     def _isMasked(self, text: str, listed: bool) -> None:
+        if listed:
+            assert text == f"{answer.NO_SUCH_USER}\n" or text.startswith(f"[{ADDRESS}]\n"), text
         user = User(ADDRESS, report=text)
         seen = _MASK.users([user]) if listed else [_MASK.user(user)]
         assert seen == [user], text

@@ -78,7 +78,9 @@ def toml(given: bytes) -> None:
     """A TOML file, and the records that its users go as from process to process."""
     file = checks.read(given)
     whole = _toml(file.data, 1 << 20)
-    assert _toml(file.data, 1 + file.flags) == whole
+    # A table that is too long is found to be that sooner or later.
+    if len(file.data) <= _LONGEST:
+        assert _toml(file.data, 1 + file.flags) == whole
     if isinstance(whole, str):
         assert whole.isprintable(), whole
 
