@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, LoopingCall
@@ -187,6 +187,8 @@ class TomlFileTests(FileCase):
         self.assertIn("can't start a process that reads files", str(error))
         self.assertEqual(len(os.listdir("/proc/self/fd")), self.descriptors)
 
+    # Each starts a process, or two.
+    @settings(max_examples=settings().max_examples // 2)
     @given(st.binary(max_size=100))
     def test_anyFile(self, data: bytes) -> None:
         """A file with any bytes in it is read, or the reason why not is given in words."""
