@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 
 from fingerd.cleaning import clean
@@ -44,7 +43,7 @@ class Mask:
             report = "".join(record for record in _records(report) if not self._isOfHidden(record))
             if not report.strip():
                 return None
-        return replace(user, report=report)
+        return user._replace(report=report)
 
     def users(self, users: Iterable[User]) -> list[User]:
         """
@@ -61,7 +60,7 @@ class Mask:
                     seen.append(user)
             # The login of a report is what its source is called: nobody asks for that.
             elif report := self._listed(clean(user.report)):
-                seen.append(replace(user, report=report))
+                seen.append(user._replace(report=report))
         return seen
 
     def _listed(self, report: str) -> str:

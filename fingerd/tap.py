@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorTime,
+)
 
+from fingerd.addresses import describe
 from fingerd.directories.urls import fromURL
+from fingerd.exchange import ExchangeFactory
 from fingerd.forwarding import Forwarder
-from fingerd.limits import DEFAULTS
+from fingerd.layers import LayeredEndpoint
+from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
+from fingerd.notify import Notifier
 from fingerd.options import Options
+from fingerd.proxied import ProxiedFactory, parseBalancers
+from fingerd.quick import QuickTCP
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
@@ -33,7 +44,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    limits = replace(DEFAULTS, statusHistory=options["history"])
+    limits: Limits = options["limits"]
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
@@ -41,6 +52,19 @@ def makeService(options: Options) -> IService:
     statuses = None
     if options["state"] is not None:
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
+    balancers = _made(
+        "proxy-from", ", ".join(proxied := options["proxy-from"]), lambda _: parseBalancers(proxied)
+    )
+
+    def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
+        return ProxiedFactory(first, exchanges, balancers, limits, reactor)
+
+    def opened(description: str) -> LayeredEndpoint:
+        """A finger port; with balancers, none whose short way knows nothing of their headers."""
+        if proxied:
+            return LayeredEndpoint(endpoint(reactor, description), before)
+        return LayeredEndpoint(endpoint(cast(IReactorCore, QuickTCP(reactor)), description))
+
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
@@ -58,8 +82,8 @@ def makeService(options: Options) -> IService:
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, lambda text: endpoint(reactor, text)),
-            finger.getFingerFactory(),
+            _made("listen", description, opened),
+            finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]
     ]
@@ -71,14 +95,21 @@ def makeService(options: Options) -> IService:
         )
         for description in options["setter"]
     ]
+    notifier = Notifier(
+        cast(IReactorTime, reactor),
+        os.environ,
+        lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
+    )
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        ReloadOnHangup(finger.reload, cast(IReactorFromThreads, reactor)),
+        ReloadOnHangup(notifier.reloading(finger.reload), cast(IReactorFromThreads, reactor)),
         StartLine(finger, fingerServers, setterServers),
+        # Last, so that it says when all of it runs, and is the first to hear of the stop.
+        notifier,
     ):
         part.setServiceParent(daemon)
     return daemon

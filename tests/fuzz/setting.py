@@ -9,6 +9,7 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from fingerd import answer, setting
+from fingerd.admission import Admission
 from fingerd.interfaces import Status
 from fingerd.limits import DEFAULTS
 from fingerd.service import FingerService
@@ -51,6 +52,7 @@ class Setting:
             FingerService(clock, (), self._store, **users),
             DEFAULTS,
             clock,
+            Admission(10),
             owner=lambda transport: self._uid,
             loginOf=lambda uid: succeed(self._login),
             now=lambda: _NOW,
