@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, gathe
 from fingerd import child
 from fingerd.interfaces import DirectoryError
 from fingerd.user import User
-from tests.programs import Fifo, ProgramTestCase, Readable
+from tests.programs import Fifo, ProgramTestCase, Readable, openDescriptors
 
 
 class _Taken(Readable):
@@ -219,9 +219,9 @@ class EndTests(ProgramTestCase):
         """Many runs leave no descriptor and no process."""
         users = self.users(self.program("echo here"))
         await users.getUser("moshez")
-        before = set(os.listdir("/proc/self/fd"))
+        before = await openDescriptors()
         await gatherResults([users.getUser("moshez") for _ in range(50)])
-        self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(await openDescriptors(), before)
         self.assertRaises(ChildProcessError, os.waitpid, -1, os.WNOHANG)
 
 
