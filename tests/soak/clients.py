@@ -93,7 +93,7 @@ class Askers:
         if shape < 0.05:
             return "list", "", world.isList
         if shape < 0.15:
-            some = [world.someone(chance)[1] for _ in range(chance.randint(1, 7))]
+            some = [world.someone(chance)[1] for _ in range(chance.randint(1, 6))]
             # With two that are long the answer would be cut.
             logins = [world.users[0], *(login for login in some if login != world.long), "root"]
             words = chance.choice(" ,").join(logins)
