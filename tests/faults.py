@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -104,6 +105,32 @@ def fill(path: Path) -> None:
                     file.write(bytes(size))
             except OSError as error:
                 assert error.errno == errno.ENOSPC, error
+
+
+class LoggingDaemon:
+    """A daemon with a log file, from its start line on, until the block ends."""
+
+    def __init__(self, daemon: Daemon, log: Path) -> None:
+        self.daemon = daemon
+        self._log = log
+
+    def __enter__(self) -> LoggingDaemon:
+        start = re.compile(r"finger on 127.0.0.1:(\d+); setter on 127.0.0.1:(\d+)")
+        until(lambda: start.search(self.said()) is not None, "started")
+        found = start.search(self.said())
+        assert found is not None
+        self.daemon.port, self.daemon.setterPort = map(int, found.groups())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.daemon.__exit__(*exception)
+
+    def said(self) -> str:
+        """What is in the log."""
+        try:
+            return inside(self.daemon, self._log).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
 
 
 class FaultCase(WithFolder):

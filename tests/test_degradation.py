@@ -15,10 +15,11 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.daemon import PATIENCE, Daemon, needsRoot
+from tests.daemon import PATIENCE, needsRoot
 from tests.faults import (
     FAILED,
     FaultCase,
+    LoggingDaemon,
     SilentNameServer,
     exchangeUnix,
     fill,
@@ -114,32 +115,6 @@ class DiskTests(FaultCase):
             until(lambda: "status of 'moshez' set" in logging.said(), "logged again")
             daemon.signal(signal.SIGTERM)
             self.assertEqual(daemon.ended(), -signal.SIGTERM)
-
-
-class LoggingDaemon:
-    """A daemon with a log file, from its start line on, until the block ends."""
-
-    def __init__(self, daemon: Daemon, log: Path) -> None:
-        self.daemon = daemon
-        self._log = log
-
-    def __enter__(self) -> LoggingDaemon:
-        start = re.compile(r"finger on 127.0.0.1:(\d+); setter on 127.0.0.1:(\d+)")
-        until(lambda: start.search(self.said()) is not None, "started")
-        found = start.search(self.said())
-        assert found is not None
-        self.daemon.port, self.daemon.setterPort = map(int, found.groups())
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.daemon.__exit__(*exception)
-
-    def said(self) -> str:
-        """What is in the log."""
-        try:
-            return inside(self.daemon, self._log).read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
 
 
 class UsersFileTests(FaultCase):
