@@ -81,6 +81,10 @@ class Limits:
     # Refusals to set a status that are logged, in this time; the others are counted.
     refusalsLogged: int = 20
     refusalsTime: float = 60.0
+    # Clients that are closed for want of descriptors are logged, so many in this time; the others
+    # are counted.
+    portEventsLogged: int = 5
+    portEventsTime: float = 60.0
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
