@@ -16,12 +16,16 @@ from fingerd import privileges
 from fingerd.addresses import everyInterface
 from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
+from fingerd.monotonic import useMonotonicTime
 from fingerd.notify import Notifier
 from fingerd.quick import QuickTCP
 from fingerd.running import ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.state import defaultStateDirectory
 from fingerd.statuses.sqlite import SQLiteStatuses
+
+# Timers keep their time, whoever sets the clock on the wall.
+useMonotonicTime(reactor)
 
 # The port that is asked, the port where a status is set, the file with the users, and the
 # directory where statuses are kept. Each can be set by an environment variable too.

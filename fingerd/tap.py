@@ -15,6 +15,7 @@ from fingerd.directories.urls import fromURL
 from fingerd.fingerport import fingerEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
+from fingerd.monotonic import useMonotonicTime
 from fingerd.notify import Notifier
 from fingerd.options import Options
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
@@ -34,6 +35,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    useMonotonicTime(reactor)
     limits: Limits = options["limits"]
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))

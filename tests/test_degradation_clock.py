@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from pathlib import Path
 
-from tests.daemon import Daemon, needs
+from tests.daemon import TWISTD, Daemon, needs
 from tests.faults import FAILED, FaultCase, until
 
 # twistd, with what it takes to have timers that don't heed the clock.
-_MONOTONIC = """
-from twisted.internet import reactor
-from twisted.scripts.twistd import run
-from fingerd.monotonic import useMonotonicTime
-useMonotonicTime(reactor)
-run()
-"""
 _HOUR = 3600
 
 
@@ -55,9 +47,7 @@ class ClockTests(FaultCase):
                 f"FAKETIME_TIMESTAMP_FILE={self.offset}",
                 "FAKETIME_NO_CACHE=1",
                 "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                sys.executable,
-                "-c",
-                _MONOTONIC,
+                TWISTD,
             ),
         )
 
@@ -88,7 +78,7 @@ class ClockTests(FaultCase):
         Set back, it still ends a lookup that takes too long, one that began before as well as one
         after; set forward, it lets one that hasn't taken too long go on.
         """
-        with self.clocked(f"--directory={self.waiting()}") as daemon:
+        with self.clocked(f"--directory={self.waiting()}", "--limit=programTime=60") as daemon:
             before = self.ask(daemon, b"before\n")
             self.assertEqual(self.begun(), "before\n")
             self.setClock(-_HOUR)

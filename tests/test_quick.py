@@ -166,6 +166,7 @@ class AnswerTests(QuickCase):
         self.turn()
         reset(client)
         self.turn()
+        self.clock.advance(0)
         self.assertEqual(len(cancelled), 1)
 
     def test_longAnswer(self) -> None:

@@ -43,6 +43,8 @@ def options(folder: Path, upstream: str) -> tuple[str, ...]:
         f"--directory=exec:{folder}/program",
         f"--directory={upstream}",
         "--reload=1",
+        "--limit=peerQueries=100000",
+        "--limit=peerConnections=1000",
         # All that was acknowledged is looked for.
         "--history=100000000",
         f"--state={folder}/state",
