@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from fingerd import answer
 from fingerd.eager import begun
-from fingerd.failing import internalError, tookTooLong
+from fingerd.failing import Failures, tookTooLong
 from fingerd.interfaces import IFingerService, IForwarder, ListRefused
 from fingerd.limits import Limits
 from fingerd.listing import Listing
@@ -56,6 +56,7 @@ class Asker:
         self._views = rules.views
         self._replacements = rules.replacements
         self._forwarder = forwarder
+        self._failures = Failures(self._log, limits, clock)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, str]] = {}
         # How many lookups have no result yet.
@@ -164,7 +165,7 @@ class Asker:
             return Said(answer.INTERNAL_ERROR, "gone")
         if failure.check(TooManyLookups):
             return _TOO_MANY_LOOKUPS
-        return Said(internalError(self._log, failure, what), "failed")
+        return Said(self._failures.internalError(failure, what), "failed")
 
 
 class TooManyLookups(Exception):

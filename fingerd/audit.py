@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from fingerd.interfaces import Setter
 from fingerd.limits import Limits
+from fingerd.repeats import Repeats
 
 _log = Logger()
 
@@ -37,23 +38,22 @@ class Refusals:
     """
 
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
-        self._limits = limits
-        self._clock = clock
-        self._since = clock.seconds()
-        self._count = 0
+        self._repeats: Repeats[None] = Repeats(
+            limits.refusalsLogged, limits.refusalsTime, clock, _more
+        )
 
     def refused(self, by: Setter, login: str | None, reason: str) -> None:
         """
         Log that ``by`` was told ``reason``, instead of having set the status of ``login``: None
         where they hadn't said whose yet.
         """
-        now = self._clock.seconds()
-        if now - self._since >= self._limits.refusalsTime:
-            left = self._count - self._limits.refusalsLogged
-            if left > 0:
-                _log.warn("{count} more refusals to set a status", count=left)
-            self._since, self._count = now, 0
-        self._count += 1
-        if self._count <= self._limits.refusalsLogged:
-            whose = "" if login is None else f", for {login!r}"
-            _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason)
+        whose = "" if login is None else f", for {login!r}"
+        self._repeats.fold(
+            # Each matters, also where somebody tries again.
+            object(),
+            lambda: _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason),
+        )
+
+
+def _more(said: None, count: int) -> None:
+    _log.warn("{count} more refusals to set a status", count=count)

@@ -1,6 +1,7 @@
 """
 Nothing a user wrote reaches a terminal as it was: control characters and the invisible ones that
-turn text around are taken out of every text, so that a status can't drive a reader's terminal.
+turn text around are taken out of every text, so that a status can't drive a reader's terminal. In a
+log they can be seen, but escaped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,19 @@ def clean(text: str) -> str:
     for end in _LINE_ENDS:
         text = text.replace(end, "\n")
     return _UNSAFE.sub("", text)
+
+
+def escape(text: str) -> str:
+    """``text`` with what could harm a reader's terminal as it is written in a Python string."""
+    if text.isprintable():
+        return text
+    for end in _LINE_ENDS:
+        text = text.replace(end, end.encode("unicode_escape").decode("ascii"))
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def cleanLine(text: str) -> str:

@@ -81,10 +81,17 @@ class Limits:
     # Refusals to set a status that are logged, in this time; the others are counted.
     refusalsLogged: int = 20
     refusalsTime: float = 60.0
-    # Clients that are closed for want of descriptors are logged, so many in this time; the others
-    # are counted.
-    portEventsLogged: int = 5
-    portEventsTime: float = 60.0
+    # Other lines of the log that strangers can bring about, such as those of lookups that fail: in
+    # this time so many of a kind are said; the others are counted.
+    repeatsLogged: int = 20
+    repeatsTime: float = 60.0
+    # Any one kind of line of the log, in that time: also one that nobody has thought of.
+    linesLogged: int = 100
+    # Of a query, what the query log shows: names are shorter.
+    queryLogged: int = 128
+    # Of the query log, what waits to be written, when the disk is full or slow: some tens of
+    # thousands of lines. More are counted and lost.
+    queryLogWaiting: int = 4 * 1024 * 1024
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.

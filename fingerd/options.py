@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from twisted.internet import endpoints
@@ -28,6 +29,19 @@ _USERS_FILES = (
     os.path.join(_HERE, "users.example"),
 )
 
+
+def _oneOf(*words: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+_FORM = _oneOf("text", "json")
 
 # Options that can be given more than once.
 _REPEATED = (
@@ -95,6 +109,21 @@ class Options(usage.Options):
             "none]",
         ],
         ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
+        [
+            "query-log",
+            None,
+            "none",
+            "Where queries are logged, a line each: a file, - for the daemon's log, or none.",
+        ],
+        ["query-log-format", None, "json", "How such a line is written: json or text.", _FORM],
+        [
+            "log-peers",
+            None,
+            "full",
+            "What it tells of clients: their full addresses, masked ones (/24, /48), or none.",
+            _oneOf("full", "masked", "none"),
+        ],
+        ["log-format", None, "text", "How the daemon's own log is written: text or json.", _FORM],
         [
             "user",
             None,

@@ -69,6 +69,7 @@ class FingerService(MultiService):
         limits: Limits = DEFAULTS,
         rules: Rules = DEFAULT_RULES,
         forwarder: IForwarder | None = None,
+        queryLog: IQueryLog | None = None,
         /,
         **users: str,
     ) -> None:
@@ -77,6 +78,7 @@ class FingerService(MultiService):
         @param statuses: where statuses are kept; in memory, if there is none.
         @param rules: what is shown, and who may set whose status.
         @param forwarder: what asks other hosts; no query is forwarded, if there is none.
+        @param queryLog: where queries are logged, if they are.
         @param users: statuses by login.
         """
         super().__init__()
@@ -87,26 +89,26 @@ class FingerService(MultiService):
         self._limits = limits
         self._rules = rules
         self._forwarder = forwarder
+        self._queryLog = queryLog
         self._factories: list[ExchangeFactory] = []
         self._admission = Admission(limits.connections, limits.peerConnections)
         self._setterAdmission = Admission(limits.setterConnections)
         self._rates = Rates(limits.peerQueries, limits.peersCounted)
         self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
-        for part in (*self._directories, self._statuses):
+        for part in (*self._directories, self._statuses, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
-    def getFingerFactory(self, door: str = "tcp", log: IQueryLog | None = None) -> FingerFactory:
+    def getFingerFactory(self, door: str = "tcp") -> FingerFactory:
         """
         A factory for a finger port.
 
         @param door: what the port is called in the log of queries.
-        @param log: that log, if there is one.
         """
         limits, clock = self._limits, self._clock
         asker = Asker(self, limits, clock, self._rules, self._forwarder)
         return self._kept(
-            FingerFactory(asker, limits, clock, self._admission, self._rates, log, door)
+            FingerFactory(asker, limits, clock, self._admission, self._rates, self._queryLog, door)
         )
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:

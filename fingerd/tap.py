@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -11,6 +12,7 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from fingerd.addresses import describe
+from fingerd.daemonlog import DaemonLog
 from fingerd.directories.urls import fromURL
 from fingerd.fingerport import fingerEndpoint
 from fingerd.limits import Limits
@@ -18,8 +20,9 @@ from fingerd.listening import Listener, endpoint
 from fingerd.monotonic import useMonotonicTime
 from fingerd.notify import Notifier
 from fingerd.options import Options
-from fingerd.running import Daemon, ReloadOnHangup, StartLine
+from fingerd.running import Daemon, StartLine
 from fingerd.service import FingerService
+from fingerd.signals import OnSignal
 from fingerd.starting import CannotStart
 
 __all__ = ["Options", "makeService"]
@@ -37,6 +40,7 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
+    DaemonLog(options["log-format"], reactor, limits)
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
@@ -67,7 +71,21 @@ def makeService(options: Options) -> IService:
                 limits,
             ),
         )
-    finger = FingerService(reactor, directories, statuses, limits, options["rules"], forwarder)
+    queryLog = None
+    if options["query-log"] != "none":
+        from fingerd.querylog import QueryLog
+
+        queryLog = QueryLog(
+            options["query-log"],
+            reactor,
+            options["owner"],
+            options["query-log-format"],
+            options["log-peers"],
+            limits,
+        )
+    finger = FingerService(
+        reactor, directories, statuses, limits, options["rules"], forwarder, queryLog
+    )
     fingerServers += [
         Listener(
             description,
@@ -93,13 +111,17 @@ def makeService(options: Options) -> IService:
         os.environ,
         lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
     )
+    # What logrotate(8) sends.
+    reopening = (signal.SIGHUP, signal.SIGUSR1)
+    threads = cast(IReactorFromThreads, reactor)
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        ReloadOnHangup(notifier.reloading(finger.reload), cast(IReactorFromThreads, reactor)),
+        OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), threads),
+        *(OnSignal(number, queryLog.reopen, threads) for number in reopening if queryLog),
         StartLine(finger, fingerServers, setterServers),
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier,

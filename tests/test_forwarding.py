@@ -243,8 +243,8 @@ class PolicyTests(Forwarders):
         A name that leads to an address of the inside is refused, as an unknown one is; the log
         tells the administrator why.
         """
-        forwarder = self.forwarder("friend.example")
         for ip in ("127.0.0.2", "::ffff:127.0.0.2", "10.0.0.1", "169.254.0.1", "fe80::1", "::"):
+            forwarder = self.forwarder("friend.example")
             self.names.addresses["friend.example"] = [ip]
             with capturedLogs() as events:
                 self.assertFalse(await self.allowed(forwarder, "moshez", "friend.example"), ip)
@@ -256,6 +256,17 @@ class PolicyTests(Forwarders):
                     "forwarded to"
                 ],
             )
+
+    async def test_flood(self) -> None:
+        """Who has the names of a domain can't fill the log with them, whatever they lead to."""
+        limits = replace(DEFAULTS, repeatsLogged=3)
+        forwarder = self.forwarder("*.example.com", limits=limits)
+        with capturedLogs() as events:
+            for number in range(20):
+                host = f"h{number}.example.com"
+                self.names.addresses[host] = [f"10.0.0.{number % 5}"]
+                self.assertFalse(await self.allowed(forwarder, "moshez", host))
+        self.assertEqual(len(notForwarding(events)), 3)
 
     async def test_someNotPublic(self) -> None:
         """Of several addresses, those that are permitted are connected to."""
@@ -285,7 +296,6 @@ class PolicyTests(Forwarders):
 
     async def test_ourselves(self) -> None:
         """A daemon doesn't ask itself, though it was told to: neither by address nor by name."""
-        forwarder = self.forwarder("127.0.0.2", "friend.example")
         for own in (
             IPv4Address("TCP", "127.0.0.2", self.port),
             IPv4Address("TCP", "0.0.0.0", self.port),
@@ -294,6 +304,7 @@ class PolicyTests(Forwarders):
         ):
             self.own = [UNIXAddress(b"/run/x"), own]
             for host in ("127.0.0.2", "friend.example"):
+                forwarder = self.forwarder("127.0.0.2", "friend.example")
                 with capturedLogs() as events:
                     self.assertFalse(await self.allowed(forwarder, "moshez", host), own)
                 [line] = notForwarding(events)

@@ -161,6 +161,19 @@ class StandardErrorTests(ProgramTestCase):
             await users.getUser("moshez")
         self.assertEqual(len(said), 1)
 
+    async def test_manyComplaints(self) -> None:
+        """
+        A program that says something else of every login doesn't fill the log: it is counted what
+        more it said.
+        """
+        said = self.said()
+        users = self.users(
+            self.program('echo here; echo "careful, $2" >&2'), repeatsLogged=3, repeatsTime=60.0
+        )
+        for number in range(8):
+            await users.getUser(f"user{number}")
+        self.assertEqual(len(said), 3)
+
     async def test_alone(self) -> None:
         """A program that only complains has failed, whatever its exit status."""
         reason = await self.reason(self.asking("echo can\\'t reach the office >&2"))
