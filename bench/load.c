@@ -6,7 +6,8 @@
  * CLIENTS of them ask 127.0.0.1:PORT for QUERIES users in all, picked at random from USERS with
  * numbers from FIRST on; 0 QUERIES go on until SIGTERM. They connect from ADDRESSES addresses, and
  * wait PAUSE milliseconds between two queries. QUERY and ANSWER are formats with the number, as
- * in user%1$07u; an answer is right if it is any of ANSWER. A line of JSON says how it went.
+ * in user%1$07u; an answer is right if it is any of ANSWER. It says "asking"
+ * when it begins, and in a line of JSON how it went.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -146,6 +147,8 @@ int main(int count, char **words) {
     first = atoi(words[4]), users = atoi(words[5]), pause_ = atof(words[7]) / 1000;
     query = words[8], answers = words + 9, answerFormats = count - 9;
     signal(SIGTERM, stop);
+    puts("asking");
+    fflush(stdout);
     loop = epoll_create1(0);
     struct client *all = calloc(clients, sizeof *all);
     double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), heard = start;
@@ -160,7 +163,8 @@ int main(int count, char **words) {
             struct client *c = all + i;
             if (!c->open && more && (!queries || begun < queries)) {
                 if (c->due <= now) begun++, begin(c);
-                else if (c->due < next) next = c->due;
+                /* It may have failed at once. */
+                if (!c->open && c->due < next) next = c->due;
             }
             open += c->open;
         }

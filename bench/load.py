@@ -1,6 +1,6 @@
 """
 Clients that ask, one query a connection, and check each answer: load.c in Python, for machines
-without a C compiler. It takes the same words and prints the same line.
+without a C compiler. It takes the same words and prints the same lines.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class _Loading:
                 if client.connection is None and self.more:
                     if client.due <= now:
                         self.begin(client)
-                    else:
+                    if client.connection is None:
+                        # It may have failed at once.
                         wait = min(wait, client.due - now)
             opened = sum(client.connection is not None for client in clients)
             if not opened and not self.more:
@@ -148,6 +149,7 @@ def main(words: list[str]) -> None:
         loading.stopping = True
 
     signal.signal(signal.SIGTERM, stop)
+    print("asking", flush=True)
     began, cpu = time.perf_counter(), time.process_time()
     loading.run()
     said = {

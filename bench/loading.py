@@ -102,6 +102,9 @@ class Loading:
                 stdin=subprocess.DEVNULL,
                 text=True,
             )
+        assert self._process.stdout is not None
+        # By then it can be stopped.
+        self._process.stdout.readline()
 
     def result(self, within: float = _PATIENCE) -> Load:
         """Wait until all is asked, for so many seconds at most, and say what came of it."""

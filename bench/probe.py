@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IReactorUNIX
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineOnlyReceiver
 
@@ -54,7 +54,6 @@ class Probe(Service):
         self._finger = finger
         self._reactor: Any = reactor
         self._clock: IReactorTime = reactor
-        self._unix: IReactorUNIX = reactor
         self._port: IListeningPort | None = None
         self._next: IDelayedCall | None = None
         self._batches: list[int] = []
@@ -67,8 +66,8 @@ class Probe(Service):
 
     def startService(self) -> None:
         super().startService()
-        factory = Factory.forProtocol(lambda: _Commands(self))  # type: ignore[arg-type]
-        self._port = self._unix.listenUNIX(self._path, factory)
+        factory = Factory.forProtocol(lambda: _Commands(self))
+        self._port = self._reactor.listenUNIX(self._path, factory)
         write = Database.turn
 
         def turn(database: Database, cursor: Any, settings: Sequence[Any], seen: int) -> Any:

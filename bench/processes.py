@@ -80,10 +80,8 @@ def allowDescriptors(count: int) -> None:
     """Let this process, and those that it starts, have so many files and sockets open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
-        if hard < count:
-            hard = count
         # Only root gets more than the hard limit.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(hard, count)))
 
 
 def freePort() -> int:

@@ -19,7 +19,7 @@ from bench import plots, servers, users
 from bench.loading import Load, Loading, generator
 from bench.processes import cores
 from bench.report import Result, Spread, Table, Target
-from bench.servers import C, OURS, RAW, TALKS, TALKS_LOGGED, Running, Server
+from bench.servers import OURS, RAW, TALKS, TALKS_LOGGED, C, Running, Server
 
 QUICK = {"rounds": 2, "queries": 300, "clients": [8], "users": 1000}
 _MICRO = 1e6
@@ -46,7 +46,6 @@ def measure(arguments: argparse.Namespace) -> Result:
     """Measure what the options say."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
-        folder.chmod(0o755)
         path = folder / "users"
         users.write(path, arguments.users)
         command = generator(folder)
@@ -94,7 +93,8 @@ def _round(
 
 
 def _result(rounds: dict[int, dict[str, list[_Round]]], arguments: argparse.Namespace) -> Result:
-    names = [name for name in (OURS, TALKS, TALKS_LOGGED, RAW, C) if name in next(iter(rounds.values()))]
+    known = next(iter(rounds.values()))
+    names = [name for name in (OURS, TALKS, TALKS_LOGGED, RAW, C) if name in known]
     ratios = {
         clients: {name: _ratios(done[name], done[TALKS]) for name in names}
         for clients, done in rounds.items()
@@ -173,7 +173,7 @@ def _row(name: str, rounds: list[_Round], ratio: Spread) -> list[str]:
     loads = [one.load for one in rounds]
 
     def middle(field: str) -> float:
-        return statistics.median(getattr(load, field) for load in loads)
+        return float(statistics.median(getattr(load, field) for load in loads))
 
     return [
         name,

@@ -45,10 +45,7 @@ class Table:
         lines = [list(self.head), *map(list, self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         lines.insert(1, ["-" * width for width in widths])
-        return "\n".join(
-            "| " + " | ".join(map(str.ljust, line, widths)) + " |"
-            for line in lines
-        )
+        return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -145,4 +142,6 @@ def report(results: Sequence[Result]) -> str:
 
 def _digits(figure: float) -> str:
     """A figure with as many digits as say something."""
-    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
+    return (
+        f"{figure:,.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
+    )

@@ -18,13 +18,21 @@ from bench.loading import HERE, compiled
 from bench.processes import cpuTime, freePort, memory, pinned
 
 ROOT = HERE.parent
-OURS, TALKS = "fingerd, everything on", "the talk's server"
+OURS, TALKS = "fingerd, as shipped", "the talk's server"
 TALKS_LOGGED = "the talk's server, twisted.logger once a query"
 RAW, C = "epoll in Python", "epoll in C"
 
-# What the daemon is started with besides: the limits on, but so high that they don't bite, since
-# all clients come from a few addresses; and the query log.
-PROTECTIONS: tuple[str, ...] = ()
+# Whether the daemon has these options.
+HAS_PROTECTIONS = False
+# What it is started with besides: the limits on, but so high that they don't bite, since all
+# clients come from a few addresses; and the query log.
+_PROTECTIONS = (
+    "--limit=connections=1000000",
+    "--limit=peerConnections=1000000",
+    "--limit=peerQueries=1000000000",
+    "--limit=lookups=1000000",
+    "--query-log={folder}/queries.log",
+)
 
 # twistd's own script, where it is: that is what people run.
 _SCRIPT = shutil.which("twistd", path=str(Path(sys.executable).parent))
@@ -50,17 +58,18 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def daemonOptions(port: int, *more: str) -> list[str]:
+def _options(folder: Path, port: int, *more: str) -> list[str]:
     """Options of C{twistd finger}: the daemon as shipped, on a port of its own."""
     # As whoever runs the bench, who has made the files that it reads and writes.
     user = ["--user=root"] if os.geteuid() == 0 else []
-    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *PROTECTIONS, *more]
+    protections = [option.format(folder=folder) for option in _PROTECTIONS if HAS_PROTECTIONS]
+    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *protections, *more]
 
 
 def ours(folder: Path, *more: str) -> Server:
     """This daemon. C{more} are its options: at least a directory, and what becomes of statuses."""
     port = freePort()
-    options = daemonOptions(port, *more)
+    options = _options(folder, port, *more)
     return Server(OURS, port, [*_twistd(folder, f"ours-{port}"), "finger", *options])
 
 
@@ -68,11 +77,24 @@ def probed(folder: Path, *more: str) -> Server:
     """This daemon with a L{bench.probe} in it, which listens on C{folder/probe}."""
     port = freePort()
     environment = {
-        "BENCH_OPTIONS": shlex.join(daemonOptions(port, *more)),
+        "BENCH_OPTIONS": shlex.join(_options(folder, port, *more)),
         "BENCH_PROBE": str(folder / "probe"),
     }
     tac = str(HERE / "probed.tac")
     return Server(OURS, port, [*_twistd(folder, f"probed-{port}"), "-oy", tac], environment)
+
+
+def tac(folder: Path, users: Path, state: Path) -> Server:
+    """This daemon as finger.tac makes it: not as shipped, but for what it costs to start."""
+    port = freePort()
+    environment = {
+        "FINGER_PORT": str(port),
+        "FINGER_SETTER_PORT": "0",
+        "FINGER_USERS": str(users),
+        "FINGER_STATE": str(state),
+    }
+    command = [*_twistd(folder, f"tac-{port}"), "-oy", str(ROOT / "finger.tac")]
+    return Server("finger.tac", port, command, environment)
 
 
 def talks(folder: Path, users: Path, logged: bool = False) -> Server:
@@ -155,7 +177,13 @@ class Running:
                 if said := ask(self.port, b"user0000000\r\n"):
                     return said
             time.sleep(interval)
-        raise DidNotStart(f"{self.name}: {self._said.read_text(errors='replace')[-2000:]}")
+        raise DidNotStart(f"{self.name}: {self.said[-2000:]}")
+
+    @property
+    def said(self) -> str:
+        """What it has printed and logged."""
+        files = [self._said, *self._said.parent.glob(f"*-{self.port}.log")]
+        return "".join(file.read_text(errors="replace") for file in files)
 
     @property
     def cpu(self) -> float:

@@ -35,7 +35,8 @@ TOML = Format(
         f'[user{n:07}]\nname = "Somebody {n:07}"\n'
         f'status = "{word} the chapter about number {n:07}, and then the next one"\n\n'
     ),
-    f"Login: user%1$07u                      Name: Somebody %1$07u\r\nStatus: {_STATUS}\r\nNo Plan.\r\n",
+    "Login: user%1$07u                      Name: Somebody %1$07u\r\n"
+    f"Status: {_STATUS}\r\nNo Plan.\r\n",
 )
 FORMATS = {"file": FILE, "toml": TOML}
 
