@@ -1,11 +1,12 @@
 /*
  * Clients that ask, one query a connection, and check each answer.
  *
- *     load PORT CLIENTS QUERIES FIRST USERS ADDRESSES PAUSE QUERY ANSWER...
+ *     load PORT CLIENTS QUERIES FIRST USERS ADDRESSES PAUSE DELAY QUERY ANSWER...
  *
  * CLIENTS of them ask 127.0.0.1:PORT for QUERIES users in all, picked at random from USERS with
  * numbers from FIRST on; 0 QUERIES go on until SIGTERM. They connect from ADDRESSES addresses, and
- * wait PAUSE milliseconds between two queries. QUERY and ANSWER are formats with the number, as
+ * wait PAUSE milliseconds between two queries, and DELAY between the connection and the query: as over
+ * a network, the server then accepts before there is anything to read. QUERY and ANSWER are formats with the number, as
  * in user%1$07u; an answer is right if it is any of ANSWER. It says "asking"
  * when it begins, and in a line of JSON how it went.
  */
@@ -38,7 +39,7 @@ static int port, loop, answerFormats;
 static char *query, **answers;
 static unsigned first, users, picked = 2463534242u;
 static unsigned long right, wrong, failed;
-static double pause_, *latencies;
+static double pause_, delay, *latencies;
 static size_t latencyRoom;
 static volatile sig_atomic_t stopping;
 
@@ -95,9 +96,10 @@ static void begin(struct client *c) {
         fail(c, "connect");
         return;
     }
+    if (delay) c->due = c->begun + delay;
     /* On one machine the connection is there by now, most times. */
-    if (!trySending(c)) return;
-    struct epoll_event event = {EPOLLIN | EPOLLET | (c->sent ? 0 : EPOLLOUT), {.ptr = c}};
+    else if (!trySending(c)) return;
+    struct epoll_event event = {EPOLLIN | EPOLLET | (c->sent || delay ? 0 : EPOLLOUT), {.ptr = c}};
     epoll_ctl(loop, EPOLL_CTL_ADD, c->fd, &event);
 }
 
@@ -118,7 +120,7 @@ static void check(struct client *c) {
 }
 
 static void go(struct client *c) {
-    if (!c->sent && !trySending(c)) return;
+    if (!c->sent && (delay || !trySending(c))) return;
     for (;;) {
         ssize_t n = recv(c->fd, c->answer + c->got, sizeof c->answer - c->got, 0);
         if (n > 0) { c->got += n; continue; }
@@ -140,12 +142,12 @@ static double milliseconds(double share) {
 }
 
 int main(int count, char **words) {
-    if (count < 10) { fputs("load: see load.c\n", stderr); return 2; }
+    if (count < 11) { fputs("load: see load.c\n", stderr); return 2; }
     port = atoi(words[1]);
     int clients = atoi(words[2]), addresses = atoi(words[6]);
     unsigned long queries = strtoul(words[3], NULL, 10), begun = 0;
     first = atoi(words[4]), users = atoi(words[5]), pause_ = atof(words[7]) / 1000;
-    query = words[8], answers = words + 9, answerFormats = count - 9;
+    delay = atof(words[8]) / 1000, query = words[9], answers = words + 10, answerFormats = count - 10;
     signal(SIGTERM, stop);
     puts("asking");
     fflush(stdout);
@@ -166,10 +168,18 @@ int main(int count, char **words) {
                 /* It may have failed at once. */
                 if (!c->open && c->due < next) next = c->due;
             }
+            if (delay && c->open && !c->sent) {
+                if (c->due <= now) c->begun = now, trySending(c);
+                /* The connection may not be there yet. */
+                if (c->open && !c->sent) {
+                    double again = c->due > now ? c->due : now + 0.001;
+                    if (again < next) next = again;
+                }
+            }
             open += c->open;
         }
         if (!open && (!more || (queries && begun >= queries))) break;
-        int n = epoll_wait(loop, events, 256, (int)((next - now) * 1000) + 1);
+        int n = epoll_wait(loop, events, 256, next > now ? (int)((next - now) * 1000) + 1 : 0);
         if (n > 0) heard = now;
         else if (open && (now - heard) * 1000 > PATIENCE) { failed += open; break; }
         for (int i = 0; i < n; i++) go(events[i].data.ptr);

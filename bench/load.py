@@ -27,6 +27,7 @@ class _Client:
     user: int = 0
     begun: float = 0.0
     connection: socket.socket | None = None
+    sent: bool = False
     answer: bytes = b""
 
 
@@ -39,6 +40,7 @@ class _Loading:
     users: int
     addresses: int
     pause: float
+    delay: float
     query: str
     answers: list[str]
     wrong: int = 0
@@ -66,6 +68,12 @@ class _Loading:
                     if client.connection is None:
                         # It may have failed at once.
                         wait = min(wait, client.due - now)
+                if client.connection is not None and not client.sent:
+                    if client.due <= now:
+                        client.begun = now
+                        self.send(client)
+                    else:
+                        wait = min(wait, client.due - now)
             opened = sum(client.connection is not None for client in clients)
             if not opened and not self.more:
                 return
@@ -88,17 +96,29 @@ class _Loading:
         self.begun += 1
         client.user = self.first + self.picks.randrange(self.users)
         client.answer = b""
+        client.sent = False
         client.begun = time.perf_counter()
+        client.due = client.begun + self.delay
         client.connection = connection = socket.socket()
         try:
             if client.address != "127.0.0.1":
                 connection.bind((client.address, 0))
             connection.connect(("127.0.0.1", self.port))
-            connection.sendall(filled(self.query, client.user))
         except OSError as error:
             self.fail(client, error)
             return
         self.loop.register(connection, selectors.EVENT_READ, client)
+        if not self.delay:
+            self.send(client)
+
+    def send(self, client: _Client) -> None:
+        assert client.connection is not None
+        client.sent = True
+        try:
+            client.connection.sendall(filled(self.query, client.user))
+        except OSError as error:
+            self.loop.unregister(client.connection)
+            self.fail(client, error)
 
     def receive(self, client: _Client) -> None:
         assert client.connection is not None
@@ -141,8 +161,9 @@ class _Loading:
 def main(words: list[str]) -> None:
     """Ask, and say how it went."""
     port, clients, queries, first, users, addresses = map(int, words[:6])
+    pause, delay = (float(word) / 1000 for word in words[6:8])
     loading = _Loading(
-        port, clients, queries, first, users, addresses, float(words[6]) / 1000, words[7], words[8:]
+        port, clients, queries, first, users, addresses, pause, delay, words[8], words[9:]
     )
 
     def stop(*_: object) -> None:

@@ -82,6 +82,7 @@ class Loading:
         query: str = QUERY,
         addresses: int = 4,
         pause: float = 0,
+        delay: float = 0,
         core: int | None = None,
     ) -> None:
         """
@@ -91,9 +92,11 @@ class Loading:
         @param queries: how many are asked in all; until it is stopped, if 0.
         @param addresses: how many loopback addresses they connect from.
         @param pause: how long a client waits between two queries, in seconds.
+        @param delay: how long it waits between the connection and the query, in seconds.
         @param core: where it runs: by default on the one that is not the server's.
         """
-        words = [port, clients, queries, users.start, len(users), addresses, pause * 1000]
+        words = [port, clients, queries, users.start, len(users), addresses]
+        words += [int(pause * 1000), int(delay * 1000)]
         with pinned(cores()[1] if core is None else core):
             self._process = subprocess.Popen(
                 [*command, *map(str, words), query, *answers],

@@ -14,6 +14,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import plots, servers, users
 from bench.loading import Load, Loading, generator
@@ -30,6 +31,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--queries", type=int, default=10_000, help="to each server in a round")
     parser.add_argument("--clients", type=int, nargs="+", default=[32, 256])
+    parser.add_argument(
+        "--apart",
+        type=float,
+        default=20.0,
+        help="milliseconds between connection and query in the last table; 0 for none",
+    )
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--addresses", type=int, default=4, help="loopback addresses of clients")
 
@@ -40,6 +47,20 @@ class _Round:
 
     cost: float
     load: Load
+
+
+class _Asking(NamedTuple):
+    """How many clients ask, and how many milliseconds after they have connected."""
+
+    clients: int
+    apart: float = 0
+
+    def __str__(self) -> str:
+        later = f", query {self.apart:g} ms after connection" if self.apart else ""
+        return f"{self.clients} clients{later}"
+
+
+_Rounds = dict[_Asking, dict[str, list[_Round]]]
 
 
 def measure(arguments: argparse.Namespace) -> Result:
@@ -53,8 +74,11 @@ def measure(arguments: argparse.Namespace) -> Result:
             running.enter_context(Running(server, folder, cores()[0]))
             for server in _servers(folder, path)
         ]
-        rounds: dict[int, dict[str, list[_Round]]] = {}
-        for clients in arguments.clients:
+        asking = [_Asking(clients) for clients in arguments.clients]
+        if arguments.apart:
+            asking.append(_Asking(max(arguments.clients), arguments.apart))
+        rounds: _Rounds = {}
+        for clients in asking:
             rounds[clients] = {server.name: [] for server in started}
             # The first round is to warm up.
             for number in range(arguments.rounds + 1):
@@ -77,22 +101,23 @@ def _servers(folder: Path, path: Path) -> list[Server]:
 
 
 def _round(
-    server: Running, command: list[str], clients: int, arguments: argparse.Namespace
+    server: Running, command: list[str], asking: _Asking, arguments: argparse.Namespace
 ) -> _Round:
     before = server.cpu
     load = Loading(
         command,
         server.port,
-        clients,
+        asking.clients,
         range(arguments.users),
         users.answer(),
         queries=arguments.queries,
         addresses=arguments.addresses,
+        delay=asking.apart / 1000,
     ).result()
     return _Round((server.cpu - before) / max(load.right, 1), load)
 
 
-def _result(rounds: dict[int, dict[str, list[_Round]]], arguments: argparse.Namespace) -> Result:
+def _result(rounds: _Rounds, arguments: argparse.Namespace) -> Result:
     known = next(iter(rounds.values()))
     names = [name for name in (OURS, TALKS, TALKS_LOGGED, RAW, C) if name in known]
     ratios = {
@@ -104,7 +129,10 @@ def _result(rounds: dict[int, dict[str, list[_Round]]], arguments: argparse.Name
         rows = [_row(name, done[name], ratios[clients][name]) for name in names]
         tables.append(Table(_head(clients), rows))
         logged = _ratios(done[OURS], done[TALKS_LOGGED])
-        cost = f"processor time per query, {clients} clients: to the talk's server"
+        if clients.apart:
+            # What the targets are for is clients that ask at once.
+            continue
+        cost = f"processor time per query, {clients}: to the talk's server"
         targets += [
             Target(cost, ratios[clients][OURS].median, 0.68),
             Target(f"{cost} with twisted.logger", logged.median, 0.40),
@@ -116,7 +144,7 @@ def _result(rounds: dict[int, dict[str, list[_Round]]], arguments: argparse.Name
             "Processor time of the server per query, to that of the talk's server",
             names,
             {
-                f"{clients} clients": [
+                str(clients): [
                     (spread.low, spread.median, spread.high) for spread in found.values()
                 ]
                 for clients, found in ratios.items()
@@ -132,9 +160,11 @@ def _result(rounds: dict[int, dict[str, list[_Round]]], arguments: argparse.Name
         f"{arguments.users:,} users, one lookup a connection, every answer checked, "
         f"{arguments.rounds} rounds of {arguments.queries:,} queries to each server in turn, from "
         f"{arguments.addresses} loopback addresses. The server has one core and its clients have "
-        "another, where there are two. Medians and quartiles of the rounds; latencies are the "
-        "clients', from connect to the answer's end; busy is the share of the time for which the "
-        "load generator had work.",
+        "another, where there are two. Where clients ask some time after they have connected, as "
+        "they do over a network, there is nothing to be read yet when the server accepts. Medians "
+        "and quartiles of the rounds; latencies are the clients', from connect (or the later "
+        "query) to the answer's end; busy is the share of the time for which the load generator "
+        "had work.",
         tables,
         targets,
         {
@@ -156,9 +186,9 @@ def _ratios(ours: list[_Round], others: list[_Round]) -> Spread:
     return Spread.of([a.cost / b.cost for a, b in zip(ours, others, strict=True)])
 
 
-def _head(clients: int) -> list[str]:
+def _head(clients: _Asking) -> list[str]:
     return [
-        f"{clients} clients",
+        str(clients),
         "µs a query",
         "to the talk's",
         "queries/s",

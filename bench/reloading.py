@@ -24,7 +24,6 @@ class Reload:
 
     @ivar gap: the longest in the reactor; C{work} is that on the processor's clock.
     @ivar quietGap: the same before the reload.
-    @ivar unchanged: what it takes to find that nothing has changed.
     """
 
     seconds: float
@@ -49,6 +48,7 @@ class Size:
 
     @ivar steady: a reload while the clients ask all the time.
     @ivar paused: one while they wait between their queries.
+    @ivar unchanged: what it takes to find that nothing has changed.
     @ivar stats: calls of the system about files for an unchanged file; None if not traced.
     """
 

@@ -54,8 +54,10 @@ class BenchTests(SynchronousTestCase):
     def test_queries(self) -> None:
         """What a query costs is measured for this daemon and for the others."""
         self.check("queries", plotted=True)
-        (found,) = json.loads((self.out / "queries.json").read_text())["figures"].values()
-        self.assertLessEqual({servers.OURS, servers.TALKS, servers.RAW}, found.keys())
+        figures = json.loads((self.out / "queries.json").read_text())["figures"]
+        self.assertEqual(["8 clients", "8 clients, query 20 ms after connection"], list(figures))
+        for found in figures.values():
+            self.assertLessEqual({servers.OURS, servers.TALKS, servers.RAW}, found.keys())
 
     def test_reload(self) -> None:
         """What a reload costs is measured for each format and size."""
@@ -115,10 +117,10 @@ class LoadTests(SynchronousTestCase):
         # Without a compiler, the one in Python twice.
         self.generators = [generator(self.folder), IN_PYTHON]
 
-    def load(self, port: int, *answers: str) -> list[Load]:
+    def load(self, port: int, *answers: str, delay: float = 0) -> list[Load]:
         """What comes of forty queries by each of the generators."""
         loads = [
-            Loading(command, port, 4, range(100), *answers, queries=40)
+            Loading(command, port, 4, range(100), *answers, queries=40, delay=delay)
             for command in self.generators
         ]
         return [load.result() for load in loads]
@@ -129,6 +131,14 @@ class LoadTests(SynchronousTestCase):
             for load in self.load(server.port, "Not this\r\n", users.answer()):
                 self.assertEqual((40, 0), (load.right, load.faults))
                 self.assertTrue(0 < load.p50 <= load.p99 <= load.max, load)
+
+    def test_delayed(self) -> None:
+        """Clients can wait between the connection and the query, and the wait doesn't count."""
+        with Running(servers.raw(self.path), self.folder) as server:
+            for load in self.load(server.port, users.answer(), delay=0.02):
+                self.assertEqual((40, 0), (load.right, load.faults))
+                # Ten queries by each client.
+                self.assertGreaterEqual(load.seconds, 0.2)
 
     def test_wrong(self) -> None:
         """Each answer that is not what it should be is counted as wrong."""
