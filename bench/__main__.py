@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bench import idle, queries, reload, start, statuses
+from bench.machine import machine
 from bench.report import Result, report
 
 NAMES: dict[str, ModuleType] = {
@@ -26,15 +27,18 @@ def main(words: list[str]) -> int:
     """Measure what the command line asks for."""
     chosen = _parse(words)
     names = list(NAMES) if chosen.name == "all" else [chosen.name]
+    # Before there is any load of our own.
+    about = machine()
     results: list[Result] = []
     for name in names:
         arguments = chosen if name == chosen.name else _parse([name, *words[1:]])
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         result: Result = NAMES[name].measure(arguments)
-        result.save(chosen.out)
+        result.save(chosen.out, about)
         results.append(result)
-    text = report(results)
-    (chosen.out / f"{chosen.name}.md").write_text(text)
+        # Now, so that what was measured stays where the next bench fails.
+        text = report(results, about)
+        (chosen.out / f"{chosen.name}.md").write_text(text)
     print(text)
     return 1 if any(result.faults for result in results) else 0
 

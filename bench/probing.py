@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ class Probing:
         """Give a command, whose answer is still to be heard."""
         self._file.write(command.encode() + b"\n")
         self._file.flush()
+
+    def answers(self, seconds: float) -> bool:
+        """Wait for the answer to what was told for so long; whether it is there."""
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
     def hear(self) -> Any:
         """The answer to what was told."""

@@ -22,11 +22,13 @@ class Reload:
     """
     One reload, beside queries. Times are in seconds, memory in MB, latencies in milliseconds.
 
+    @ivar cut: whether the queries ended before the reload, which took too long.
     @ivar gap: the longest in the reactor; C{work} is that on the processor's clock.
     @ivar quietGap: the same before the reload.
     """
 
     seconds: float
+    cut: bool
     gap: float
     work: float
     quietGap: float
@@ -179,10 +181,16 @@ def _reload(
         # Old answers are right until the new ones are.
         asking = load(answers)
         probe.ask("begin")
-        seconds = probe.ask("reload")
+        probe.tell("reload")
+        cut = not probe.answers(arguments.most)
+        if cut:
+            # What reads the file has the lowest priority: it may wait for ever.
+            during = asking.stop()
+        seconds = probe.hear()
         gaps = probe.ask("end")
-        during = asking.stop()
+        if not cut:
+            during = asking.stop()
     peak = memory(daemon.pid, "VmHWM")
     return Reload(
-        seconds, gaps["gap"], gaps["work"], quiet["gap"], before, during, peak, max(besides)
+        seconds, cut, gaps["gap"], gaps["work"], quiet["gap"], before, during, peak, max(besides)
     )

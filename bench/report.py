@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import plots
-from bench.machine import machine
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,6 @@ class Result:
     figures: dict[str, Any]
     faults: int
     plot: Callable[[Path], None] | None = None
-    machine: dict[str, str] = field(default_factory=machine)
 
     def markdown(self) -> str:
         """The measurement as a section of a report."""
@@ -113,12 +111,12 @@ class Result:
             parts.append(Table(TARGETS, [target.row() for target in self.targets]).markdown())
         return "\n\n".join(parts)
 
-    def save(self, folder: Path) -> None:
-        """Write the figures as JSON, and the plot, where it can be drawn."""
+    def save(self, folder: Path, machine: Mapping[str, str]) -> None:
+        """Write the figures as JSON, with what they were measured on, and the plot."""
         folder.mkdir(parents=True, exist_ok=True)
         kept = {
             "name": self.name,
-            "machine": self.machine,
+            "machine": dict(machine),
             "faults": self.faults,
             "targets": [{**asdict(target), "met": target.met} for target in self.targets],
             "figures": self.figures,
@@ -128,9 +126,9 @@ class Result:
             self.plot(folder / f"{self.name}.png")
 
 
-def report(results: Sequence[Result]) -> str:
+def report(results: Sequence[Result], machine: Mapping[str, str]) -> str:
     """All of the measurements as one page of Markdown."""
-    about = Table(("", ""), list(results[0].machine.items()))
+    about = Table(("", ""), list(machine.items()))
     targets = [target.row() for result in results for target in result.targets]
     sections = [about.markdown()]
     if len(results) > 1:

@@ -198,7 +198,7 @@ class ReportTests(SynchronousTestCase):
         missed = Target("cost of a query", 0.7, 0.68)
         met = Target("rate", 2500, 2000, "/s", atLeast=True)
         result = Result("queries", "What a query costs", "Somehow.", [], [missed, met], {}, 0)
-        said = report([result])
+        said = report([result], {"kernel": "some"})
         self.assertRegex(said, r"cost of a query +\| at most 0.68 +\| 0.70 +\| \*\*no\*\* +\|")
         self.assertRegex(said, r"rate +\| at least 2,000/s +\| 2,500/s +\| yes +\|")
 
