@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 try:
     from matplotlib.figure import Figure
@@ -18,6 +19,8 @@ else:
 _WIDTH = 8.0
 # Dots an inch: small enough for a page, and for a repository.
 _DOTS = 80
+# Characters in a line of a name.
+_NAME = 26
 
 
 def bars(
@@ -33,7 +36,7 @@ def bars(
     @param groups: under what is said of them, for each name a figure between its quartiles.
     @param axis: what the figures are.
     """
-    figure = Figure(figsize=(_WIDTH, 1.2 + 0.35 * len(names) * len(groups)), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 1.5 + 0.25 * len(names) * len(groups)), layout="constrained")
     axes = figure.subplots()
     height = 0.8 / len(groups)
     for number, (label, spreads) in enumerate(groups.items()):
@@ -45,12 +48,13 @@ def bars(
         ]
         drawn = axes.barh(places, medians, height * 0.9, xerr=errors, label=label, capsize=3)
         axes.bar_label(drawn, fmt="%.2f", padding=6)
-    axes.set_yticks([place + 0.4 - height / 2 for place in range(len(names))], names)
+    middles = [place + 0.4 - height / 2 for place in range(len(names))]
+    axes.set_yticks(middles, [fill(name, _NAME) for name in names])
     axes.invert_yaxis()
     axes.set_xlabel(axis)
     axes.margins(x=0.1)
-    axes.set_title(title)
-    axes.legend()
+    figure.suptitle(title)
+    figure.legend(loc="outside lower center", ncols=len(groups))
     figure.savefig(path, dpi=_DOTS)
 
 
