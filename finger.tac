@@ -16,6 +16,7 @@ from fingerd import privileges
 from fingerd.addresses import everyInterface
 from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
+from fingerd.quick import QuickTCP
 from fingerd.running import ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.state import defaultStateDirectory
@@ -66,7 +67,13 @@ finger = FingerService(reactor, directories, statuses)
 
 # Who asks: everyone, over IPv4 and IPv6.
 servers = [
-    internet.TCPServer(PORT, finger.getFingerFactory(), backlog=BACKLOG, interface=interface)
+    internet.TCPServer(
+        PORT,
+        finger.getFingerFactory(),
+        backlog=BACKLOG,
+        interface=interface,
+        reactor=QuickTCP(reactor),
+    )
     for interface in everyInterface()
 ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from twisted.internet.address import IPv4Address as TCP4
 from twisted.internet.address import IPv6Address as TCP6
@@ -44,6 +45,27 @@ def ipAddress(address: IAddress | None) -> IPv4Address | IPv6Address | None:
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     return ip
+
+
+@lru_cache(maxsize=4096)
+def peerOf(host: str) -> str:
+    """
+    Whom a client counts as, where clients are counted: its IPv4 address, or the network of 64
+    bits that its IPv6 address is in, since that is what one customer gets.
+
+    @param host: its IP address as text.
+    """
+    ip = ip_address(host.partition("%")[0])
+    if isinstance(ip, IPv4Address):
+        return host
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(IPv6Network((int(ip) >> 64 << 64, 64)))
+
+
+def hostOf(address: IAddress | None) -> str | None:
+    """The IP address of a TCP client as text, or None for another."""
+    return address.host if isinstance(address, TCP4 | TCP6) else None
 
 
 def isLocal(address: IAddress | None) -> bool:

@@ -28,6 +28,8 @@ __all__ = [
     "NO_STATUS",
     "NO_SUCH_USER",
     "QUERY_TOO_LONG",
+    "TOO_MANY_LOOKUPS",
+    "TOO_MANY_QUERIES",
     "clean",
     "cleanLine",
     "encode",
@@ -43,6 +45,8 @@ INTERNAL_ERROR = "Internal error in server"
 FORWARDING_DENIED = "Finger forwarding service denied"
 LIST_DENIED = "Finger online user list denied"
 QUERY_TOO_LONG = "Query too long"
+TOO_MANY_QUERIES = "Too many queries; try again in a minute"
+TOO_MANY_LOOKUPS = "Too many queries at once; try again later"
 NO_STATUS = "No status."
 
 _VIEWS = Views()

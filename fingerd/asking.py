@@ -1,25 +1,32 @@
 """
-From a L{Query} to the bytes of its answer: who is asked, and what is said when that fails.
+From a L{Query} to its L{Answer}: who is asked, and what is said when that fails.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from typing import TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd import answer
+from fingerd.eager import begun
 from fingerd.failing import internalError, tookTooLong
 from fingerd.interfaces import IFingerService, IForwarder, ListRefused
 from fingerd.limits import Limits
 from fingerd.listing import Listing
+from fingerd.outcome import Answer, Said
 from fingerd.query import Name, Query
 from fingerd.rules import DEFAULT_RULES, Rules
-from fingerd.user import User
+
+T = TypeVar("T")
+
+_LIST_DENIED = Said(answer.LIST_DENIED, "refused")
+_FORWARDING_DENIED = Said(answer.FORWARDING_DENIED, "refused")
+_TOO_MANY_LOOKUPS = Said(answer.TOO_MANY_LOOKUPS, "limited")
 
 
 class Asker:
@@ -51,90 +58,114 @@ class Asker:
         self._forwarder = forwarder
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, str]] = {}
+        # How many lookups have no result yet.
+        self._waiting = 0
 
-    def ask(self, query: Query) -> Deferred[bytes]:
+    def ask(self, query: Query) -> Deferred[Answer]:
         """
         The answer to ``query``. It never fails. To cancel it, because the client has gone, is to
         cancel all that is still being asked for it; what it then fires with is of no use.
         """
-        if not query.names:
-            text = self._askList(query.verbose)
-        elif len(query.names) == 1:
-            text = self._askName(query.names[0], query.verbose)
+        return begun(self._ask(query))
+
+    def answer(self, said: Said) -> Answer:
+        """The bytes that say so."""
+        return Answer(answer.encode(said.text, self._limits.answerSize), said.outcome)
+
+    async def _ask(self, query: Query) -> Answer:
+        names = query.names
+        if len(names) == 1:
+            said = await self._askName(names[0], query.verbose)
+        elif names:
+            said = await self._askSeveral(names, query.verbose)
         else:
-            text = self._askSeveral(query.names, query.verbose)
-        return text.addCallback(answer.encode, self._limits.answerSize)
+            said = await self._askList(query.verbose)
+        return self.answer(said)
 
-    def _askList(self, verbose: bool) -> Deferred[str]:
-        listed = self._service.getUsers(verbose).addCallback(self._ofListing, verbose)
-        return self._bounded(listed.addErrback(_ofRefusal), "listing the users")
-
-    def _ofListing(self, listing: Listing, verbose: bool) -> str:
+    async def _askList(self, verbose: bool) -> Said:
+        try:
+            listing = await self._bounded(self._service.getUsers(verbose))
+        except ListRefused:
+            return _LIST_DENIED
+        except Exception:
+            return self._failed("listing the users")
         last, text = self._lists.get(verbose, (None, ""))
-        if last is listing:
-            return text
+        if last is not listing:
+            text = self._layout(listing, verbose)
+            self._lists[verbose] = listing, text
+        return Said(text, "list")
+
+    def _layout(self, listing: Listing, verbose: bool) -> str:
         size = self._limits.answerSize
         if verbose:
             views, now = self._views.verbose, time.time()
-            text = answer.ofUsersInFull(listing, views, now, self._replacements, size)
-        else:
-            text = answer.ofUsers(listing, self._views.list, self._replacements, size)
-        self._lists[verbose] = listing, text
-        return text
+            return answer.ofUsersInFull(listing, views, now, self._replacements, size)
+        return answer.ofUsers(listing, self._views.list, self._replacements, size)
 
-    def _askSeveral(self, names: tuple[Name, ...], verbose: bool) -> Deferred[str]:
+    async def _askSeveral(self, names: tuple[Name, ...], verbose: bool) -> Said:
         asked = names[: self._limits.namesPerQuery]
-        answers = gatherResults(
-            [self._askName(name, verbose) for name in asked], consumeErrors=True
+        each = await gatherResults(
+            [begun(self._askName(name, verbose)) for name in asked], consumeErrors=True
         )
+        labels = (name.user if name.host is None else f"{name.user}@{name.host}" for name in asked)
+        texts = zip(labels, (said.text for said in each), strict=True)
+        return Said(answer.ofSeveral(texts, len(names) - len(asked)), "several")
 
-        def join(texts: list[str]) -> str:
-            labels = (
-                name.user if name.host is None else f"{name.user}@{name.host}" for name in asked
-            )
-            return answer.ofSeveral(zip(labels, texts, strict=True), len(names) - len(asked))
-
-        return answers.addCallback(join)
-
-    def _askName(self, name: Name, verbose: bool) -> Deferred[str]:
+    async def _askName(self, name: Name, verbose: bool) -> Said:
         if name.host is not None:
-            return self._forward(name, verbose)
-        lookup = self._service.findUsers(name.user, verbose).addCallback(self._ofUsers, verbose)
-        return self._bounded(lookup, f"looking up {name.user!r}")
+            return await self._forward(name, verbose)
+        try:
+            users = await self._bounded(self._service.findUsers(name.user, verbose))
+            if not users:
+                return Said(self._replaced(answer.NO_SUCH_USER), "unknown")
+            fields, now = self._views.ofOne(verbose), time.time()
+            text = "\n\n".join([answer.ofUser(user, fields, now) for user in users])
+            return Said(self._replaced(text), "found")
+        except Exception:
+            return self._failed(f"looking up {name.user!r}")
 
-    def _ofUsers(self, users: Sequence[User], verbose: bool) -> str:
-        fields, now = self._views.ofOne(verbose), time.time()
-        texts = [answer.ofUser(user, fields, now) for user in users]
-        return self._replaced("\n\n".join(texts) or answer.NO_SUCH_USER)
+    async def _forward(self, name: Name, verbose: bool) -> Said:
+        if self._forwarder is None:
+            return _FORWARDING_DENIED
+        try:
+            text = await self._bounded(self._forwarder.forward(name, verbose))
+        except Exception:
+            return self._failed(f"forwarding {name.user!r} to {name.host!r}")
+        if text is None:
+            return _FORWARDING_DENIED
+        return Said(self._replaced(answer.clean(text)), "forwarded")
 
     def _replaced(self, text: str) -> str:
         if not self._replacements:
             return text
         return self._replacements(text, self._limits.answerSize)
 
-    def _forward(self, name: Name, verbose: bool) -> Deferred[str]:
-        if self._forwarder is None:
-            return succeed(answer.FORWARDING_DENIED)
-        forwarded = self._forwarder.forward(name, verbose).addCallback(self._ofForwarded)
-        return self._bounded(forwarded, f"forwarding {name.user!r} to {name.host!r}")
+    def _bounded(self, lookup: Deferred[T]) -> Deferred[T]:
+        # Most lookups have their result by now, and need neither a timer nor to be counted.
+        if lookup.called and not lookup.paused:
+            return lookup
+        if self._waiting >= self._limits.lookups:
+            lookup.addErrback(lambda _: None)
+            lookup.cancel()
+            return fail(TooManyLookups())
+        self._waiting += 1
+        lookup.addTimeout(self._limits.lookupTime, self._clock, tookTooLong)
+        return lookup.addBoth(self._waited)
 
-    def _ofForwarded(self, text: str | None) -> str:
-        return answer.FORWARDING_DENIED if text is None else self._replaced(answer.clean(text))
+    def _waited(self, result: T) -> T:
+        self._waiting -= 1
+        return result
 
-    def _bounded(self, lookup: Deferred[str], what: str) -> Deferred[str]:
-        # Most lookups have their result by now and need no timer.
-        if not lookup.called or lookup.paused:
-            lookup.addTimeout(self._limits.lookupTime, self._clock, tookTooLong)
-        return lookup.addErrback(self._failed, what)
-
-    def _failed(self, failure: Failure, what: str) -> str:
-        failure.trap(Exception)
+    def _failed(self, what: str) -> Said:
+        """What to say of the exception that is being handled."""
+        failure = Failure()
         if failure.check(CancelledError):
             # The client has gone: nothing went wrong, and nobody reads the answer.
-            return answer.INTERNAL_ERROR
-        return internalError(self._log, failure, what)
+            return Said(answer.INTERNAL_ERROR, "gone")
+        if failure.check(TooManyLookups):
+            return _TOO_MANY_LOOKUPS
+        return Said(internalError(self._log, failure, what), "failed")
 
 
-def _ofRefusal(failure: Failure) -> str:
-    failure.trap(ListRefused)
-    return answer.LIST_DENIED
+class TooManyLookups(Exception):
+    """As many lookups as may wait do so already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -34,6 +35,10 @@ class Deadlines(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         return iter(tuple(self._until))
+
+    def oldest(self, most: int) -> list[T]:
+        """Those that have lasted longest, the oldest first."""
+        return list(islice(self._until, most))
 
     def add(self, thing: T) -> None:
         """``thing`` begins now."""

@@ -12,6 +12,7 @@ A user in the form that people know from finger(1):
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from fingerd.cleaning import clean, cleanLine
 from fingerd.fields import Field, Fields
@@ -30,15 +31,18 @@ _UNITS = (
     (60, "minute"),
 )
 
+# The fields of a user in their order: None for what isn't shown as it is.
+_FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
+
 Known = dict[Field, str]
 
 
 def known(user: User, fields: Fields) -> Known:
     """What there is to show of ``user``: the texts, cleaned, of those ``fields`` that have any."""
     texts: Known = {}
-    for field in fields:
-        text: str = getattr(user, field)
-        if text:
+    for field, value in zip(_FIELDS, user, strict=True):
+        if value and field is not None and field in fields:
+            text = cast(str, value)
             text = _lines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
             if text:
                 texts[field] = text

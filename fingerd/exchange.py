@@ -22,9 +22,14 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.addresses import peerOf
+from fingerd.admission import Admission
 from fingerd.deadlines import Deadlines
 from fingerd.limits import Limits
 from fingerd.telnet import Telnet
+
+# Connections among which one is looked for that can be closed.
+_LOOKED_AT = 100
 
 
 @implementer(IHalfCloseableProtocol)
@@ -45,19 +50,25 @@ class ExchangeProtocol(LineReceiver):
     _answered = False
     # Nothing more can be sent.
     _over = False
+    _admitted = False
 
-    def __init__(self, factory: ExchangeFactory, lineLength: int) -> None:
+    def __init__(self, factory: ExchangeFactory, lineLength: int, host: str | None) -> None:
+        """
+        @param host: the client's IP address, where it has one.
+        """
         self.exchanges = factory
         self.MAX_LENGTH = lineLength
+        self.host = host
+        self.peer = None if host is None else peerOf(host)
         self._telnet = Telnet()
 
     @property
     def asking(self) -> bool:
-        """Whether the request is not whole yet."""
-        return bool(self.line_mode)
+        """Whether the request is not whole yet, and may still come."""
+        return bool(self.line_mode) and not self._over
 
-    def lineTooLong(self) -> None:
-        """A line is longer than any may be: the request is over. Answer it."""
+    def lineTooLong(self, line: bytes) -> None:
+        """A line, which begins so, is longer than any may be: the request is over. Answer it."""
         raise NotImplementedError
 
     def requestEnded(self) -> None:
@@ -93,11 +104,14 @@ class ExchangeProtocol(LineReceiver):
         self.transport.abortConnection()
 
     def connectionMade(self) -> None:
-        self.exchanges.begun(self)
+        self._admitted = self.exchanges.begun(self)
+        if not self._admitted:
+            self.abort()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self._over = True
-        self.exchanges.over(self)
+        if self._admitted:
+            self.exchanges.over(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self.line_mode:
@@ -107,7 +121,7 @@ class ExchangeProtocol(LineReceiver):
     def lineLengthExceeded(self, line: bytes) -> None:
         self.setRawMode()
         self.rawDataReceived(line)
-        self.lineTooLong()
+        self.lineTooLong(line)
 
     def rawDataReceived(self, data: bytes) -> None:
         self._surplus += len(data)
@@ -134,14 +148,16 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     Knows the connections that are open, and what time they have.
 
     @ivar limits: the daemon's limits.
+    @ivar admission: how many connections there may be.
     """
 
     # The ports say in the log that they open and close; that is enough.
     noisy = False
 
-    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(self, limits: Limits, clock: IReactorTime, admission: Admission) -> None:
         self.limits = limits
-        self._clock = clock
+        self.clock = clock
+        self.admission = admission
         self._open: Deadlines[ExchangeProtocol] = Deadlines(
             limits.connectionTime, ExchangeProtocol.abort, clock
         )
@@ -155,12 +171,41 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         """The connections that are open."""
         return self._open
 
-    def begun(self, exchange: ExchangeProtocol) -> None:
-        """A connection is open."""
-        self._open.add(exchange)
+    def admit(self, peer: str | None, kept: bool = True) -> bool:
+        """
+        Let a connection of ``peer`` in, if there may be one more. Where there are as many as may
+        be, the one that has been open longest without asking anything makes room for it.
+
+        @param kept: see L{Admission.enter}.
+        """
+        return self.admission.enter(peer, self.makeRoom, kept)
+
+    def makeRoom(self) -> bool:
+        """Close the connection that has been open longest without asking anything."""
+        for exchange in self._open.oldest(_LOOKED_AT):
+            if exchange.asking:
+                exchange.abort()
+                return True
+        return False
+
+    def begun(self, exchange: ExchangeProtocol) -> bool:
+        """A connection is open: say whether it may stay so."""
+        admitted = self.admit(exchange.peer)
+        if admitted:
+            self.opened(exchange)
+        return admitted
 
     def over(self, exchange: ExchangeProtocol) -> None:
-        """A connection is closed."""
+        """A connection that could stay open is closed."""
+        self.admission.leave(exchange.peer)
+        self.closed(exchange)
+
+    def opened(self, exchange: ExchangeProtocol) -> None:
+        """Know a connection, whose place is taken."""
+        self._open.add(exchange)
+
+    def closed(self, exchange: ExchangeProtocol) -> None:
+        """Forget it again."""
         self._open.discard(exchange)
         if self._emptied is not None and len(self._open) == 0:
             emptied, self._emptied = self._emptied, None
@@ -178,8 +223,8 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         else:
             self._emptied = emptied
         timers = [
-            self._clock.callLater(self.limits.stopSilence, self._end, True),
-            self._clock.callLater(self.limits.stopTime, self._end, False),
+            self.clock.callLater(self.limits.stopSilence, self._end, True),
+            self.clock.callLater(self.limits.stopTime, self._end, False),
         ]
 
         def drained(result: None) -> None:

@@ -206,3 +206,21 @@ class IStatusStore(Interface):
         The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
         which has words for the client, when nothing was changed.
         """
+
+
+class IQueryLog(Interface):
+    """Where queries are logged (RFC 1288 3.2.7)."""
+
+    def asked(
+        peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
+    ) -> None:
+        """
+        A query was answered, or its client has gone. It never fails.
+
+        @param peer: the client's IP address, where it has one.
+        @param door: which port it came to, in a word.
+        @param query: the request line, as it came.
+        @param outcome: what became of it; see L{fingerd.outcome.Outcome}.
+        @param size: the answer's bytes.
+        @param seconds: from the connection's beginning to the answer.
+        """

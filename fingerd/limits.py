@@ -6,7 +6,11 @@ The README's table of limits is this module's, line by line; a test compares the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,30 @@ class Limits:
     listKept: float = 1.0
     # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
     matchedUsers: int = 10
+    # Connections to all finger ports. One more, and the oldest that has asked nothing is closed.
+    connections: int = 10_000
+    # Those of one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets.
+    peerConnections: int = 50
+    # Queries of one peer in a minute; after a rest it has all of them at once.
+    peerQueries: int = 300
+    # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
+    peersCounted: int = 65_536
+    # Connections to all setter ports. Statuses are set on this machine only.
+    setterConnections: int = 500
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
+    # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and
+    # "at least 3 seconds" cover a segment that is lost once.
+    proxyHeaderTime: float = 3.0
+    # A PROXY header of version 2, with the extras that some balancers add; it is skipped.
+    proxyHeaderSize: int = 4096
+    # A balancer that is listed and sends no header is told of once in this time.
+    proxyComplaintTime: float = 60.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
+    # Lookups that wait for a directory, for the disk or for another host; of more, each is
+    # refused in words.
+    lookups: int = 1000
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
     # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
@@ -110,3 +134,52 @@ class Limits:
 
 
 DEFAULTS = Limits()
+
+
+def changed(limits: Limits, texts: Iterable[str]) -> Limits:
+    """
+    ``limits`` with some of them changed.
+
+    @param texts: what to change, as ``NAME=VALUE``.
+    @raise ValueError: for what is no limit, or can't be the value of one, in words.
+    """
+    kinds = {field.name: type(field.default) for field in fields(Limits)}
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text}: it is written NAME=VALUE")
+        if name not in kinds:
+            like = get_close_matches(name, kinds, 1)
+            raise ValueError(
+                f"there is no limit called {name!r}" + (f"; is it {like[0]}?" if like else "")
+            )
+        values[name] = wholeNumber(value) if kinds[name] is int else seconds(value)
+    return replace(limits, **values)
+
+
+def wholeNumber(text: str) -> int:
+    """
+    How many of something, at least one.
+
+    @raise ValueError: where ``text`` doesn't say that.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) > 0):
+        raise ValueError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """
+    A time in seconds.
+
+    @raise ValueError: where ``text`` isn't one.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    # Not "<= 0": that is false for NaN.
+    if not 0 < number < math.inf:
+        raise ValueError(f"{text!r} is not a number of seconds above 0")
+    return number

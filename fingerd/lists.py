@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import cast
 
@@ -129,4 +128,4 @@ def overlay(user: User, status: Status | None) -> User:
     """``user``, with what they have set over what their directory says."""
     if status is None:
         return user
-    return replace(user, status=status.text, statusSet=status.set)
+    return user._replace(status=status.text, statusSet=status.set)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 
 from fingerd.user import User
@@ -42,7 +41,7 @@ class Mask:
         if len(kept) == len(records):
             return user
         text = "".join(kept)
-        return replace(user, report=text) if text.strip() else None
+        return user._replace(report=text) if text.strip() else None
 
     def users(self, users: Iterable[User]) -> list[User]:
         """
@@ -69,7 +68,7 @@ class Mask:
         )
         lines = "".join(whole).split("\n")
         kept = [line for line in lines if self._word.search(line) is None]
-        return replace(user, report="\n".join(kept))
+        return user._replace(report="\n".join(kept))
 
     def _isOfHidden(self, record: str) -> bool:
         # What names the user of a record is its first line; the rest is what they wrote.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+from dataclasses import replace
 
 from twisted.internet import endpoints
 from twisted.python import usage
@@ -11,6 +11,7 @@ from twisted.python import usage
 from fingerd import privileges
 from fingerd.addresses import everyInterface
 from fingerd.fields import parseViews
+from fingerd.limits import DEFAULTS, changed, seconds, wholeNumber
 from fingerd.masking import Mask
 from fingerd.policy import SetPolicy
 from fingerd.replacing import parseReplacements
@@ -26,25 +27,6 @@ _USERS_FILES = (
     os.path.join(os.path.dirname(_HERE), "etc", "users.example"),
     os.path.join(_HERE, "users.example"),
 )
-
-
-def _seconds(text: str) -> float:
-    """A time to wait, in seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    # Not "<= 0": that is false for NaN.
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{text!r} is not a number of seconds above 0")
-    return seconds
-
-
-def _count(text: str) -> int:
-    """How many of something, at least one."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise ValueError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 class Options(usage.Options):
@@ -69,7 +51,7 @@ class Options(usage.Options):
             None,
             30.0,
             "Seconds between two looks at whether the directories' files have changed.",
-            _seconds,
+            seconds,
         ],
         ["list-fields", None, None, "What the list shows. [default: login,name,status]"],
         [
@@ -99,7 +81,7 @@ class Options(usage.Options):
             "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
             "none]",
         ],
-        ["history", None, 100, "Statuses that are kept of each user.", _count],
+        ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
         [
             "user",
             None,
@@ -110,7 +92,7 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        for option in ("listen", "setter", "directory", "replace", "mask", "forward"):
+        for option in ("listen", "setter", "directory", "replace", "mask", "forward", "limit"):
             self[option] = []
 
     def opt_listen(self, description: str) -> None:
@@ -156,6 +138,13 @@ class Options(usage.Options):
         """
         self["forward"].append(host)
 
+    def opt_limit(self, text: str) -> None:
+        """
+        NAME=VALUE: another value of one of the limits; the README has their names. Can be given
+        more than once.
+        """
+        self["limit"].append(text)
+
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
         Read the command line.
@@ -186,6 +175,11 @@ class Options(usage.Options):
             self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
+        try:
+            history = replace(DEFAULTS, statusHistory=self["history"])
+            self["limits"] = changed(history, self["limit"])
+        except ValueError as error:
+            raise usage.UsageError(f"--limit {error}") from None
         self["rules"] = self._rules()
         self._identities()
 

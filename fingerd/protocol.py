@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
 from fingerd import answer
+from fingerd.addresses import hostOf
+from fingerd.admission import Admission
 from fingerd.asking import Asker
 from fingerd.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.interfaces import IQueryLog
 from fingerd.limits import Limits
+from fingerd.outcome import Answer, Said
 from fingerd.query import parse
+from fingerd.rates import Rates
 
 
 class FingerProtocol(ExchangeProtocol):
@@ -19,18 +24,35 @@ class FingerProtocol(ExchangeProtocol):
     before that cancels what is done for it.
     """
 
+    exchanges: FingerFactory
+    # What was asked, and what will have the answer.
+    _line = b""
     _asked: Deferred[None] | None = None
 
-    def __init__(self, factory: FingerFactory) -> None:
-        ExchangeProtocol.__init__(self, factory, factory.limits.queryLength)
-        self._asker = factory.asker
+    def __init__(self, factory: FingerFactory, host: str | None) -> None:
+        ExchangeProtocol.__init__(self, factory, factory.limits.queryLength, host)
+
+    def connectionMade(self) -> None:
+        self._began = self.exchanges.clock.seconds()
+        super().connectionMade()
 
     def lineReceived(self, line: bytes) -> None:
         self.requestIsWhole()
-        self._asked = self._asker.ask(parse(line)).addCallback(self.answer)
+        self.await_(line, self.exchanges.ask(self.peer, line))
 
-    def lineTooLong(self) -> None:
-        self.answer(answer.encode(answer.QUERY_TOO_LONG, self.exchanges.limits.answerSize))
+    def await_(self, line: bytes, asked: Deferred[Answer]) -> None:
+        """
+        Send the answer when it is there.
+
+        @param line: the request, which is whole.
+        @param asked: what has the answer, or will have it.
+        """
+        self._line = line
+        self._asked = asked.addCallback(self._send)
+
+    def lineTooLong(self, line: bytes) -> None:
+        self._line = line
+        self._send(self.exchanges.asker.answer(Said(answer.QUERY_TOO_LONG, "too-long")))
 
     def requestEnded(self) -> None:
         self.lineReceived(b"")
@@ -40,6 +62,12 @@ class FingerProtocol(ExchangeProtocol):
         if self._asked is not None:
             self._asked.cancel()
 
+    def _send(self, answer: Answer) -> None:
+        if self._over:
+            answer = Answer(b"", "gone")
+        self.exchanges.answered(self.host, self._line, answer, self._began)
+        self.answer(answer.data)
+
 
 class FingerFactory(ExchangeFactory):
     """
@@ -48,9 +76,45 @@ class FingerFactory(ExchangeFactory):
     @ivar asker: what they ask.
     """
 
-    def __init__(self, asker: Asker, limits: Limits, clock: IReactorTime) -> None:
-        super().__init__(limits, clock)
+    def __init__(
+        self,
+        asker: Asker,
+        limits: Limits,
+        clock: IReactorTime,
+        admission: Admission,
+        rates: Rates,
+        log: IQueryLog | None = None,
+        door: str = "tcp",
+    ) -> None:
+        """
+        @param rates: how often a peer may ask.
+        @param log: where queries are logged, if they are.
+        @param door: what the port is called there.
+        """
+        super().__init__(limits, clock, admission)
         self.asker = asker
+        self._rates = rates
+        self._log = log
+        self._door = door
+        self._tooMany = asker.answer(Said(answer.TOO_MANY_QUERIES, "limited"))
 
     def buildProtocol(self, addr: IAddress | None) -> FingerProtocol:
-        return FingerProtocol(self)
+        return FingerProtocol(self, hostOf(addr))
+
+    def ask(self, peer: str | None, line: bytes) -> Deferred[Answer]:
+        """
+        The answer to a request line, as L{Asker.ask} gives it, unless ``peer`` has asked too often.
+        """
+        if peer is not None and not self._rates.take(peer, self.clock.seconds()):
+            return succeed(self._tooMany)
+        return self.asker.ask(parse(line))
+
+    def answered(self, host: str | None, line: bytes, answer: Answer, began: float) -> None:
+        """
+        A request was answered, or its client has gone.
+
+        @param began: when the connection did, in seconds by the reactor's clock.
+        """
+        if self._log is not None:
+            seconds = self.clock.seconds() - began
+            self._log.asked(host, self._door, line, answer.outcome, len(answer.data), seconds)

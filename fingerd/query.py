@@ -15,14 +15,14 @@ anywhere. No bytes make L{parse} raise.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SEPARATORS = re.compile(r"[ \t,]+")
+_ONE_NAME = re.compile(rb"[A-Za-z0-9_.-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """
     One user asked for. With a ``host``, that host is to be asked (2.4), and ``user`` is what
     it is to be asked: a name, another forwarding, or nothing, which is its list.
@@ -36,8 +36,7 @@ class Name:
 NOBODY = Name("")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """What a request line asks for: the ``names`` in their order, or with none of them the list."""
 
     names: tuple[Name, ...] = ()
@@ -48,6 +47,8 @@ def parse(line: bytes) -> Query:
     """
     Read a request line, without its line end and without telnet's commands.
     """
+    if _ONE_NAME.fullmatch(line) is not None:
+        return Query((Name(line.decode("ascii")),))
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:

@@ -13,9 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd import answer, audit
+from fingerd import answer, audit, descriptors
+from fingerd.admission import Admission
 from fingerd.asking import Asker
 from fingerd.directories.given import GivenUsers
+from fingerd.eager import begun
 from fingerd.exchange import ExchangeFactory
 from fingerd.interfaces import (
     ICounted,
@@ -23,6 +25,7 @@ from fingerd.interfaces import (
     IFingerService,
     IFingerSetterService,
     IForwarder,
+    IQueryLog,
     IReloadable,
     IStatusStore,
     IVerboseDirectory,
@@ -35,6 +38,7 @@ from fingerd.limits import DEFAULTS, Limits
 from fingerd.listing import Listing
 from fingerd.lists import Lists, overlay
 from fingerd.protocol import FingerFactory
+from fingerd.rates import Rates
 from fingerd.rules import DEFAULT_RULES, Rules
 from fingerd.setter import FingerSetterFactory
 from fingerd.statuses.memory import MemoryStatuses
@@ -82,37 +86,50 @@ class FingerService(MultiService):
         self._rules = rules
         self._forwarder = forwarder
         self._factories: list[ExchangeFactory] = []
+        self._admission = Admission(limits.connections, limits.peerConnections)
+        self._setterAdmission = Admission(limits.setterConnections)
+        self._rates = Rates(limits.peerQueries, limits.peersCounted)
         self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
         for part in (*self._directories, self._statuses):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
-    def getFingerFactory(self) -> FingerFactory:
-        """A factory for a finger port."""
-        asker = Asker(self, self._limits, self._clock, self._rules, self._forwarder)
-        return self._kept(FingerFactory(asker, self._limits, self._clock))
+    def getFingerFactory(self, door: str = "tcp", log: IQueryLog | None = None) -> FingerFactory:
+        """
+        A factory for a finger port.
+
+        @param door: what the port is called in the log of queries.
+        @param log: that log, if there is one.
+        """
+        limits, clock = self._limits, self._clock
+        asker = Asker(self, limits, clock, self._rules, self._forwarder)
+        return self._kept(
+            FingerFactory(asker, limits, clock, self._admission, self._rates, log, door)
+        )
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""
-        return self._kept(FingerSetterFactory(self, self._limits, self._clock))
+        return self._kept(
+            FingerSetterFactory(self, self._limits, self._clock, self._setterAdmission)
+        )
 
     def getUser(self, login: str, verbose: bool = False) -> Deferred[User | None]:
         """See L{IFingerService}."""
-        return Deferred.fromCoroutine(self._getUser(login, verbose))
+        return begun(self._getUser(login, verbose))
 
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
-        return Deferred.fromCoroutine(self._findUsers(name, verbose))
+        return begun(self._findUsers(name, verbose))
 
     def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
         """See L{IFingerService}."""
-        return Deferred.fromCoroutine(self._getUsers(verbose))
+        return begun(self._getUsers(verbose))
 
     def setUser(
         self, login: str, status: str, by: Setter, until: float | None = None
     ) -> Deferred[None]:
         """See L{IFingerSetterService}."""
-        return Deferred.fromCoroutine(self._setUser(login, status, by, until))
+        return begun(self._setUser(login, status, by, until))
 
     def reload(self) -> Deferred[None]:
         """
@@ -143,6 +160,17 @@ class FingerService(MultiService):
         """Finish what is being answered, then stop what answers it."""
         drained = gatherResults([factory.drain() for factory in self._factories])
         return drained.addCallback(lambda _: MultiService.stopService(self))
+
+    def startService(self) -> None:
+        most = descriptors.room(self._limits)
+        if most < self._limits.connections:
+            self._log.warn(
+                "room for {most} connections only: see the system's limit on open files, as in "
+                "ulimit -n",
+                most=most,
+            )
+        self._admission.most = most
+        super().startService()
 
     async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask
@@ -189,7 +217,7 @@ class FingerService(MultiService):
         for directory in self._directories:
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
-            user: User | None = await maybeDeferred(ask, login)
+            user = await ask(login)
             # For one who is masked all are asked, as for one whom nobody knows: neither the time
             # it takes nor a directory that fails tells the two apart.
             if user is not None and not masked:

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 from fingerd import answer, peers, setting
 from fingerd.accounts import Accounts
-from fingerd.addresses import isLocal
+from fingerd.addresses import hostOf, isLocal
+from fingerd.admission import Admission
 from fingerd.audit import Refusals
 from fingerd.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.failing import internalError
@@ -41,14 +42,16 @@ class FingerSetterProtocol(ExchangeProtocol):
     _log = Logger()
     _by: Setter
 
-    def __init__(self, factory: FingerSetterFactory) -> None:
-        ExchangeProtocol.__init__(self, factory, factory.limits.setterLineLength)
+    def __init__(self, factory: FingerSetterFactory, host: str | None) -> None:
+        ExchangeProtocol.__init__(self, factory, factory.limits.setterLineLength, host)
         self._factory = factory
         self._lines: list[bytes] = []
         self._needed = 2
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        if self._over:
+            return
         local = isLocal(self.transport.getPeer())
         # Now, since of a client that has gone nothing can be told any more.
         uid = self._factory.owner(self.transport) if local else None
@@ -65,7 +68,7 @@ class FingerSetterProtocol(ExchangeProtocol):
             self.requestIsWhole()
             self._read()
 
-    def lineTooLong(self) -> None:
+    def lineTooLong(self, line: bytes) -> None:
         self._refuse(f"Not set: a line has {self.MAX_LENGTH} bytes at most")
 
     def requestEnded(self) -> None:
@@ -125,6 +128,7 @@ class FingerSetterFactory(ExchangeFactory):
         service: IFingerSetterService,
         limits: Limits,
         clock: IReactorTime,
+        admission: Admission,
         *,
         owner: Callable[[ITransport], int | None] = peers.owner,
         loginOf: Callable[[int], Deferred[str | None]] | None = None,
@@ -136,9 +140,8 @@ class FingerSetterFactory(ExchangeFactory):
         @param loginOf: the login of a uid; asked of the system, if there is none.
         @param now: the time, in seconds since the epoch.
         """
-        super().__init__(limits, clock)
+        super().__init__(limits, clock, admission)
         self.service = service
-        self.clock = clock
         self.owner = owner
         self._accounts = Accounts(clock, limits=limits)
         self.loginOf = self._accounts.loginOf if loginOf is None else loginOf
@@ -146,7 +149,7 @@ class FingerSetterFactory(ExchangeFactory):
         self.refusals = Refusals(limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
-        return FingerSetterProtocol(self)
+        return FingerSetterProtocol(self, hostOf(addr))
 
     def drain(self) -> Deferred[None]:
         """As in L{ExchangeFactory}; after that nobody's login is looked up any more."""

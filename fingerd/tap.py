@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
 from fingerd.directories.urls import fromURL
 from fingerd.forwarding import Forwarder
-from fingerd.limits import DEFAULTS
+from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
 from fingerd.options import Options
+from fingerd.quick import QuickTCP
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
@@ -33,7 +33,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    limits = replace(DEFAULTS, statusHistory=options["history"])
+    limits: Limits = options["limits"]
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
@@ -41,6 +41,7 @@ def makeService(options: Options) -> IService:
     statuses = None
     if options["state"] is not None:
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
+    quick = cast(IReactorCore, QuickTCP(reactor))
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
@@ -58,8 +59,8 @@ def makeService(options: Options) -> IService:
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, lambda text: endpoint(reactor, text)),
-            finger.getFingerFactory(),
+            _made("listen", description, lambda text: endpoint(quick, text)),
+            finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]
     ]

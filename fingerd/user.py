@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fingerd.cleaning import clean
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """
     A user as a directory knows them. An empty text means "not known".
 
@@ -32,6 +31,8 @@ class User:
     report: str = ""
 
 
+# Nearly every login is nothing but this.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # What no request line can name: white space and commas separate names, "@" asks another host, a
 # leading "/" is a switch, and control characters never come from a keyboard. A leading "-" is
 # kept out too: a program that is handed the login would take it for an option.
@@ -43,4 +44,6 @@ def isLogin(text: str) -> bool:
     Whether ``text`` can be a user's login: not empty, and something a request line can name.
     """
     # What isn't shown can't be typed either: two users may not look like one.
+    if _PLAIN.fullmatch(text) is not None:
+        return True
     return text != "" and _UNASKABLE.search(text) is None and clean(text) == text

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import pwd
 import sys
-from dataclasses import asdict
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -34,9 +33,9 @@ async def ask(reactor: object, user: str, url: str, *logins: str) -> None:
         try:
             if login:
                 found = await directory.getUser(login)
-                answers.append(found and asdict(found))
+                answers.append(found and found._asdict())
             else:
-                answers.append([asdict(user) for user in await directory.getUsers(5000)])
+                answers.append([user._asdict() for user in await directory.getUsers(5000)])
         except DirectoryError as error:
             answers.append({"error": str(error)})
     await directory.stopService()

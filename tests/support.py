@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
@@ -16,11 +16,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
+    IProtocolFactory,
     IReactorTCP,
     IReactorTime,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -30,6 +31,7 @@ from zope.interface import implementer
 from fingerd.exchange import ExchangeFactory
 from fingerd.interfaces import IDirectory
 from fingerd.limits import DEFAULTS, Limits
+from fingerd.quick import QuickTCP
 from fingerd.service import FingerService
 from fingerd.user import User
 
@@ -74,7 +76,7 @@ class Sockets(TestCase):
     def listen(self, factory: ExchangeFactory, interface: str = "127.0.0.1") -> int:
         """Open a port for the length of the test, and give its number."""
         self.factories.append(factory)
-        port = TCP.listenTCP(0, cast("ServerFactory[Any]", factory), interface=interface)
+        port = QuickTCP(reactor).listenTCP(0, cast(IProtocolFactory, factory), 50, interface)
         self.addCleanup(factory.drain)
         self.addCleanup(port.stopListening)
         return cast(IPv4Address, port.getHost()).port

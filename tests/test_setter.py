@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from fingerd.admission import Admission
 from fingerd.interfaces import IFingerSetterService, Setter
 from fingerd.limits import DEFAULTS
 from fingerd.policy import SetPolicy
@@ -206,7 +207,7 @@ class FailureTests(Sockets):
     async def test_failure(self) -> None:
         """A failure is told in the same words as a failing lookup, and never as OK."""
         setting = Setting(fail(RuntimeError("secret reason")))
-        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME))
+        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME, Admission(10, 10)))
         answer = await self.ask(port, b"moshez\nBusy\n")
         self.assertTrue(answer.startswith(b"Internal error in server\r\nReference: "))
         self.assertNotIn(b"secret", answer)
@@ -227,6 +228,7 @@ class FailureTests(Sockets):
             setting,
             DEFAULTS,
             TIME,
+            Admission(10, 10),
             owner=lambda transport: 1000,
             loginOf=lambda uid: succeed("moshez" if uid == 1000 else None),
             now=lambda: 1000000.0,
@@ -249,7 +251,12 @@ class FailureTests(Sockets):
             return Deferred()
 
         factory = FingerSetterFactory(
-            setting, DEFAULTS, clock, owner=lambda transport: 1000, loginOf=loginOf
+            setting,
+            DEFAULTS,
+            clock,
+            Admission(10, 10),
+            owner=lambda transport: 1000,
+            loginOf=loginOf,
         )
         client = await self.connect(self.listen(factory))
         client.transport.write(b"moshez\nBusy\n")
@@ -267,7 +274,7 @@ class FailureTests(Sockets):
         """The answer waits until the status is safe; a client that leaves cancels nothing."""
         result: Deferred[None] = Deferred()
         setting = Setting(result)
-        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME))
+        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME, Admission(10, 10)))
         patient, hasty = await self.connect(port), await self.connect(port)
         patient.transport.write(b"moshez\nBusy\n")
         hasty.transport.write(b"moshez\nBusy\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +78,8 @@ _USER = st.fixed_dictionaries(
 
 def known(login: str, texts: dict[str, str]) -> User:
     """A user of whom that is known, by key."""
-    return replace(User(login), **{FIELDS[key]: text for key, text in texts.items()})  # type: ignore[arg-type]
+    fields: dict[str, Any] = {FIELDS[key]: text for key, text in texts.items()}
+    return User(login)._replace(**fields)
 
 
 def basic(text: str) -> str:

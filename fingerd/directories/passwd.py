@@ -13,7 +13,6 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from twisted.application.service import IService, MultiService
@@ -106,8 +105,7 @@ class Passwd(MultiService):
                 if home.hides():
                     return None
                 read = partial(home.read, size=self._limits.homeFileSize)
-                return replace(
-                    gecos.userOf(account, self._limits.gecosPart),
+                return gecos.userOf(account, self._limits.gecosPart)._replace(
                     project=read(".project").partition("\n")[0].strip(),
                     plan=read(".plan").rstrip(),
                     publicKey=(read(".pubkey") or read(".pgpkey")).rstrip(),

@@ -1,0 +1,55 @@
+"""How many connections there may be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class Admission:
+    """
+    Counts the connections that are open, on all ports of one kind.
+
+    @ivar most: how many there may be.
+    """
+
+    def __init__(self, most: int, perPeer: int | None = None) -> None:
+        """
+        @param perPeer: how many one peer may have; as many as all, if that isn't said.
+        """
+        self.most = most
+        self._perPeer = sys.maxsize if perPeer is None else perPeer
+        self._open = 0
+        self._byPeer: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return self._open
+
+    def enter(self, peer: str | None, makeRoom: Callable[[], bool], kept: bool = True) -> bool:
+        """
+        Another connection of ``peer`` is open, if it may be; one that may not is to be closed,
+        and L{leave} is not for it.
+
+        @param peer: whom it counts as, see L{fingerd.addresses.peerOf}; None counts as nobody.
+        @param makeRoom: where there are as many as may be, begins to close one, and says whether
+            it could. Until that is closed, there is one too many.
+        @param kept: whether it is to be counted as the peer's. One that is answered at once counts
+            as nobody's, and L{leave} is to be told so.
+        """
+        count = self._byPeer.get(peer, 0) if peer is not None else 0
+        if count >= self._perPeer or (self._open >= self.most and not makeRoom()):
+            return False
+        if kept and peer is not None:
+            self._byPeer[peer] = count + 1
+        self._open += 1
+        return True
+
+    def leave(self, peer: str | None) -> None:
+        """One of the connections of ``peer`` is closed."""
+        self._open -= 1
+        if peer is not None:
+            count = self._byPeer[peer] - 1
+            if count:
+                self._byPeer[peer] = count
+            else:
+                del self._byPeer[peer]

@@ -1,0 +1,44 @@
+"""How often one peer may ask."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class Rates:
+    """
+    A token bucket for each peer: ``perMinute`` queries in a minute, and as many at once after a
+    rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
+
+    What is kept of a peer is one number: the moment at which its bucket will be full again
+    (the generic cell rate algorithm).
+    """
+
+    def __init__(self, perMinute: int, counted: int) -> None:
+        self._interval = 60.0 / perMinute
+        # A bucket that would take longer than this to fill up has no token left.
+        self._patience = 60.0 - self._interval * 0.5
+        self._counted = counted
+        self._full: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full)
+
+    def take(self, peer: str, now: float) -> bool:
+        """
+        Take a token, if there is one.
+
+        @param now: in seconds, by a clock that never goes back.
+        """
+        full = self._full
+        at = full.get(peer)
+        if at is None:
+            if len(full) >= self._counted:
+                full.popitem(last=False)
+            full[peer] = now + self._interval
+            return True
+        full.move_to_end(peer)
+        if at - now > self._patience:
+            return False
+        full[peer] = (at if at > now else now) + self._interval
+        return True
