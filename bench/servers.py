@@ -22,17 +22,17 @@ OURS, TALKS = "fingerd, as shipped", "the talk's server"
 TALKS_LOGGED = "the talk's server, twisted.logger once a query"
 RAW, C = "epoll in Python", "epoll in C"
 
-# Whether the daemon has these options.
-HAS_PROTECTIONS = False
-# What it is started with besides: the limits on, but so high that they don't bite, since all
-# clients come from a few addresses; and the query log.
-_PROTECTIONS = (
+# What the daemon is started with besides: the limits on, but so high that they don't bite, since
+# all clients come from a few addresses...
+_LIMITS = (
     "--limit=connections=1000000",
     "--limit=peerConnections=1000000",
-    "--limit=peerQueries=1000000000",
+    "--limit=peerQueries=100000000",
     "--limit=lookups=1000000",
-    "--query-log={folder}/queries.log",
 )
+# ...and the query log, where it has one.
+_QUERY_LOG = "--query-log={folder}/queries.log"
+HAS_QUERY_LOG = False
 
 # twistd's own script, where it is: that is what people run.
 _SCRIPT = shutil.which("twistd", path=str(Path(sys.executable).parent))
@@ -62,8 +62,8 @@ def _options(folder: Path, port: int, *more: str) -> list[str]:
     """Options of C{twistd finger}: the daemon as shipped, on a port of its own."""
     # As whoever runs the bench, who has made the files that it reads and writes.
     user = ["--user=root"] if os.geteuid() == 0 else []
-    protections = [option.format(folder=folder) for option in _PROTECTIONS if HAS_PROTECTIONS]
-    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *protections, *more]
+    logged = [_QUERY_LOG.format(folder=folder)] if HAS_QUERY_LOG else []
+    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *_LIMITS, *logged, *more]
 
 
 def ours(folder: Path, *more: str) -> Server:
