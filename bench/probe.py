@@ -41,7 +41,8 @@ class Probe(Service):
 
      - C{begin}: wake up every millisecond from now on, and note the gaps
      - C{end}: enough of that; the longest gap, in seconds, on the clock and, which tells the
-       daemon's own work from that of a busy machine, of the processor
+       daemon's own work from that of a busy machine, of the processor; and how many seconds
+       after the beginning the latter was over
      - C{reload}: what it takes, in seconds
      - C{batches}: the numbers of statuses in each commit since the last time
     """
@@ -84,14 +85,16 @@ class Probe(Service):
         return None if self._port is None else self._port.stopListening()
 
     async def _begin(self) -> None:
-        self._longest = self._longestWork = 0.0
+        self._longest = self._longestWork = self._at = 0.0
+        self._began = time.perf_counter()
         self._last, self._lastWork = time.perf_counter(), time.thread_time()
         self._next = self._clock.callLater(_TICK, self._tick)
 
     def _tick(self) -> None:
         now, work = time.perf_counter(), time.thread_time()
         self._longest = max(self._longest, now - self._last)
-        self._longestWork = max(self._longestWork, work - self._lastWork)
+        if work - self._lastWork > self._longestWork:
+            self._longestWork, self._at = work - self._lastWork, now - self._began
         self._last, self._lastWork = now, work
         self._next = self._clock.callLater(_TICK, self._tick)
 
@@ -103,7 +106,7 @@ class Probe(Service):
             assert self._next is not None
             self._next.cancel()
             self._next = None
-        return {"gap": self._longest, "work": self._longestWork}
+        return {"gap": self._longest, "work": self._longestWork, "at": self._at}
 
     async def _reload(self) -> float:
         began = time.perf_counter()

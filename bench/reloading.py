@@ -23,7 +23,8 @@ class Reload:
     One reload, beside queries. Times are in seconds, memory in MB, latencies in milliseconds.
 
     @ivar cut: whether the queries ended before the reload, which took too long.
-    @ivar gap: the longest in the reactor; C{work} is that on the processor's clock.
+    @ivar gap: the longest in the reactor; C{work} is that on the processor's clock, and C{workAt}
+        when that was over, from the beginning.
     @ivar quietGap: the same before the reload.
     """
 
@@ -31,6 +32,7 @@ class Reload:
     cut: bool
     gap: float
     work: float
+    workAt: float
     quietGap: float
     before: Load
     during: Load
@@ -192,5 +194,14 @@ def _reload(
             during = asking.stop()
     peak = memory(daemon.pid, "VmHWM")
     return Reload(
-        seconds, cut, gaps["gap"], gaps["work"], quiet["gap"], before, during, peak, max(besides)
+        seconds,
+        cut,
+        gaps["gap"],
+        gaps["work"],
+        gaps["at"],
+        quiet["gap"],
+        before,
+        during,
+        peak,
+        max(besides),
     )
