@@ -29,7 +29,7 @@ _MICRO = 1e6
 def options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--queries", type=int, default=10_000, help="to each server in a round")
+    parser.add_argument("--queries", type=int, default=5000, help="to each server in a round")
     parser.add_argument("--clients", type=int, nargs="+", default=[32, 256])
     parser.add_argument(
         "--apart",
