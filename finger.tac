@@ -16,6 +16,7 @@ from fingerd import privileges
 from fingerd.addresses import everyInterface
 from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
+from fingerd.notify import Notifier
 from fingerd.quick import QuickTCP
 from fingerd.running import ReloadOnHangup, StartLine
 from fingerd.service import FingerService
@@ -80,11 +81,15 @@ servers = [
 # Who may set a status: a user of this machine their own, root and this daemon's user anyone's.
 setter = internet.TCPServer(SETTER_PORT, finger.getFingerSetterFactory(), interface="127.0.0.1")
 
+# Where systemd has started this, it is told when all runs, and when the daemon reloads and stops.
+notifier = Notifier(reactor)
+
 # Look for changes of the users file every 30 seconds, and on SIGHUP.
 periodic = internet.TimerService(30, finger.reload)
-hangup = ReloadOnHangup(finger.reload, reactor)
+hangup = ReloadOnHangup(notifier.reloading(finger.reload), reactor)
 
 # Put it together. The ports are opened first; then, if this is root, it becomes that other user.
 application = service.Application("finger", uid=lesser.uid, gid=lesser.gid)
-for part in (finger, *servers, setter, periodic, hangup, StartLine(finger, servers, [setter])):
+startLine = StartLine(finger, servers, [setter])
+for part in (finger, *servers, setter, periodic, hangup, startLine, notifier):
     part.setServiceParent(application)

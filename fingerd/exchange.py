@@ -7,7 +7,9 @@ of L{fingerd.protocol} and L{fingerd.setter}.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable
+from operator import methodcaller
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -30,6 +32,17 @@ from fingerd.telnet import Telnet
 
 # Connections among which one is looked for that can be closed.
 _LOOKED_AT = 100
+
+
+class Connection(typing.Protocol):
+    """What is open: an exchange, or what may become one."""
+
+    @property
+    def asking(self) -> bool:
+        """Whether nothing has been asked on it, and something may still be."""
+
+    def abort(self) -> None:
+        """Close it at once."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -158,8 +171,8 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
         self.admission = admission
-        self._open: Deadlines[ExchangeProtocol] = Deadlines(
-            limits.connectionTime, ExchangeProtocol.abort, clock
+        self._open: Deadlines[Connection] = Deadlines(
+            limits.connectionTime, methodcaller("abort"), clock
         )
         self._emptied: Deferred[None] | None = None
 
@@ -167,7 +180,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         raise NotImplementedError
 
     @property
-    def exchanges(self) -> Iterable[ExchangeProtocol]:
+    def exchanges(self) -> Iterable[Connection]:
         """The connections that are open."""
         return self._open
 
@@ -200,11 +213,11 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.admission.leave(exchange.peer)
         self.closed(exchange)
 
-    def opened(self, exchange: ExchangeProtocol) -> None:
+    def opened(self, exchange: Connection) -> None:
         """Know a connection, whose place is taken."""
         self._open.add(exchange)
 
-    def closed(self, exchange: ExchangeProtocol) -> None:
+    def closed(self, exchange: Connection) -> None:
         """Forget it again."""
         self._open.discard(exchange)
         if self._emptied is not None and len(self._open) == 0:

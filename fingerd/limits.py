@@ -81,6 +81,10 @@ class Limits:
     # Refusals to set a status that are logged, in this time; the others are counted.
     refusalsLogged: int = 20
     refusalsTime: float = 60.0
+    # Clients that are closed for want of descriptors are logged, so many in this time; the others
+    # are counted.
+    portEventsLogged: int = 5
+    portEventsTime: float = 60.0
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
@@ -103,6 +107,9 @@ class Limits:
     # Users whose names are looked up at once when they set a status, and who may wait for that.
     setterThreads: int = 4
     setterWaiting: int = 1000
+    # Such a name is good for so long: whoever sets one status after the other is looked up once,
+    # and one whose account was renamed has the new name soon enough.
+    loginKept: float = 1.0
     # A file in a home: a plan is read by people, and a public key is a few kilobytes.
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.

@@ -29,6 +29,19 @@ _USERS_FILES = (
 )
 
 
+# Options that can be given more than once.
+_REPEATED = (
+    "listen",
+    "setter",
+    "directory",
+    "replace",
+    "mask",
+    "forward",
+    "proxy-from",
+    "limit",
+)
+
+
 class Options(usage.Options):
     """What ``twistd finger`` can be told."""
 
@@ -92,7 +105,7 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        for option in ("listen", "setter", "directory", "replace", "mask", "forward", "limit"):
+        for option in _REPEATED:
             self[option] = []
 
     def opt_listen(self, description: str) -> None:
@@ -137,6 +150,13 @@ class Options(usage.Options):
         more than once. [default: none]
         """
         self["forward"].append(host)
+
+    def opt_proxy_from(self, network: str) -> None:
+        """
+        A network, as 192.0.2.0/24, or unix, from which a load balancer says by the PROXY protocol
+        where a client is; can be given more than once. [default: none]
+        """
+        self["proxy-from"].append(network)
 
     def opt_limit(self, text: str) -> None:
         """

@@ -5,14 +5,10 @@ listed, and from nobody else.
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterable
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address
 
 from twisted.internet.address import IPv4Address as TCP4
 from twisted.internet.address import IPv6Address as TCP6
-from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -25,85 +21,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.addresses import describe, ipAddress
+from fingerd.addresses import describe
+from fingerd.balancers import Balancers
 from fingerd.deadlines import Deadlines
+from fingerd.exchange import ExchangeFactory
 from fingerd.limits import Limits
 from fingerd.proxyheader import Header, parse
-
-
-@dataclass(frozen=True, slots=True)
-class Balancers:
-    """
-    Who is believed to say where a client is.
-
-    @ivar networks: where they are.
-    @ivar unix: whether who connects to a UNIX socket is one.
-    """
-
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    unix: bool = False
-
-    def __contains__(self, address: IAddress) -> bool:
-        if isinstance(address, UNIXAddress):
-            return self.unix
-        ip = ipAddress(address)
-        return ip is not None and any(ip in network for network in self.networks)
-
-
-def parseBalancers(texts: Iterable[str]) -> Balancers:
-    """
-    What ``--proxy-from`` says: each is a network (``192.0.2.0/24``), an address, or ``unix``.
-
-    @raise ValueError: when one is none of these, with what is wrong with it.
-    """
-    networks = []
-    unix = False
-    for text in texts:
-        if text == "unix":
-            unix = True
-            continue
-        try:
-            network = ip_network(text)
-        except ValueError as error:
-            raise ValueError(f"{error}: it is a network, as 192.0.2.0/24, or unix") from None
-        # Such clients are taken for the IPv4 clients they are, and would never be in it.
-        if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
-            raise ValueError(f"{text!r} is to be written as an IPv4 network")
-        networks.append(network)
-    return Balancers(tuple(networks), unix)
-
-
-class Exchanges(typing.Protocol):
-    """
-    What knows the open connections, and ends them when the daemon stops: an
-    L{fingerd.exchange.ExchangeFactory}. Of each it is told it uses ``asking`` and ``abort``.
-    """
-
-    def opened(self, exchange: typing.Any, /) -> None:
-        """A connection is open."""
-
-    def closed(self, exchange: typing.Any, /) -> None:
-        """It is closed."""
-
-
-class Places(typing.Protocol):
-    """How many connections may be open in all."""
-
-    def take(self) -> bool:
-        """Whether there was a place for one more, which is now taken."""
-
-    def leave(self) -> None:
-        """A place that was taken is free again."""
-
-
-class Unlimited:
-    """L{Places} for everyone."""
-
-    def take(self) -> bool:
-        return True
-
-    def leave(self) -> None:
-        pass
 
 
 class Waiting(Protocol):
@@ -113,7 +36,7 @@ class Waiting(Protocol):
     """
 
     transport: ITCPTransport
-    # Nothing has been asked on it (see L{Exchanges}).
+    # Nothing has been asked on it (see L{fingerd.exchange.Connection}).
     asking = True
     _received = b""
     _decided = False
@@ -192,26 +115,23 @@ class ProxiedFactory:
     def __init__(
         self,
         factory: IProtocolFactory,
-        exchanges: Exchanges,
+        exchanges: ExchangeFactory,
         balancers: Balancers,
         limits: Limits,
         clock: IReactorTime,
-        places: Places | None = None,
     ) -> None:
         """
         @param factory: what builds the protocols: for a TLS port, those that speak TLS.
-        @param exchanges: who is told of the connections that wait for their header.
+        @param exchanges: where the connections that wait for their header are counted, and known.
+            The protocols that ``factory`` builds count themselves.
         @param balancers: who is listed.
         @param clock: the reactor.
-        @param places: where these connections are counted. The protocols that ``factory``
-            builds count themselves.
         """
         self.limits = limits
         self._factory = factory
         self._exchanges = exchanges
         self._balancers = balancers
         self._clock = clock
-        self._places: Places = Unlimited() if places is None else places
         self._waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
         # When the log was last told of a balancer without header, and of how many not since then.
         self._complained = -limits.proxyComplaintTime
@@ -228,7 +148,7 @@ class ProxiedFactory:
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         if addr not in self._balancers:
             return self._factory.buildProtocol(addr)
-        return Waiting(self, addr) if self._places.take() else None
+        return Waiting(self, addr) if self._exchanges.admit(None) else None
 
     def buildInner(self, peer: IAddress, header: Header) -> IProtocol | None:
         """
@@ -248,7 +168,7 @@ class ProxiedFactory:
     def decided(self, waiting: Waiting) -> None:
         """It waits no longer."""
         self._waiting.discard(waiting)
-        self._places.leave()
+        self._exchanges.admission.leave(None)
 
     def over(self, waiting: Waiting) -> None:
         """It is closed, or the client's protocol has it."""

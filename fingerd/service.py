@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -40,9 +40,11 @@ from fingerd.lists import Lists, overlay
 from fingerd.protocol import FingerFactory
 from fingerd.rates import Rates
 from fingerd.rules import DEFAULT_RULES, Rules
-from fingerd.setter import FingerSetterFactory
 from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
+
+if TYPE_CHECKING:
+    from fingerd.setter import FingerSetterFactory
 
 F = TypeVar("F", bound=ExchangeFactory)
 
@@ -109,6 +111,9 @@ class FingerService(MultiService):
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""
+        # A daemon without one needs nothing of what it imports.
+        from fingerd.setter import FingerSetterFactory  # noqa: PLC0415
+
         return self._kept(
             FingerSetterFactory(self, self._limits, self._clock, self._setterAdmission)
         )

@@ -90,7 +90,9 @@ class FingerSetterProtocol(ExchangeProtocol):
         by = self._by
         if by.uid is not None:
             looking = factory.loginOf(by.uid)
-            looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
+            # Mostly it is known, and needs no timer.
+            if not looking.called:
+                looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
             by = replace(by, login=await looking)
         try:
             await factory.service.setUser(wanted.login, wanted.text, by, until)

@@ -90,6 +90,9 @@ def _handOver(
     for name in set(names).intersection(files):
         try:
             file = os.open(name, _OPEN_FILE, dir_fd=directory)
+        except FileNotFoundError:
+            # Another daemon that starts or stops has taken it away: SQLite's files come and go.
+            continue
         except OSError as error:
             raise _Refused(f"{name} in it: {error.strerror}") from None
         try:

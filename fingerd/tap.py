@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from fingerd.addresses import describe
 from fingerd.directories.urls import fromURL
-from fingerd.forwarding import Forwarder
+from fingerd.fingerport import fingerEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
+from fingerd.notify import Notifier
 from fingerd.options import Options
-from fingerd.quick import QuickTCP
 from fingerd.running import Daemon, ReloadOnHangup, StartLine
 from fingerd.service import FingerService
 from fingerd.starting import CannotStart
-from fingerd.statuses.sqlite import SQLiteStatuses
 
 __all__ = ["Options", "makeService"]
 
@@ -39,12 +40,21 @@ def makeService(options: Options) -> IService:
         for url in options["directory"]
     ]
     statuses = None
+    # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
     if options["state"] is not None:
+        from fingerd.statuses.sqlite import SQLiteStatuses
+
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
-    quick = cast(IReactorCore, QuickTCP(reactor))
+    balancers = None
+    if proxied := options["proxy-from"]:
+        from fingerd.balancers import parseBalancers
+
+        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
+        from fingerd.forwarding import Forwarder
+
         forwarder = _made(
             "forward",
             ", ".join(options["forward"]),
@@ -59,7 +69,11 @@ def makeService(options: Options) -> IService:
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, lambda text: endpoint(quick, text)),
+            _made(
+                "listen",
+                description,
+                lambda text: fingerEndpoint(reactor, text, limits, balancers),
+            ),
             finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]
@@ -72,14 +86,21 @@ def makeService(options: Options) -> IService:
         )
         for description in options["setter"]
     ]
+    notifier = Notifier(
+        cast(IReactorTime, reactor),
+        os.environ,
+        lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
+    )
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        ReloadOnHangup(finger.reload, cast(IReactorFromThreads, reactor)),
+        ReloadOnHangup(notifier.reloading(finger.reload), cast(IReactorFromThreads, reactor)),
         StartLine(finger, fingerServers, setterServers),
+        # Last, so that it says when all of it runs, and is the first to hear of the stop.
+        notifier,
     ):
         part.setServiceParent(daemon)
     return daemon

@@ -17,11 +17,12 @@ from twisted.internet.interfaces import (
 from fingerd.addresses import describe
 from fingerd.admission import Admission
 from fingerd.asking import Asker
+from fingerd.balancers import parseBalancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.layers import LayeredEndpoint
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.protocol import FingerFactory, FingerProtocol
-from fingerd.proxied import Places, ProxiedFactory, parseBalancers
+from fingerd.proxied import ProxiedFactory
 from fingerd.rates import Rates
 from fingerd.service import FingerService
 from tests.support import TIME, Sockets
@@ -63,13 +64,12 @@ class Proxied(Sockets):
         factory: ExchangeFactory,
         *listed: str,
         endpoint: str = "tcp:0:interface=127.0.0.1",
-        places: Places | None = None,
     ) -> IListeningPort:
         """Open a port for the length of the test, for these balancers and everybody else."""
         balancers = parseBalancers(listed)
 
         def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
-            return ProxiedFactory(first, exchanges, balancers, factory.limits, TIME, places)
+            return ProxiedFactory(first, exchanges, balancers, factory.limits, TIME)
 
         layered = LayeredEndpoint(serverFromString(reactor, endpoint), before if listed else None)
         port = await layered.listen(factory)

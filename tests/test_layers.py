@@ -15,11 +15,12 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from fingerd.balancers import parseBalancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.layers import LayeredEndpoint
 from fingerd.limits import DEFAULTS
 from fingerd.listening import Listener
-from fingerd.proxied import ProxiedFactory, parseBalancers
+from fingerd.proxied import ProxiedFactory
 from fingerd.starting import CannotStart
 from tests.proxying import NotingFactory, Proxied, numberOf
 from tests.support import TIME

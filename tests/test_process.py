@@ -16,7 +16,7 @@ from fingerd.directories.process import ProcessUsers, fromURL
 from fingerd.interfaces import IVerboseDirectory
 from fingerd.service import FingerService
 from fingerd.user import User, isLogin
-from tests.programs import ProgramTestCase
+from tests.programs import ProgramTestCase, openDescriptors
 
 
 class AskingTests(ProgramTestCase):
@@ -249,12 +249,12 @@ class FailureTests(ProgramTestCase):
         def full(pid: int) -> int:
             raise OSError(24, "Too many open files")
 
-        before = set(os.listdir("/proc/self/fd"))
+        before = await openDescriptors()
         patch = self.patch(os, "pidfd_open", full)
         asked = users.getUser("moshez")
         patch.restore()
         self.assertIn("Too many open files", await self.reason(asked))
-        self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(await openDescriptors(), before)
         self.assertRaises(ChildProcessError, os.waitpid, -1, os.WNOHANG)
 
 

@@ -14,11 +14,16 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.balancers import parseBalancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.limits import DEFAULTS, Limits
-from fingerd.proxied import ProxiedFactory, Waiting, parseBalancers
+from fingerd.options import Options
+from fingerd.proxied import ProxiedFactory, Waiting
 from fingerd.service import FingerService
+from fingerd.starting import CannotStart
+from fingerd.tap import makeService
 from fingerd.user import User
+from tests.daemon import ROOT, Daemon
 from tests.proxying import NotingFactory, Proxied, numberOf
 from tests.support import (
     TIME,
@@ -161,47 +166,42 @@ class HeaderTests(Proxied):
         self.assertEqual(list(factory.exchanges), [])
 
 
-class Counted:
-    """Places, of which there are so many."""
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-
-    def take(self) -> bool:
-        self.free -= 1
-        if self.free < 0:
-            self.free = 0
-            return False
-        return True
-
-    def leave(self) -> None:
-        self.free += 1
-
-
 class CountTests(Proxied):
     """Connections that wait for their header count."""
 
     async def test_places(self) -> None:
-        """Each takes a place, until its header is there, or it ends: however it does."""
-        places = Counted(2)
+        """Each takes a place, until it ends, however it does."""
         factory = self.noting()
-        port = numberOf(await self.open(factory, LOOPBACK, places=places))
+        port = numberOf(await self.open(factory, LOOPBACK))
+        taken = factory.admission
         waiting = [await self.connect(port) for _ in range(2)]
-        await until(lambda: places.free == 0)
-        self.assertEqual(await (await self.connect(port)).closed, b"")
+        await until(lambda: len(taken) == 2)
         waiting[0].transport.write(HEADER)
-        await until(lambda: places.free == 1)
         waiting[0].transport.write(b"moshez\r\n")
         self.assertEqual(await waiting[0].closed, HAPPY)
+        await until(lambda: len(taken) == 1)
         for end in b"nonsense", HEADER + b"moshez\r\n":
             client = await self.connect(port)
-            await until(lambda: places.free == 0)
+            await until(lambda: len(taken) == 2)
             factory.full = end.startswith(HEADER)
             client.transport.write(end)
             await client.closed
-            await until(lambda: places.free == 1)
+            await until(lambda: len(taken) == 1)
         waiting[1].transport.abortConnection()
-        await until(lambda: places.free == 2)
+        await until(lambda: len(taken) == 0)
+
+    async def test_room(self) -> None:
+        """Where all places are taken, who has waited longest makes room."""
+        factory = self.noting(Limits(connections=2))
+        port = numberOf(await self.open(factory, LOOPBACK))
+        waiting = [await self.connect(port) for _ in range(2)]
+        await until(lambda: len(factory.admission) == 2)
+        client = await self.connect(port)
+        client.transport.write(HEADER + b"moshez\r\n")
+        self.assertEqual(await client.closed, HAPPY)
+        self.assertEqual(await waiting[0].closed, b"")
+        self.assertFalse(waiting[1].closed.called)
+        waiting[1].transport.abortConnection()
 
     async def test_drain(self) -> None:
         """A daemon that stops gives them as long as those who have asked nothing, and no longer."""
@@ -341,3 +341,33 @@ class OptionTests(SynchronousTestCase):
         ):
             error = self.assertRaises(ValueError, parseBalancers, [text])
             self.assertIn(words, str(error))
+
+
+class DaemonTests(SynchronousTestCase):
+    """The whole daemon, behind a balancer."""
+
+    def test_option(self) -> None:
+        """With --proxy-from the clients of a balancer are counted one by one; it must be listed."""
+        arguments = ("-n", "--pidfile=", "finger", "--listen=tcp:0:interface=127.0.0.1")
+        users = f"--users={ROOT / 'etc' / 'users.example'}"
+        more = ("--no-setter", "--proxy-from=127.0.0.0/8", "--limit=peerQueries=1")
+        with Daemon(*arguments, users, *more) as daemon:
+            answers = [
+                daemon.ask(b"PROXY TCP4 192.0.2.%d 192.0.2.9 5000 79\r\nmoshez\r\n" % client)
+                for client in (1, 2, 1)
+            ]
+            self.assertEqual(answers[:2], [b"Happy and very well\r\n"] * 2)
+            self.assertIn(b"Too many queries", answers[2])
+            with self.assertRaises(ConnectionResetError):
+                daemon.ask(b"moshez\r\n")
+            daemon.says("no PROXY header from 127.0.0.1")
+        with Daemon(*arguments, users, "--no-setter") as daemon:
+            answer = daemon.ask(b"PROXY TCP4 192.0.2.1 192.0.2.9 5000 79\r\nmoshez\r\n")
+            self.assertIn(b"No such user", answer)
+
+    def test_mistake(self) -> None:
+        """What is no network ends the start with one line."""
+        options = Options()
+        options.parseOptions(["--no-setter", "--proxy-from=somewhere"])
+        error = self.assertRaises(CannotStart, makeService, options)
+        self.assertIn("--proxy-from somewhere: 'somewhere' does not appear", str(error))
