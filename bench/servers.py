@@ -30,9 +30,8 @@ _LIMITS = (
     "--limit=peerQueries=100000000",
     "--limit=lookups=1000000",
 )
-# ...and the query log, where it has one.
+# ...and the query log.
 _QUERY_LOG = "--query-log={folder}/queries.log"
-HAS_QUERY_LOG = False
 
 # twistd's own script, where it is: that is what people run.
 _SCRIPT = shutil.which("twistd", path=str(Path(sys.executable).parent))
@@ -62,8 +61,8 @@ def _options(folder: Path, port: int, *more: str) -> list[str]:
     """Options of C{twistd finger}: the daemon as shipped, on a port of its own."""
     # As whoever runs the bench, who has made the files that it reads and writes.
     user = ["--user=root"] if os.geteuid() == 0 else []
-    logged = [_QUERY_LOG.format(folder=folder)] if HAS_QUERY_LOG else []
-    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *_LIMITS, *logged, *more]
+    logged = _QUERY_LOG.format(folder=folder)
+    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *_LIMITS, logged, *more]
 
 
 def ours(folder: Path, *more: str) -> Server:
