@@ -20,7 +20,7 @@ from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
 from fingerd.monotonic import useMonotonicTime
 from fingerd.notify import Notifier
-from fingerd.quick import QuickTCP
+from fingerd.quicktcp import QuickTCP
 from fingerd.running import StartLine
 from fingerd.service import FingerService
 from fingerd.signals import OnSignal

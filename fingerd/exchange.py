@@ -45,6 +45,12 @@ class Connection(typing.Protocol):
         """Close it at once."""
 
 
+class Counted(Connection, typing.Protocol):
+    """What is counted as its peer's."""
+
+    peer: str | None
+
+
 @implementer(IHalfCloseableProtocol)
 class ExchangeProtocol(LineReceiver):
     """
@@ -107,6 +113,11 @@ class ExchangeProtocol(LineReceiver):
             # reset, which can overtake the answer. So only our side is closed: the client closes
             # the rest when it has read the answer, or the deadline does.
             self.transport.loseWriteConnection()
+
+    def wasAnswered(self) -> None:
+        """Its client has its answer and our side is closed: the client may close the rest."""
+        self.requestIsWhole()
+        self._answered = True
 
     def abort(self) -> None:
         """
@@ -201,14 +212,14 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
                 return True
         return False
 
-    def begun(self, exchange: ExchangeProtocol) -> bool:
+    def begun(self, exchange: Counted) -> bool:
         """A connection is open: say whether it may stay so."""
         admitted = self.admit(exchange.peer)
         if admitted:
             self.opened(exchange)
         return admitted
 
-    def over(self, exchange: ExchangeProtocol) -> None:
+    def over(self, exchange: Counted) -> None:
         """A connection that could stay open is closed."""
         self.admission.leave(exchange.peer)
         self.closed(exchange)

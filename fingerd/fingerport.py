@@ -15,7 +15,7 @@ from fingerd.balancers import Balancers
 from fingerd.exchange import ExchangeFactory
 from fingerd.limits import Limits
 from fingerd.listening import endpoint
-from fingerd.quick import QuickTCP
+from fingerd.quicktcp import QuickTCP
 
 # Kinds of port that have no TLS in them.
 _PLAIN = ("tcp", "tcp6", "unix", "systemd")

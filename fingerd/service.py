@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,6 +26,7 @@ from fingerd.interfaces import (
     IFingerService,
     IFingerSetterService,
     IForwarder,
+    IHeldDirectory,
     IQueryLog,
     IReloadable,
     IStatusStore,
@@ -94,6 +96,11 @@ class FingerService(MultiService):
         self._admission = Admission(limits.connections, limits.peerConnections)
         self._setterAdmission = Admission(limits.setterConnections)
         self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        # Those that are asked first and have their users in memory.
+        self._held = [
+            cast(IHeldDirectory, directory).held
+            for directory in takewhile(IHeldDirectory.providedBy, self._directories)
+        ]
         self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
         for part in (*self._directories, self._statuses, queryLog):
             if IService.providedBy(part):
@@ -126,7 +133,8 @@ class FingerService(MultiService):
 
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
-        return begun(self._findUsers(name, verbose))
+        user = self._atHand(name)
+        return begun(self._findUsers(name, verbose)) if user is None else succeed((user,))
 
     def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
         """See L{IFingerService}."""
@@ -178,6 +186,19 @@ class FingerService(MultiService):
             )
         self._admission.most = most
         super().startService()
+
+    def _atHand(self, login: str) -> User | None:
+        """
+        A user who is in memory, as most are; to find them otherwise costs several times as much.
+        None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
+        """
+        if not isLogin(login) or self._rules.mask.hides(login):
+            return None
+        for held in self._held:
+            user = self._rules.mask.user(held(login))
+            if user is not None:
+                return overlay(user, self._statuses.held(login))
+        return None
 
     async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask

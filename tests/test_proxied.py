@@ -358,7 +358,7 @@ class DaemonTests(SynchronousTestCase):
             ]
             self.assertEqual(answers[:2], [b"Happy and very well\r\n"] * 2)
             self.assertIn(b"Too many queries", answers[2])
-            with self.assertRaises(ConnectionResetError):
+            with self.assertRaises(OSError):
                 daemon.ask(b"moshez\r\n")
             daemon.says("no PROXY header from 127.0.0.1")
         with Daemon(*arguments, users, "--no-setter") as daemon:
