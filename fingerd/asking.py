@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Sequence
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -57,6 +57,7 @@ class Asker:
         self._clock = clock
         self._views = rules.views
         self._replacements = rules.replacements
+        self._replaces = bool(rules.replacements)
         self._forwarder = forwarder
         self._failures = Failures(self._log, limits, clock)
         # The latest lists, verbose and not, with what they were made of.
@@ -76,9 +77,8 @@ class Asker:
         found = self._service.findUsers(name.user, verbose)
         if found.called and not found.paused and not isinstance(found.result, Failure):
             # What mostly happens needs no coroutine, which would cost as much again.
-            return succeed(
-                self.answer(self._ofUsers(cast(Sequence[User], found.result), name, verbose))
-            )
+            users: Sequence[User] = found.result  # type: ignore[assignment]
+            return succeed(self.answer(self._ofUsers(users, name, verbose)))
         return begun(self._answered(self._askUser(name, verbose, found)))
 
     def answer(self, said: Said) -> Answer:
@@ -141,7 +141,8 @@ class Asker:
             if not users:
                 return Said(self._replaced(answer.NO_SUCH_USER), "unknown")
             fields, now = self._views.ofOne(verbose), time.time()
-            text = "\n\n".join([answer.ofUser(user, fields, now) for user in users])
+            texts = [answer.ofUser(user, fields, now) for user in users]
+            text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
             return Said(self._replaced(text), "found")
         except Exception:
             return self._failed(f"answering for {name.user!r}")
@@ -158,7 +159,7 @@ class Asker:
         return Said(self._replaced(answer.clean(text)), "forwarded")
 
     def _replaced(self, text: str) -> str:
-        if not self._replacements:
+        if not self._replaces:
             return text
         return self._replacements(text, self._limits.answerSize)
 

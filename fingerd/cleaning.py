@@ -46,4 +46,6 @@ def _escaped(found: re.Match[str]) -> str:
 
 def cleanLine(text: str) -> str:
     """``text`` cleaned and on one line."""
+    if text.isprintable():
+        return text
     return clean(text).replace("\n", " ").replace("\t", " ")

@@ -12,7 +12,6 @@ A user in the form that people know from finger(1):
 from __future__ import annotations
 
 import math
-from typing import cast
 
 from fingerd.cleaning import clean, cleanLine
 from fingerd.fields import Field, Fields
@@ -42,7 +41,7 @@ def known(user: User, fields: Fields) -> Known:
     texts: Known = {}
     for field, value in zip(_FIELDS, user, strict=True):
         if value and field is not None and field in fields:
-            text = cast(str, value)
+            text = str(value)
             text = _lines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
             if text:
                 texts[field] = text

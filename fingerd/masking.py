@@ -30,6 +30,10 @@ class Mask:
         names = "|".join(re.escape(login) for login in sorted(self._logins))
         self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.I) if names else None
 
+    def __bool__(self) -> bool:
+        """Whether it hides anybody."""
+        return bool(self._logins)
+
     def hides(self, login: str) -> bool:
         """Whether there is no user ``login`` from outside, in whatever case it is written."""
         return login.casefold() in self._logins

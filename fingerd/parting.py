@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -20,13 +20,8 @@ _LATE = 1.0
 _AT_ONCE = 100
 _READ = 2048
 
-
-class Answered(NamedTuple):
-    """One of them."""
-
-    socket: socket.SocketType
-    address: tuple[Any, ...]
-    since: float
+# A client's socket, its address, and when it was answered.
+Answered = tuple[socket.SocketType, tuple[Any, ...], float]
 
 
 class Parting:
@@ -63,7 +58,7 @@ class Parting:
     def look(self, now: float) -> None:
         """Let those go who have closed. To be called when there is nothing to wait for."""
         latest = self._latest
-        while latest and now - latest[0].since >= _SOON:
+        while latest and now - latest[0][2] >= _SOON:
             answered = latest.popleft()
             if not self._over(answered):
                 self._staying.append(answered)
@@ -86,7 +81,7 @@ class Parting:
         for answered in staying:
             if self._over(answered):
                 continue
-            if now - answered.since < _LATE or handedOn == _AT_ONCE:
+            if now - answered[2] < _LATE or handedOn == _AT_ONCE:
                 self._staying.append(answered)
             else:
                 handedOn += 1
@@ -97,7 +92,7 @@ class Parting:
     def _over(self, answered: Answered) -> bool:
         """Whether that client needs no more looking after."""
         try:
-            late = answered.socket.recv(_READ, socket.MSG_DONTWAIT)
+            late = answered[0].recv(_READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -110,4 +105,4 @@ class Parting:
 
     def _letGo(self, answered: Answered) -> None:
         self._admission.leave(None)
-        answered.socket.close()
+        answered[0].close()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet import tcp
 from twisted.logger import Logger
@@ -61,6 +61,7 @@ class QuickPort(tcp.Port):
         super().__init__(port, factory, backlog, interface, reactor)
         self.finger = factory
         self._clock = factory.clock
+        self._admission = factory.admission
         self._parting = Parting(factory.clock, factory.admission, self._stays)
         self._saidAt: float | None = None
 
@@ -70,7 +71,7 @@ class QuickPort(tcp.Port):
         until = now + _SLICE
         self._parting.look(now)
         # What C{socket.accept} does, without what it asks of the listening socket.
-        accept, family = cast(Any, self.socket)._accept, self.addressFamily
+        accept, family = self.socket._accept, self.addressFamily  # type: ignore[union-attr]
         for _ in range(_AT_ONCE):
             try:
                 descriptor, address = accept()
@@ -102,7 +103,7 @@ class QuickPort(tcp.Port):
             client.close()
             return
         peer = peerOf(address[0])
-        if not self.finger.admit(peer, kept=False):
+        if not self._admission.enter(peer, self.finger.makeRoom, kept=False):
             client.close()
             return
         self.received(client, address, peer, data, now)
@@ -131,7 +132,7 @@ class QuickPort(tcp.Port):
             protocol.requestIsWhole()
             protocol.await_(line, asked)
             return
-        answer = cast(Answer, asked.result)
+        answer: Answer = asked.result  # type: ignore[assignment]
         data = answer.data
         try:
             sent = client.send(data, _SEND)
@@ -145,7 +146,7 @@ class QuickPort(tcp.Port):
             answer = Answer(b"", "gone")
         factory.answered(address[0], line, answer, began)
         if sent == len(data):
-            self._parting.add(Answered(client, address, self._clock.seconds()))
+            self._parting.add((client, address, self._clock.seconds()))
         else:
             protocol = self._ordinary(client, address)
             protocol.requestIsWhole()
@@ -153,7 +154,8 @@ class QuickPort(tcp.Port):
 
     def _stays(self, answered: Answered, late: bytes) -> None:
         """A client that has its answer doesn't close, or sends more."""
-        protocol = self._ordinary(answered.socket, answered.address)
+        client, address, _ = answered
+        protocol = self._ordinary(client, address)
         protocol.wasAnswered()
         if late:
             protocol.dataReceived(late)

@@ -90,6 +90,7 @@ class FingerService(MultiService):
         self._statuses = MemoryStatuses(time.time, limits) if statuses is None else statuses
         self._limits = limits
         self._rules = rules
+        self._mask = rules.mask or None
         self._forwarder = forwarder
         self._queryLog = queryLog
         self._factories: list[ExchangeFactory] = []
@@ -192,10 +193,13 @@ class FingerService(MultiService):
         A user who is in memory, as most are; to find them otherwise costs several times as much.
         None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
         """
-        if not isLogin(login) or self._rules.mask.hides(login):
+        mask = self._mask
+        if mask is not None and mask.hides(login):
             return None
         for held in self._held:
-            user = self._rules.mask.user(held(login))
+            user = held(login)
+            if user is not None and mask is not None:
+                user = mask.user(user)
             if user is not None:
                 return overlay(user, self._statuses.held(login))
         return None
