@@ -95,6 +95,10 @@ class ExchangeProtocol(LineReceiver):
             # the rest when it has read the answer, or the deadline does.
             self.transport.loseWriteConnection()
 
+    def wasAnswered(self) -> None:
+        """The answer was sent before, and our side is closed: the client is to close its own."""
+        self._answered = True
+
     def abort(self) -> None:
         """
         Close at once, whatever is still to be sent: unlike C{loseConnection}, without waiting

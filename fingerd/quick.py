@@ -221,7 +221,11 @@ class QuickPort(tcp.Port):
         self._finger.admission.leave(None)
         protocol = self._ordinary(answered.socket, answered.address)
         protocol.requestIsWhole()
-        protocol.answer(rest)
+        if rest:
+            protocol.answer(rest)
+        else:
+            # To write nothing would be to write to a side that is closed: an error, and the end.
+            protocol.wasAnswered()
         return protocol
 
     def _ordinary(self, client: socket.socket, address: Address) -> FingerProtocol:

@@ -233,6 +233,9 @@ class ClosingTests(QuickCase):
         self.assertEqual(self.read(client), b"Happy\r\n")
         for _ in range(5):
             self.clock.advance(0.25)
+        for _ in range(5):
+            client.sendall(b"late")
+            self.turn()
         self.assertEqual(self.handedOn, 1)
         self.clock.advance(DEFAULTS.connectionTime)
         self.turn()
