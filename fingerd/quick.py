@@ -158,8 +158,10 @@ class QuickPort(tcp.Port):
         except BlockingIOError:
             sent = 0
         except OSError:
-            answer = Answer(b"", "gone")
-            sent = 0
+            factory.answered(host, line, Answer(b"", "gone"), now)
+            factory.admission.leave(None)
+            client.close()
+            return
         factory.answered(host, line, answer, now)
         answered = Answered(client, address, now)
         if sent == len(data):
