@@ -56,8 +56,9 @@ class Asker:
         self._views = rules.views
         self._replacements = rules.replacements
         self._forwarder = forwarder
-        # The latest lists, verbose and not, with what they were made of.
-        self._lists: dict[bool, tuple[Listing, str]] = {}
+        # The latest lists, verbose and not, with what they were made of. They may be long: to all
+        # who ask for one, and perhaps never read it, the same bytes are sent.
+        self._lists: dict[bool, tuple[Listing, Answer]] = {}
         # How many lookups have no result yet.
         self._waiting = 0
 
@@ -79,21 +80,21 @@ class Asker:
         elif names:
             said = await self._askSeveral(names, query.verbose)
         else:
-            said = await self._askList(query.verbose)
+            return await self._askList(query.verbose)
         return self.answer(said)
 
-    async def _askList(self, verbose: bool) -> Said:
+    async def _askList(self, verbose: bool) -> Answer:
         try:
             listing = await self._bounded(self._service.getUsers(verbose))
         except ListRefused:
-            return _LIST_DENIED
+            return self.answer(_LIST_DENIED)
         except Exception:
-            return self._failed("listing the users")
-        last, text = self._lists.get(verbose, (None, ""))
-        if last is not listing:
-            text = self._layout(listing, verbose)
-            self._lists[verbose] = listing, text
-        return Said(text, "list")
+            return self.answer(self._failed("listing the users"))
+        last = self._lists.get(verbose)
+        if last is None or last[0] is not listing:
+            last = listing, self.answer(Said(self._layout(listing, verbose), "list"))
+            self._lists[verbose] = last
+        return last[1]
 
     def _layout(self, listing: Listing, verbose: bool) -> str:
         size = self._limits.answerSize
