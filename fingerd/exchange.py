@@ -67,6 +67,11 @@ class ExchangeProtocol(LineReceiver):
         """Whether the request is not whole yet, and may still come."""
         return bool(self.line_mode) and not self._over
 
+    @property
+    def answered(self) -> bool:
+        """Whether it has its answer, and is open all the same."""
+        return self._answered and not self._over
+
     def lineTooLong(self, line: bytes) -> None:
         """A line, which begins so, is longer than any may be: the request is over. Answer it."""
         raise NotImplementedError
@@ -178,18 +183,24 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     def admit(self, peer: str | None, kept: bool = True) -> bool:
         """
         Let a connection of ``peer`` in, if there may be one more. Where there are as many as may
-        be, the one that has been open longest without asking anything makes room for it.
+        be, an old one makes room for it: see L{makeRoom}.
 
         @param kept: see L{Admission.enter}.
         """
         return self.admission.enter(peer, self.makeRoom, kept)
 
     def makeRoom(self) -> bool:
-        """Close the connection that has been open longest without asking anything."""
-        for exchange in self._open.oldest(_LOOKED_AT):
-            if exchange.asking:
-                exchange.abort()
-                return True
+        """
+        Close the connection that has been open longest without asking anything, or else the one
+        that has been told its answer and doesn't read it, or doesn't close.
+        """
+        oldest = self._open.oldest(_LOOKED_AT)
+        for exchange in (
+            *filter(lambda exchange: exchange.asking, oldest),
+            *filter(lambda exchange: exchange.answered, oldest),
+        ):
+            exchange.abort()
+            return True
         return False
 
     def begun(self, exchange: ExchangeProtocol) -> bool:
