@@ -7,7 +7,7 @@ of L{fingerd.protocol} and L{fingerd.setter}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -158,6 +158,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
 
     @ivar limits: the daemon's limits.
     @ivar admission: how many connections there may be.
+    @ivar spares: what else can close a connection that is not needed, and says whether it did.
     """
 
     # The ports say in the log that they open and close; that is enough.
@@ -167,6 +168,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
         self.admission = admission
+        self.spares: list[Callable[[], bool]] = []
         self._open: Deadlines[ExchangeProtocol] = Deadlines(
             limits.connectionTime, ExchangeProtocol.abort, clock
         )
@@ -201,7 +203,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         ):
             exchange.abort()
             return True
-        return False
+        return any(spare() for spare in self.spares)
 
     def begun(self, exchange: ExchangeProtocol) -> bool:
         """A connection is open: say whether it may stay so."""

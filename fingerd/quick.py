@@ -81,6 +81,7 @@ class QuickPort(tcp.Port):
     ) -> None:
         super().__init__(port, factory, backlog, interface, reactor)
         self._finger = factory
+        factory.spares.append(self._spare)
         self._clock = factory.clock
         # Those answered a moment ago, and those who were looked at and hadn't closed.
         self._answered: deque[Answered] = deque()
@@ -241,6 +242,15 @@ class QuickPort(tcp.Port):
         transport = self.transport(client, protocol, address, self, self.sessionno, self.reactor)
         protocol.makeConnection(transport)
         return protocol
+
+    def _spare(self) -> bool:
+        """Close the connection that has had its answer longest, to make room for a newcomer."""
+        for those in (self._waiting, self._answered):
+            if those:
+                self._finger.admission.leave(None)
+                those.popleft().socket.close()
+                return True
+        return False
 
     def _cannotAccept(self, error: OSError) -> None:
         now = self._clock.seconds()

@@ -1,7 +1,8 @@
 """
 Clients from many IPv6 addresses, in a network of their own: see L{tests.network}.
 
-Run with a port, it lets 60 come from one network of 64 bits, each from another address, and then one
+Run with a port, it lets 60 come from one network of 64 bits, each from another address, and then
+one
 from another network; each sends a query in two parts. It prints the answers.
 """
 

@@ -106,12 +106,16 @@ class Crowd:
             self.all.append(attacker)
             self._open[descriptor] = attacker
             self._poll.register(descriptor, select.EPOLLOUT)
+            if number % 100 == 99:
+                # More at once would be too many for the system's queue of newcomers: it would let
+                # some wait for seconds, good ones among them, and the daemon never sees these.
+                time.sleep(0.02)
         waiting = count
         until = time.monotonic() + PATIENCE
         while waiting and time.monotonic() < until:
             for descriptor, _ in self._poll.poll(1):
                 # Connected, or not: reading will tell.
-                self._poll.modify(descriptor, select.EPOLLIN if reads else 0)
+                self._poll.modify(descriptor, select.EPOLLIN if reads else select.EPOLLRDHUP)
                 waiting -= 1
 
     def __len__(self) -> int:

@@ -1,7 +1,8 @@
 """
 ``python -m tests.harvesting``: whether it shows by the time whom a daemon hides.
 
-It asks for unknown, hidden and masked users in turn, thousands of times, and prints what each kind of
+It asks for unknown, hidden and masked users in turn, thousands of times, and prints what each kind
+of
 name took. No test asserts these times: a machine may be busy.
 """
 
@@ -59,7 +60,9 @@ def ask(port: int, segments: Sequence[str], name: str) -> tuple[bytes, float]:
 
 def main(rounds: int) -> None:
     """Measure, and print a table."""
-    print("| directories | way | name | median, µs | 90 % within | difference to unknown, σ |")
+    print(
+        "| directories | way | name | median, µs | 90 % within | difference to unknown, in errors |"
+    )
     print("|---|---|---|---|---|---|")
     for also in ((), ("--directory=passwd:",)):
         with tempfile.TemporaryDirectory() as folder, hiding(Path(folder), _OFTEN, *also) as daemon:
