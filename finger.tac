@@ -4,6 +4,7 @@
 # a user who can do little; started by anyone else it listens on port 7979.
 
 import os
+import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -14,13 +15,23 @@ from twisted.internet import reactor
 
 from fingerd import privileges
 from fingerd.addresses import everyInterface
+from fingerd.daemonlog import DaemonLog
 from fingerd.directories.users_file import UsersFile
 from fingerd.listening import BACKLOG
-from fingerd.quick import QuickTCP
-from fingerd.running import ReloadOnHangup, StartLine
+from fingerd.monotonic import useMonotonicTime
+from fingerd.notify import Notifier
+from fingerd.quicktcp import QuickTCP
+from fingerd.running import StartLine
 from fingerd.service import FingerService
+from fingerd.signals import OnSignal
 from fingerd.state import defaultStateDirectory
 from fingerd.statuses.sqlite import SQLiteStatuses
+
+# Nothing raw gets into the log; with "json" it has a line of JSON for each event.
+DaemonLog("text", reactor)
+
+# Timers keep their time, whoever sets the clock on the wall.
+useMonotonicTime(reactor)
 
 # The port that is asked, the port where a status is set, the file with the users, and the
 # directory where statuses are kept. Each can be set by an environment variable too.
@@ -80,11 +91,15 @@ servers = [
 # Who may set a status: a user of this machine their own, root and this daemon's user anyone's.
 setter = internet.TCPServer(SETTER_PORT, finger.getFingerSetterFactory(), interface="127.0.0.1")
 
+# Where systemd has started this, it is told when all runs, and when the daemon reloads and stops.
+notifier = Notifier(reactor)
+
 # Look for changes of the users file every 30 seconds, and on SIGHUP.
 periodic = internet.TimerService(30, finger.reload)
-hangup = ReloadOnHangup(finger.reload, reactor)
+hangup = OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), reactor)
 
 # Put it together. The ports are opened first; then, if this is root, it becomes that other user.
 application = service.Application("finger", uid=lesser.uid, gid=lesser.gid)
-for part in (finger, *servers, setter, periodic, hangup, StartLine(finger, servers, [setter])):
+startLine = StartLine(finger, servers, [setter])
+for part in (finger, *servers, setter, periodic, hangup, startLine, notifier):
     part.setServiceParent(application)

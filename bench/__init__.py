@@ -1,1 +1,1 @@
-"""What is measured: a module each, run as ``python -m bench.NAME``."""
+"""What is measured: ``python -m bench NAME``."""

@@ -1,178 +1,157 @@
 """
-What a reload costs: ``python -m bench.reload --users 1000000 --format toml``.
+What a reload costs: its time and memory, and what the clients see of it.
 
-A file is written and read, written again and reloaded, while users are looked up every
-millisecond. Printed are the longest time in which the reactor did nothing else, the time it took,
-and the memory: of the daemon, and of the processes it has besides.
+The daemon that is measured has a probe in it that wakes up every millisecond, so that the longest
+time in which its reactor did nothing else can be told. Everything else is seen from outside.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 
-from twisted.internet import reactor, task
-from twisted.internet.defer import Deferred
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from bench import plots, users
+from bench.loading import generator
+from bench.reloading import Reload, Size, emptyDaemon, measureFile
+from bench.report import Result, Table, Target
 
-from fingerd.directories.toml_file import TomlFile
-from fingerd.directories.users_file import UsersFile
-
-if TYPE_CHECKING:
-    from fingerd.directories.watched_file import WatchedFile
-
-FORMATS: dict[str, tuple[type[WatchedFile], Callable[[int, str], str]]] = {
-    # About 80 bytes a user.
-    "users": (
-        UsersFile,
-        lambda n, word: (
-            f"user{n:07}:{word} the chapter about number {n:07}, and then the next one\n"
-        ),
-    ),
-    "toml": (
-        TomlFile,
-        lambda n, word: (
-            f'[user{n:07}]\nname = "Somebody {n}"\nstatus = "{word} the chapter about {n}"\n'
-            f'office = "Room {n % 1000}"\n\n'
-        ),
-    ),
-}
+QUICK = {"sizes": [1000, 3000], "before": 0.2}
 
 
-class Gaps:
-    """
-    Looks a user up every millisecond, and notes the longest time between two looks: on the clock,
-    and of the processor, which tells the daemon's own work from that of a busy machine.
-    """
-
-    def __init__(self, directory: WatchedFile, users: int) -> None:
-        self.longest = self.longestWork = 0.0
-        self.over = 0
-        self._directory = directory
-        self._users = users
-        self._number = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Count from now on."""
-        self._last = time.perf_counter()
-        self._lastWork = time.thread_time()
-
-    def look(self) -> None:
-        """Look a user up, and again in a millisecond."""
-        gap = time.perf_counter() - self._last
-        self.longest = max(self.longest, gap)
-        self.longestWork = max(self.longestWork, time.thread_time() - self._lastWork)
-        self.over += gap > 0.01
-        self.begin()
-        self._number = (self._number + 7919) % self._users
-        found: list[object] = []
-        self._directory.getUser(f"user{self._number:07}").addCallback(found.append)
-        assert found[0] is not None
-        cast(Any, reactor).callLater(0.001, self.look)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--formats", nargs="+", choices=users.FORMATS, default=list(users.FORMATS))
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--before", type=float, default=5.0, help="seconds of queries before it")
+    parser.add_argument(
+        "--most", type=float, default=120.0, help="seconds of queries beside one reload"
+    )
+    parser.add_argument(
+        "--pause", type=float, default=0.1, help="of clients that don't ask all the time, seconds"
+    )
 
 
-def memory(pid: int | str, field: str) -> float:
-    """A field of a process's memory, in MB."""
-    with open(f"/proc/{pid}/status") as file:
-        for line in file:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+def measure(arguments: argparse.Namespace) -> Result:
+    """Measure what the options say."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        command = generator(place)
+        empty = emptyDaemon(place)
+        found = {
+            form: [
+                measureFile(place, command, empty, form, size, arguments)
+                for size in arguments.sizes
+            ]
+            for form in arguments.formats
+        }
+    return _result(found, arguments)
 
 
-def others(pid: int) -> Iterator[int]:
-    """The processes below this one."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        for child in map(int, file.read().split()):
-            yield child
-            yield from others(child)
+def _result(found: dict[str, list[Size]], arguments: argparse.Namespace) -> Result:
+    everything = [(form, size) for form, sizes in found.items() for size in sizes]
+    targets: list[Target] = []
+    for form, sizes in found.items():
+        size = max(sizes, key=lambda size: size.count)
+        of = f"{size.count:,} users, `{form}:`"
+        one = size.steady
+        latency = f"99th percentile of the latency, {of}, clients ask"
+        targets += [
+            Target(f"longest gap in the reactor, {of}", one.gap * 1e3, 25, " ms"),
+            Target(f"{latency} all the time: to that before", one.ratio, 3),
+            Target(f"{latency} and pause: to that before", size.paused.ratio, 3),
+            Target(f"peak memory, {of}: to that when loaded", size.peak / size.loaded, 2),
+        ]
+        if size.stats is not None:
+            targets.append(Target(f"calls about files if unchanged, {of}", size.stats, 1))
+
+    def plot(path: Path) -> None:
+        _plot(path, found)
+
+    return Result(
+        "reload",
+        "What a reload costs",
+        f"The daemon with a probe in it, which wakes up every millisecond; nothing is pinned. "
+        f"{arguments.clients} clients ask for {arguments.before:g} seconds before the reload and "
+        "as long as it takes; first all the time, then (paused) each waits "
+        f"{arguments.pause * 1e3:g} ms between its queries. The gap is the longest time in which "
+        "the reactor did nothing else, from before the file is opened until the old users' memory "
+        "is freed; (work) is how much of it the daemon itself had the processor, which leaves out "
+        "what a busy machine adds. Besides is the memory of the process that reads `toml:`.",
+        [
+            Table(_HEAD, [_row(form, size) for form, size in everything]),
+            Table(_SEEN, [row for form, size in everything for row in _seen(form, size)]),
+        ],
+        targets,
+        {form: [asdict(size) for size in sizes] for form, sizes in found.items()},
+        sum(size.faults for _, size in everything),
+        plot,
+    )
 
 
-def own(pid: int) -> float:
-    """The memory that a process shares with no other, in MB."""
-    size = 0
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        for line in file:
-            if line.startswith(("Private_Dirty:", "Private_Clean:")):
-                size += int(line.split()[1])
-    return size / 1024
+_HEAD = (
+    "users",
+    "file",
+    "exec to first answer",
+    "reload",
+    "unchanged file",
+    "memory: loaded, after, peak; besides",
+    "peak to loaded (without an empty daemon's)",
+)
 
 
-def main() -> None:
-    """Measure what the command line asks for, and print it."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--users", type=int, default=1_000_000)
-    options.add_argument("--format", choices=FORMATS, default="users")
-    arguments = options.parse_args()
-    kind, line = FORMATS[arguments.format]
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
-
-    with tempfile.TemporaryDirectory() as place:
-        path = os.path.join(place, "file")
-
-        def write(word: str) -> None:
-            with open(path, "w") as file:
-                file.writelines(line(n, word) for n in range(arguments.users))
-            # Not written a moment ago.
-            os.utime(path, (time.time() - 10 + len(word), time.time() - 10 + len(word)))
-
-        write("Writing")
-        directory = kind(path, cast(Any, reactor))
-        empty = memory("self", "VmRSS")
-        began = time.perf_counter()
-        directory.startService()
-        loading = time.perf_counter() - began
-        loaded = memory("self", "VmRSS")
-        write("Reading")
-        size = os.path.getsize(path) / 1e6
-        gaps = Gaps(directory, arguments.users)
-        besides = [0.0]
-
-        def sample() -> None:
-            # One may just have ended.
-            with contextlib.suppress(OSError):
-                besides.append(sum(map(own, others(os.getpid()))))
-
-        # A gap of its own, of a millisecond or two.
-        sampling = task.LoopingCall(sample)
-
-        def begin() -> None:
-            with open("/proc/self/clear_refs", "w") as file:
-                file.write("5")
-            gaps.begin()
-            gaps.look()
-            sampling.start(2.0)
-            began = time.perf_counter()
-            done: Deferred[None] = directory.reload()
-            done.addCallback(lambda _: ended(time.perf_counter() - began))
-
-        def ended(seconds: float) -> None:
-            sampling.stop()
-            after = memory("self", "VmRSS")
-            peak = memory("self", "VmHWM")
-            print(f"{arguments.users} users, {size:.0f} MB, {arguments.format}")
-            print(f"first load {loading:.1f} s, reload {seconds:.1f} s")
-            print(
-                f"longest gap {gaps.longest * 1e3:.1f} ms, {gaps.over} above 10 ms; "
-                f"longest work in a gap {gaps.longestWork * 1e3:.1f} ms"
-            )
-            print(
-                f"memory MB: empty {empty:.0f}, loaded {loaded:.0f}, reloaded {after:.0f}, "
-                f"peak {peak:.0f} ({peak / loaded:.2f} of loaded), besides {max(besides):.0f}"
-            )
-            cast(Any, reactor).stop()
-
-        cast(Any, reactor).callWhenRunning(begin)
-        cast(Any, reactor).run()
-        directory.stopService()
+def _row(form: str, size: Size) -> list[str]:
+    calls = "" if size.stats is None else f", {size.stats} call{'' if size.stats == 1 else 's'}"
+    return [
+        f"{size.count:,}",
+        f"`{form}:`, {size.bytes / 1e6:.1f} MB",
+        f"{size.loading:.2f} s",
+        f"{_seconds(size.steady)}, paused {_seconds(size.paused)}",
+        f"{size.unchanged * 1e6:.0f} µs{calls}",
+        f"{size.loaded:.0f}, {size.after:.0f}, {size.peak:.0f} MB; {size.steady.besides:.0f} MB",
+        f"{size.peak / size.loaded:.2f} ({size.tables:.2f})",
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def _seconds(one: Reload) -> str:
+    return f"{one.seconds:.2f} s{' (the queries ended before)' if one.cut else ''}"
+
+
+_SEEN = (
+    "users",
+    "clients ask",
+    "gap (work)",
+    "gap before",
+    "p99 before",
+    "p99 meanwhile",
+    "ratio",
+    "queries/s before, meanwhile",
+)
+
+
+def _seen(form: str, size: Size) -> Iterator[list[str]]:
+    for name, one in (("all the time", size.steady), ("paused", size.paused)):
+        yield [
+            f"{size.count:,} `{form}:`",
+            name,
+            f"{one.gap * 1e3:.1f} ms ({one.work * 1e3:.1f})",
+            f"{one.quietGap * 1e3:.1f} ms",
+            f"{one.before.p99:.1f} ms",
+            f"{one.during.p99:.1f} ms",
+            f"{one.ratio:.2f}",
+            f"{one.before.rate:,.0f}, {one.during.rate:,.0f}",
+        ]
+
+
+def _plot(path: Path, found: dict[str, list[Size]]) -> None:
+    times, memories = {}, {}
+    for form, sizes in found.items():
+        times[f"{form}: first load"] = [(size.count, size.loading) for size in sizes]
+        times[f"{form}: reload"] = [(size.count, size.steady.seconds) for size in sizes]
+        memories[f"{form}: loaded"] = [(size.count, size.loaded) for size in sizes]
+        memories[f"{form}: peak of a reload"] = [(size.count, size.peak) for size in sizes]
+    panels = {"seconds": times, "MB": memories}
+    plots.lines(path, "A file with users: time and memory", "users", panels)

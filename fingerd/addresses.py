@@ -40,8 +40,14 @@ def ipAddress(address: IAddress | None) -> IPv4Address | IPv6Address | None:
     """
     if not isinstance(address, TCP4 | TCP6):
         return None
+    return _read(address.host)
+
+
+# The same few, several times for each client.
+@lru_cache(maxsize=1024)
+def _read(host: str) -> IPv4Address | IPv6Address:
     # A link-local address may carry its interface: fe80::1%eth0.
-    ip = ip_address(address.host.partition("%")[0])
+    ip = ip_address(host.partition("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     return ip

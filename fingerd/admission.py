@@ -47,6 +47,10 @@ class Admission:
     def leave(self, peer: str | None) -> None:
         """One of the connections of ``peer`` is closed."""
         self._open -= 1
+        self.release(peer)
+
+    def release(self, peer: str | None) -> None:
+        """One of the connections of ``peer`` counts as nobody's from now on."""
         if peer is not None:
             count = self._byPeer[peer] - 1
             if count:

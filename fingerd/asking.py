@@ -5,22 +5,24 @@ From a L{Query} to its L{Answer}: who is asked, and what is said when that fails
 from __future__ import annotations
 
 import time
-from typing import TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar, cast
 
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd import answer
 from fingerd.eager import begun
-from fingerd.failing import internalError, tookTooLong
+from fingerd.failing import Failures, tookTooLong
 from fingerd.interfaces import IFingerService, IForwarder, ListRefused
 from fingerd.limits import Limits
 from fingerd.listing import Listing
 from fingerd.outcome import Answer, Said
 from fingerd.query import Name, Query
 from fingerd.rules import DEFAULT_RULES, Rules
+from fingerd.user import User
 
 T = TypeVar("T")
 
@@ -56,9 +58,9 @@ class Asker:
         self._views = rules.views
         self._replacements = rules.replacements
         self._forwarder = forwarder
-        # The latest lists, verbose and not, with what they were made of. They may be long: to all
-        # who ask for one, and perhaps never read it, the same bytes are sent.
-        self._lists: dict[bool, tuple[Listing, Answer]] = {}
+        self._failures = Failures(self._log, limits, clock)
+        # The latest lists, verbose and not, with what they were made of.
+        self._lists: dict[bool, tuple[Listing, str]] = {}
         # How many lookups have no result yet.
         self._waiting = 0
 
@@ -67,34 +69,44 @@ class Asker:
         The answer to ``query``. It never fails. To cancel it, because the client has gone, is to
         cancel all that is still being asked for it; what it then fires with is of no use.
         """
-        return begun(self._ask(query))
+        names, verbose = query
+        if len(names) != 1 or names[0].host is not None:
+            return begun(self._answered(self._ask(names, verbose)))
+        name = names[0]
+        found = self._service.findUsers(name.user, verbose)
+        if found.called and not found.paused and not isinstance(found.result, Failure):
+            # What mostly happens needs no coroutine, which would cost as much again.
+            return succeed(
+                self.answer(self._ofUsers(cast(Sequence[User], found.result), name, verbose))
+            )
+        return begun(self._answered(self._askUser(name, verbose, found)))
 
     def answer(self, said: Said) -> Answer:
         """The bytes that say so."""
         return Answer(answer.encode(said.text, self._limits.answerSize), said.outcome)
 
-    async def _ask(self, query: Query) -> Answer:
-        names = query.names
+    async def _ask(self, names: tuple[Name, ...], verbose: bool) -> Said:
         if len(names) == 1:
-            said = await self._askName(names[0], query.verbose)
-        elif names:
-            said = await self._askSeveral(names, query.verbose)
-        else:
-            return await self._askList(query.verbose)
-        return self.answer(said)
+            return await self._askName(names[0], verbose)
+        if names:
+            return await self._askSeveral(names, verbose)
+        return await self._askList(verbose)
 
-    async def _askList(self, verbose: bool) -> Answer:
+    async def _answered(self, asked: Awaitable[Said]) -> Answer:
+        return self.answer(await asked)
+
+    async def _askList(self, verbose: bool) -> Said:
         try:
             listing = await self._bounded(self._service.getUsers(verbose))
         except ListRefused:
-            return self.answer(_LIST_DENIED)
+            return _LIST_DENIED
         except Exception:
-            return self.answer(self._failed("listing the users"))
-        last = self._lists.get(verbose)
-        if last is None or last[0] is not listing:
-            last = listing, self.answer(Said(self._layout(listing, verbose), "list"))
-            self._lists[verbose] = last
-        return last[1]
+            return self._failed("listing the users")
+        last, text = self._lists.get(verbose, (None, ""))
+        if last is not listing:
+            text = self._layout(listing, verbose)
+            self._lists[verbose] = listing, text
+        return Said(text, "list")
 
     def _layout(self, listing: Listing, verbose: bool) -> str:
         size = self._limits.answerSize
@@ -115,15 +127,24 @@ class Asker:
     async def _askName(self, name: Name, verbose: bool) -> Said:
         if name.host is not None:
             return await self._forward(name, verbose)
+        return await self._askUser(name, verbose, self._service.findUsers(name.user, verbose))
+
+    async def _askUser(self, name: Name, verbose: bool, found: Deferred[Sequence[User]]) -> Said:
         try:
-            users = await self._bounded(self._service.findUsers(name.user, verbose))
+            users = await self._bounded(found)
+        except Exception:
+            return self._failed(f"looking up {name.user!r}")
+        return self._ofUsers(users, name, verbose)
+
+    def _ofUsers(self, users: Sequence[User], name: Name, verbose: bool) -> Said:
+        try:
             if not users:
                 return Said(self._replaced(answer.NO_SUCH_USER), "unknown")
             fields, now = self._views.ofOne(verbose), time.time()
             text = "\n\n".join([answer.ofUser(user, fields, now) for user in users])
             return Said(self._replaced(text), "found")
         except Exception:
-            return self._failed(f"looking up {name.user!r}")
+            return self._failed(f"answering for {name.user!r}")
 
     async def _forward(self, name: Name, verbose: bool) -> Said:
         if self._forwarder is None:
@@ -165,7 +186,7 @@ class Asker:
             return Said(answer.INTERNAL_ERROR, "gone")
         if failure.check(TooManyLookups):
             return _TOO_MANY_LOOKUPS
-        return Said(internalError(self._log, failure, what), "failed")
+        return Said(self._failures.internalError(failure, what), "failed")
 
 
 class TooManyLookups(Exception):

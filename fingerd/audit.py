@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from fingerd.interfaces import Setter
 from fingerd.limits import Limits
+from fingerd.repeats import Repeats
 
 _log = Logger()
 
@@ -22,13 +23,12 @@ def changed(by: Setter, login: str, text: str, until: float | None) -> None:
     @param text: only whether there is any is told.
     @param until: when it ends, in seconds since the epoch.
     """
-    end = None if until is None else datetime.fromtimestamp(int(until), UTC)
-    _log.info(
-        "status of {login!r} {done} by {by!s}",
-        login=login,
-        done=("set" if text else "cleared") + ("" if end is None else f" until {end:%FT%TZ}"),
-        by=by,
-    )
+    done = "set" if text else "cleared"
+    if until is not None:
+        done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
+    # Put together here: each field that is left to the logger costs a microsecond.
+    line = f"status of {login!r} {done} by {by}"
+    _log.info("{line}", line=line, login=login, done=done, by=by)
 
 
 class Refusals:
@@ -38,23 +38,22 @@ class Refusals:
     """
 
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
-        self._limits = limits
-        self._clock = clock
-        self._since = clock.seconds()
-        self._count = 0
+        self._repeats: Repeats[None] = Repeats(
+            limits.refusalsLogged, limits.refusalsTime, clock, _more
+        )
 
     def refused(self, by: Setter, login: str | None, reason: str) -> None:
         """
         Log that ``by`` was told ``reason``, instead of having set the status of ``login``: None
         where they hadn't said whose yet.
         """
-        now = self._clock.seconds()
-        if now - self._since >= self._limits.refusalsTime:
-            left = self._count - self._limits.refusalsLogged
-            if left > 0:
-                _log.warn("{count} more refusals to set a status", count=left)
-            self._since, self._count = now, 0
-        self._count += 1
-        if self._count <= self._limits.refusalsLogged:
-            whose = "" if login is None else f", for {login!r}"
-            _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason)
+        whose = "" if login is None else f", for {login!r}"
+        self._repeats.fold(
+            # Each matters, also where somebody tries again.
+            object(),
+            lambda: _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason),
+        )
+
+
+def _more(said: None, count: int) -> None:
+    _log.warn("{count} more refusals to set a status", count=count)

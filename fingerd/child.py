@@ -19,7 +19,7 @@ from subprocess import PIPE, Popen
 from typing import IO
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -68,6 +68,7 @@ class Child:
         Start the program.
 
         @param argv: the program's path, and its arguments.
+        @param reactor: must be an L{IReactorTime} too, as every reactor is.
         @param most: the bytes that it may write to each of standard output and standard error.
         @raise OSError: when it can't be started.
         """
@@ -137,15 +138,22 @@ class Child:
 
 @implementer(IReadDescriptor)
 class _Readable:
-    """A file that the reactor watches until it is closed."""
+    """
+    A file that the reactor watches until it is closed.
+
+    What the reactor has found to be ready it goes through by the descriptors' numbers. So the
+    descriptor is let go of only when it has gone through them: who was given its number before
+    that, such as a client that has just connected, would be given what was meant for this.
+    """
 
     def __init__(self, file: IO[bytes], reactor: IReactorFDSet) -> None:
         self._file = file
         self._reactor = reactor
+        self._closed = False
         reactor.addReader(self)
 
     def fileno(self) -> int:
-        return -1 if self._file.closed else self._file.fileno()
+        return -1 if self._closed else self._file.fileno()
 
     def logPrefix(self) -> str:
         return type(self).__name__
@@ -157,9 +165,10 @@ class _Readable:
         self.close()
 
     def close(self) -> None:
-        if not self._file.closed:
+        if not self._closed:
+            self._closed = True
             self._reactor.removeReader(self)
-            self._file.close()
+            IReactorTime(self._reactor).callLater(0, self._file.close)
 
 
 class _Life(_Readable):
@@ -208,7 +217,7 @@ class _Pipe(_Readable):
     def readRest(self) -> None:
         """Read what is there, wait for no more, and close."""
         before = -1
-        while not self._file.closed and len(self.data) > before:
+        while not self._closed and len(self.data) > before:
             before = len(self.data)
             self.doRead()
         self.close()

@@ -1,6 +1,7 @@
 """
 Nothing a user wrote reaches a terminal as it was: control characters and the invisible ones that
-turn text around are taken out of every text, so that a status can't drive a reader's terminal.
+turn text around are taken out of every text, so that a status can't drive a reader's terminal. In a
+log they can be seen, but escaped.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]+"
 )
-_LINE_END = re.compile("\r\n?|[\u2028\u2029]")
+_LINE_ENDS = ("\r\n", "\r", "\u2028", "\u2029")
 
 
 def clean(text: str) -> str:
@@ -24,7 +25,23 @@ def clean(text: str) -> str:
     # is not.
     if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return _UNSAFE.sub("", _LINE_END.sub("\n", text))
+    # Nobody knows who wrote how many of them: an expression would take its time for each.
+    for end in _LINE_ENDS:
+        text = text.replace(end, "\n")
+    return _UNSAFE.sub("", text)
+
+
+def escape(text: str) -> str:
+    """``text`` with what could harm a reader's terminal as it is written in a Python string."""
+    if text.isprintable():
+        return text
+    for end in _LINE_ENDS:
+        text = text.replace(end, end.encode("unicode_escape").decode("ascii"))
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def cleanLine(text: str) -> str:

@@ -7,7 +7,9 @@ of L{fingerd.protocol} and L{fingerd.setter}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import typing
+from collections.abc import Iterable
+from operator import methodcaller
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -30,6 +32,23 @@ from fingerd.telnet import Telnet
 
 # Connections among which one is looked for that can be closed.
 _LOOKED_AT = 100
+
+
+class Connection(typing.Protocol):
+    """What is open: an exchange, or what may become one."""
+
+    @property
+    def asking(self) -> bool:
+        """Whether nothing has been asked on it, and something may still be."""
+
+    def abort(self) -> None:
+        """Close it at once."""
+
+
+class Counted(Connection, typing.Protocol):
+    """What is counted as its peer's."""
+
+    peer: str | None
 
 
 @implementer(IHalfCloseableProtocol)
@@ -67,11 +86,6 @@ class ExchangeProtocol(LineReceiver):
         """Whether the request is not whole yet, and may still come."""
         return bool(self.line_mode) and not self._over
 
-    @property
-    def answered(self) -> bool:
-        """Whether it has its answer, and is open all the same."""
-        return self._answered and not self._over
-
     def lineTooLong(self, line: bytes) -> None:
         """A line, which begins so, is longer than any may be: the request is over. Answer it."""
         raise NotImplementedError
@@ -101,7 +115,8 @@ class ExchangeProtocol(LineReceiver):
             self.transport.loseWriteConnection()
 
     def wasAnswered(self) -> None:
-        """The answer was sent before, and our side is closed: the client is to close its own."""
+        """Its client has its answer and our side is closed: the client may close the rest."""
+        self.requestIsWhole()
         self._answered = True
 
     def abort(self) -> None:
@@ -158,7 +173,6 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
 
     @ivar limits: the daemon's limits.
     @ivar admission: how many connections there may be.
-    @ivar spares: what else can close a connection that is not needed, and says whether it did.
     """
 
     # The ports say in the log that they open and close; that is enough.
@@ -168,9 +182,8 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
         self.admission = admission
-        self.spares: list[Callable[[], bool]] = []
-        self._open: Deadlines[ExchangeProtocol] = Deadlines(
-            limits.connectionTime, ExchangeProtocol.abort, clock
+        self._open: Deadlines[Connection] = Deadlines(
+            limits.connectionTime, methodcaller("abort"), clock
         )
         self._emptied: Deferred[None] | None = None
 
@@ -178,43 +191,45 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         raise NotImplementedError
 
     @property
-    def exchanges(self) -> Iterable[ExchangeProtocol]:
+    def exchanges(self) -> Iterable[Connection]:
         """The connections that are open."""
         return self._open
 
     def admit(self, peer: str | None, kept: bool = True) -> bool:
         """
         Let a connection of ``peer`` in, if there may be one more. Where there are as many as may
-        be, an old one makes room for it: see L{makeRoom}.
+        be, the one that has been open longest without asking anything makes room for it.
 
         @param kept: see L{Admission.enter}.
         """
         return self.admission.enter(peer, self.makeRoom, kept)
 
     def makeRoom(self) -> bool:
-        """
-        Close the connection that has been open longest without asking anything, or else the one
-        that has been told its answer and doesn't read it, or doesn't close.
-        """
-        oldest = self._open.oldest(_LOOKED_AT)
-        for exchange in (
-            *filter(lambda exchange: exchange.asking, oldest),
-            *filter(lambda exchange: exchange.answered, oldest),
-        ):
-            exchange.abort()
-            return True
-        return any(spare() for spare in self.spares)
+        """Close the connection that has been open longest without asking anything."""
+        for exchange in self._open.oldest(_LOOKED_AT):
+            if exchange.asking:
+                exchange.abort()
+                return True
+        return False
 
-    def begun(self, exchange: ExchangeProtocol) -> bool:
+    def begun(self, exchange: Counted) -> bool:
         """A connection is open: say whether it may stay so."""
         admitted = self.admit(exchange.peer)
         if admitted:
-            self._open.add(exchange)
+            self.opened(exchange)
         return admitted
 
-    def over(self, exchange: ExchangeProtocol) -> None:
+    def over(self, exchange: Counted) -> None:
         """A connection that could stay open is closed."""
         self.admission.leave(exchange.peer)
+        self.closed(exchange)
+
+    def opened(self, exchange: Connection) -> None:
+        """Know a connection, whose place is taken."""
+        self._open.add(exchange)
+
+    def closed(self, exchange: Connection) -> None:
+        """Forget it again."""
         self._open.discard(exchange)
         if self._emptied is not None and len(self._open) == 0:
             emptied, self._emptied = self._emptied, None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import cast
 
@@ -33,6 +34,7 @@ from fingerd.hosts import HostEndpoint, IPAddress, Resolver, canonicalHost, host
 from fingerd.interfaces import DirectoryError, IForwarder
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.query import Name
+from fingerd.repeats import Repeats
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -84,6 +86,10 @@ class Forwarder:
         self._resolver = resolver or Resolver(cast(IReactorFromThreads, reactor), limits)
         self._queries = FingerQueries(limits, cast(IReactorTime, reactor))
         self._port = port
+        # Whoever has the DNS of a named domain can bring these lines about.
+        self._repeats = Repeats(
+            limits.repeatsLogged, limits.repeatsTime, cast(IReactorTime, reactor), self._more
+        )
 
     def forward(self, name: Name, verbose: bool) -> Deferred[str | None]:
         """See L{IForwarder}."""
@@ -126,13 +132,21 @@ class Forwarder:
             else:
                 permitted.append(ip)
                 continue
-            # Only who chooses the named hosts' addresses can bring this line about.
-            self._log.warn(
-                "not forwarding to {host}: its address {ip} {why}", host=host, ip=str(ip), why=why
-            )
+            self._repeats.fold((ip, why), partial(self._say, host, ip, why))
         if not permitted:
             raise _Refused
         return permitted
+
+    def _say(self, host: str, ip: IPAddress, why: str) -> str:
+        self._log.warn(
+            "not forwarding to {host}: its address {ip} {why}", host=host, ip=str(ip), why=why
+        )
+        return str(ip)
+
+    def _more(self, ip: str, count: int) -> None:
+        self._log.warn(
+            "{count} more times a query was not forwarded to {ip}, or to others", count=count, ip=ip
+        )
 
     def _failed(self, failure: Failure, host: str) -> None:
         if failure.check(_Refused):

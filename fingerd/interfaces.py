@@ -116,6 +116,13 @@ class IDirectory(Interface):
         """At most ``limit`` of the users, the first ones in this directory's own order."""
 
 
+class IHeldDirectory(IDirectory):
+    """A directory that has its users in memory."""
+
+    def held(login: str) -> User | None:
+        """As C{getUser}, at once; it never fails."""
+
+
 class IVerboseDirectory(IDirectory):
     """A directory that has more to tell where a client asks for it (``/W``, RFC 1288 2.5.4)."""
 
@@ -198,6 +205,9 @@ class IStatusStore(Interface):
 
     def getLogins(limit: int) -> Deferred[Sequence[str]]:
         """Those of whom something shows: at most ``limit``."""
+
+    def held(login: str) -> Status | None:
+        """As C{getStatus}, at once: what shows is in memory."""
 
     def setStatus(login: str, status: Status) -> Deferred[None]:
         """

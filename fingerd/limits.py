@@ -44,6 +44,13 @@ class Limits:
     setterConnections: int = 500
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
+    # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and
+    # "at least 3 seconds" cover a segment that is lost once.
+    proxyHeaderTime: float = 3.0
+    # A PROXY header of version 2, with the extras that some balancers add; it is skipped.
+    proxyHeaderSize: int = 4096
+    # A balancer that is listed and sends no header is told of once in this time.
+    proxyComplaintTime: float = 60.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
@@ -74,6 +81,17 @@ class Limits:
     # Refusals to set a status that are logged, in this time; the others are counted.
     refusalsLogged: int = 20
     refusalsTime: float = 60.0
+    # Other lines of the log that strangers can bring about, such as those of lookups that fail: in
+    # this time so many of a kind are said; the others are counted.
+    repeatsLogged: int = 20
+    repeatsTime: float = 60.0
+    # Any one kind of line of the log, in that time: also one that nobody has thought of.
+    linesLogged: int = 100
+    # Of a query, what the query log shows: names are shorter.
+    queryLogged: int = 128
+    # Of the query log, what waits to be written, when the disk is full or slow: some tens of
+    # thousands of lines. More are counted and lost.
+    queryLogWaiting: int = 4 * 1024 * 1024
     # A stopping daemon: answers in flight get this long to be finished...
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
@@ -96,6 +114,9 @@ class Limits:
     # Users whose names are looked up at once when they set a status, and who may wait for that.
     setterThreads: int = 4
     setterWaiting: int = 1000
+    # Such a name is good for so long: whoever sets one status after the other is looked up once,
+    # and one whose account was renamed has the new name soon enough.
+    loginKept: float = 1.0
     # A file in a home: a plan is read by people, and a public key is a few kilobytes.
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from fingerd.failing import internalError, tookTooLong
+from fingerd.failing import Failures, tookTooLong
 from fingerd.interfaces import DirectoryError, IDirectory, IStatusStore, IVerboseDirectory, Status
 from fingerd.limits import Limits
 from fingerd.listing import Listing
@@ -46,6 +46,7 @@ class Lists:
         self._limits = limits
         self._rules = rules
         self._clock = clock
+        self._failures = Failures(self._log, limits, clock)
         # The latest lists, verbose and not, and when they were made; how often statuses changed.
         self._kept: dict[bool, tuple[Listing, float]] = {}
         self._changes = 0
@@ -105,7 +106,7 @@ class Lists:
                 result.raiseException()
             else:
                 what = f"listing the users of directory {number}"
-                failures.append((f"source {number}", internalError(self._log, result, what)))
+                failures.append((f"source {number}", self._failures.internalError(result, what)))
         if self._rules.setting.create:
             made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
             for user in self._rules.mask.users(made):

@@ -4,7 +4,8 @@ Users who, from outside, don't exist.
 A directory that knows its users one by one just isn't asked for these. One that has only finished
 text, such as another finger server, may say more than it was asked: its list has everyone, and a
 program that matches real names answers for others than the one named. So what it says is looked
-through for these users too.
+through for these users too: as it will be shown, since what isn't shown of it, in the middle of a
+name, would hide the name from here only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
+from fingerd.cleaning import clean
 from fingerd.user import User
 
 # Where the record of a user begins, in the forms of finger(1) and of other servers.
@@ -36,39 +38,42 @@ class Mask:
         """``user``, without the records of others in its report; None where nothing is left."""
         if user is None or self._word is None or not user.report:
             return user
-        records = _records(user.report)
-        kept = [record for record in records if not self._isOfHidden(record)]
-        if len(kept) == len(records):
-            return user
-        text = "".join(kept)
-        return user._replace(report=text) if text.strip() else None
+        report = clean(user.report)
+        if self._word.search(report) is not None:
+            report = "".join(record for record in _records(report) if not self._isOfHidden(record))
+            if not report.strip():
+                return None
+        return user._replace(report=report)
 
     def users(self, users: Iterable[User]) -> list[User]:
         """
         Those of ``users`` who may be seen; a report loses the records of others, as they are in a
-        list that was asked for with C{/W}, and the lines that name one.
+        list that was asked for with C{/W}, and the lines that name one. One that has nothing
+        left is in no list.
         """
         if self._word is None:
             return list(users)
-        # The login of a report is what its source is called: nobody asks for that.
-        return [
-            self._listed(user) if user.report else user
-            for user in users
-            if user.report or not self.hides(user.login)
-        ]
+        seen = []
+        for user in users:
+            if not user.report:
+                if not self.hides(user.login):
+                    seen.append(user)
+            # The login of a report is what its source is called: nobody asks for that.
+            elif report := self._listed(clean(user.report)):
+                seen.append(user._replace(report=report))
+        return seen
 
-    def _listed(self, user: User) -> User:
-        if self._word is None:
-            return user
+    def _listed(self, report: str) -> str:
+        if self._word is None or self._word.search(report) is None:
+            return report
         # What comes before the first record is a table, whose first line heads no others.
         whole = (
             record
-            for record in _records(user.report)
+            for record in _records(report)
             if _RECORD.match(record) is None or not self._isOfHidden(record)
         )
         lines = "".join(whole).split("\n")
-        kept = [line for line in lines if self._word.search(line) is None]
-        return user._replace(report="\n".join(kept))
+        return "\n".join(line for line in lines if self._word.search(line) is None)
 
     def _isOfHidden(self, record: str) -> bool:
         # What names the user of a record is its first line; the rest is what they wrote.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from twisted.internet import endpoints
@@ -26,6 +27,32 @@ _USERS_FILES = (
     "/etc/users",
     os.path.join(os.path.dirname(_HERE), "etc", "users.example"),
     os.path.join(_HERE, "users.example"),
+)
+
+
+def _oneOf(*words: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+_FORM = _oneOf("text", "json")
+
+# Options that can be given more than once.
+_REPEATED = (
+    "listen",
+    "setter",
+    "directory",
+    "replace",
+    "mask",
+    "forward",
+    "proxy-from",
+    "limit",
 )
 
 
@@ -83,6 +110,21 @@ class Options(usage.Options):
         ],
         ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
         [
+            "query-log",
+            None,
+            "none",
+            "Where queries are logged, a line each: a file, - for the daemon's log, or none.",
+        ],
+        ["query-log-format", None, "json", "How such a line is written: json or text.", _FORM],
+        [
+            "log-peers",
+            None,
+            "full",
+            "What it tells of clients: their full addresses, masked ones (/24, /48), or none.",
+            _oneOf("full", "masked", "none"),
+        ],
+        ["log-format", None, "text", "How the daemon's own log is written: text or json.", _FORM],
+        [
             "user",
             None,
             None,
@@ -92,7 +134,7 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        for option in ("listen", "setter", "directory", "replace", "mask", "forward", "limit"):
+        for option in _REPEATED:
             self[option] = []
 
     def opt_listen(self, description: str) -> None:
@@ -137,6 +179,13 @@ class Options(usage.Options):
         more than once. [default: none]
         """
         self["forward"].append(host)
+
+    def opt_proxy_from(self, network: str) -> None:
+        """
+        A network, as 192.0.2.0/24, or unix, from which a load balancer says by the PROXY protocol
+        where a client is; can be given more than once. [default: none]
+        """
+        self["proxy-from"].append(network)
 
     def opt_limit(self, text: str) -> None:
         """

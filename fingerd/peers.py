@@ -63,12 +63,11 @@ def _tcpOwner(transport: ITransport) -> int | None:
         inode = os.fstat(transport.fileno()).st_ino  # type: ignore[attr-defined]
     except (OSError, AttributeError):
         return None
-    theirs = sockdiag.find(far, near)
     # A connection may be reset before it is accepted, and another user's client may then have
     # been given its port: what came over the old one would pass as theirs. So our own end must
     # still be there, after the client's was seen. This also tells whether the kernel
     # speaks of our network: a listening socket can be handed in from another namespace.
-    ours = sockdiag.find(near, far)
+    theirs, ours = sockdiag.find((far, near), (near, far))
     if theirs is None or ours is None or ours.inode != inode:
         return None
     return theirs.uid
@@ -76,7 +75,7 @@ def _tcpOwner(transport: ITransport) -> int | None:
 
 def _end(address: IAddress) -> sockdiag.End | None:
     ip = ipAddress(address)
-    return None if ip is None else sockdiag.End(ip, getattr(address, "port", 0))
+    return None if ip is None else sockdiag.End(ip.packed, getattr(address, "port", 0))
 
 
 @cache

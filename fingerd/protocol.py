@@ -59,8 +59,10 @@ class FingerProtocol(ExchangeProtocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         super().connectionLost(reason)
-        if self._asked is not None:
-            self._asked.cancel()
+        if self._asked is not None and not self._asked.called:
+            # Not now: what is cancelled may close a descriptor of its own, whose number another
+            # may get while the reactor still has an event for it in hand.
+            self.exchanges.clock.callLater(0, self._asked.cancel)
 
     def _send(self, answer: Answer) -> None:
         if self._over:

@@ -1,16 +1,14 @@
-"""What a daemon does besides answering: it says that it runs, and listens to SIGHUP."""
+"""What a daemon does besides answering: it becomes a lesser user, and says that it runs."""
 
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
 from twisted.application.internet import TCPServer
 from twisted.application.service import MultiService, Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorFromThreads
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import Logger
 
 from fingerd import answer, privileges
@@ -45,28 +43,6 @@ class Daemon(MultiService):
             self.privilegedStartService()
         privileges.become(self._identity)
         super().startService()
-
-
-class ReloadOnHangup(Service):
-    """Reloads when the process gets a SIGHUP, for as long as the service runs."""
-
-    def __init__(self, reload: Callable[[], object], reactor: IReactorFromThreads) -> None:
-        self._reload = reload
-        self._reactor = reactor
-
-    def startService(self) -> None:
-        super().startService()
-        self._before = signal.signal(signal.SIGHUP, self._hungUp)
-
-    def stopService(self) -> None:
-        super().stopService()
-        # By default it would kill a daemon that is still finishing its answers.
-        before = signal.SIG_IGN if self._before == signal.SIG_DFL else self._before
-        signal.signal(signal.SIGHUP, before)
-
-    def _hungUp(self, number: int, frame: FrameType | None) -> None:
-        # The one call of a reactor that is safe in a signal handler.
-        self._reactor.callFromThread(self._reload)
 
 
 class StartLine(Service):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from itertools import takewhile
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,6 +26,7 @@ from fingerd.interfaces import (
     IFingerService,
     IFingerSetterService,
     IForwarder,
+    IHeldDirectory,
     IQueryLog,
     IReloadable,
     IStatusStore,
@@ -40,9 +42,11 @@ from fingerd.lists import Lists, overlay
 from fingerd.protocol import FingerFactory
 from fingerd.rates import Rates
 from fingerd.rules import DEFAULT_RULES, Rules
-from fingerd.setter import FingerSetterFactory
 from fingerd.statuses.memory import MemoryStatuses
 from fingerd.user import User, isLogin
+
+if TYPE_CHECKING:
+    from fingerd.setter import FingerSetterFactory
 
 F = TypeVar("F", bound=ExchangeFactory)
 
@@ -67,6 +71,7 @@ class FingerService(MultiService):
         limits: Limits = DEFAULTS,
         rules: Rules = DEFAULT_RULES,
         forwarder: IForwarder | None = None,
+        queryLog: IQueryLog | None = None,
         /,
         **users: str,
     ) -> None:
@@ -75,6 +80,7 @@ class FingerService(MultiService):
         @param statuses: where statuses are kept; in memory, if there is none.
         @param rules: what is shown, and who may set whose status.
         @param forwarder: what asks other hosts; no query is forwarded, if there is none.
+        @param queryLog: where queries are logged, if they are.
         @param users: statuses by login.
         """
         super().__init__()
@@ -85,30 +91,38 @@ class FingerService(MultiService):
         self._limits = limits
         self._rules = rules
         self._forwarder = forwarder
+        self._queryLog = queryLog
         self._factories: list[ExchangeFactory] = []
         self._admission = Admission(limits.connections, limits.peerConnections)
         self._setterAdmission = Admission(limits.setterConnections)
         self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        # Those that are asked first and have their users in memory.
+        self._held = [
+            cast(IHeldDirectory, directory).held
+            for directory in takewhile(IHeldDirectory.providedBy, self._directories)
+        ]
         self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
-        for part in (*self._directories, self._statuses):
+        for part in (*self._directories, self._statuses, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
-    def getFingerFactory(self, door: str = "tcp", log: IQueryLog | None = None) -> FingerFactory:
+    def getFingerFactory(self, door: str = "tcp") -> FingerFactory:
         """
         A factory for a finger port.
 
         @param door: what the port is called in the log of queries.
-        @param log: that log, if there is one.
         """
         limits, clock = self._limits, self._clock
         asker = Asker(self, limits, clock, self._rules, self._forwarder)
         return self._kept(
-            FingerFactory(asker, limits, clock, self._admission, self._rates, log, door)
+            FingerFactory(asker, limits, clock, self._admission, self._rates, self._queryLog, door)
         )
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""
+        # A daemon without one needs nothing of what it imports.
+        from fingerd.setter import FingerSetterFactory  # noqa: PLC0415
+
         return self._kept(
             FingerSetterFactory(self, self._limits, self._clock, self._setterAdmission)
         )
@@ -119,7 +133,8 @@ class FingerService(MultiService):
 
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
-        return begun(self._findUsers(name, verbose))
+        user = self._atHand(name)
+        return begun(self._findUsers(name, verbose)) if user is None else succeed((user,))
 
     def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
         """See L{IFingerService}."""
@@ -171,6 +186,19 @@ class FingerService(MultiService):
             )
         self._admission.most = most
         super().startService()
+
+    def _atHand(self, login: str) -> User | None:
+        """
+        A user who is in memory, as most are; to find them otherwise costs several times as much.
+        None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
+        """
+        if not isLogin(login) or self._rules.mask.hides(login):
+            return None
+        for held in self._held:
+            user = self._rules.mask.user(held(login))
+            if user is not None:
+                return overlay(user, self._statuses.held(login))
+        return None
 
     async def _getUser(self, login: str, verbose: bool) -> User | None:
         mask = self._rules.mask

@@ -23,7 +23,7 @@ from fingerd.addresses import hostOf, isLocal
 from fingerd.admission import Admission
 from fingerd.audit import Refusals
 from fingerd.exchange import ExchangeFactory, ExchangeProtocol
-from fingerd.failing import internalError
+from fingerd.failing import Failures
 from fingerd.interfaces import DirectoryError, IFingerSetterService, Setter, SettingRefused
 from fingerd.limits import Limits
 
@@ -39,7 +39,7 @@ class FingerSetterProtocol(ExchangeProtocol):
     goes away once it has sent its lines has set its status all the same.
     """
 
-    _log = Logger()
+    log = Logger()
     _by: Setter
 
     def __init__(self, factory: FingerSetterFactory, host: str | None) -> None:
@@ -90,7 +90,9 @@ class FingerSetterProtocol(ExchangeProtocol):
         by = self._by
         if by.uid is not None:
             looking = factory.loginOf(by.uid)
-            looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
+            # Mostly it is known, and needs no timer.
+            if not looking.called:
+                looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
             by = replace(by, login=await looking)
         try:
             await factory.service.setUser(wanted.login, wanted.text, by, until)
@@ -105,7 +107,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         )
 
     def _failed(self, failure: Failure, login: str) -> str:
-        return internalError(self._log, failure, f"setting the status of {login!r}")
+        return self._factory.failures.internalError(failure, f"setting the status of {login!r}")
 
     def _refuse(self, text: str) -> None:
         self._factory.refusals.refused(self._by, None, text)
@@ -121,6 +123,7 @@ class FingerSetterFactory(ExchangeFactory):
 
     @ivar service: where they set statuses.
     @ivar refusals: where they say what was not set.
+    @ivar failures: where they say why something failed.
     """
 
     def __init__(
@@ -147,6 +150,7 @@ class FingerSetterFactory(ExchangeFactory):
         self.loginOf = self._accounts.loginOf if loginOf is None else loginOf
         self.now = now
         self.refusals = Refusals(limits, clock)
+        self.failures = Failures(FingerSetterProtocol.log, limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
         return FingerSetterProtocol(self, hostOf(addr))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 _NETLINK_SOCK_DIAG = 4
@@ -30,15 +29,21 @@ _ANY_SOCKET = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
 _OWNER = struct.Struct("=IIIII")
 _WHOLE = _HEADER.size + _SOCKET.size + _ENDS.size + len(_ANY_SOCKET) + _OWNER.size
 
+# What an IPv6 address begins with that is an IPv4 one.
+_MAPPED = bytes(10) + b"\xff\xff"
+
 # The states of a connection that is there: established; half-closed by either side or by both.
 # Not among them are one that is only being made, one that is over, and a socket that listens.
 _CONNECTED = frozenset({1, 4, 5, 8, 9, 11})
 
 
 class End(NamedTuple):
-    """One end of a TCP connection; an IPv4-mapped address is given as the IPv4 one."""
+    """
+    One end of a TCP connection. The address is four bytes or sixteen, in network order; an
+    IPv4-mapped one is given as the IPv4 one.
+    """
 
-    ip: IPv4Address | IPv6Address
+    ip: bytes
     port: int
 
 
@@ -49,30 +54,30 @@ class Held(NamedTuple):
     inode: int
 
 
-def find(local: End, remote: End) -> Held | None:
+def find(*connections: tuple[End, End]) -> list[Held | None]:
     """
-    The socket that has ``local`` as its own address and ``remote`` as its peer's, in this
-    process's network namespace. None where the kernel knows of none, where no process holds it
-    any more, or where the kernel can't be asked.
+    The sockets of ``connections``, each given by its own address and its peer's, in this
+    process's network namespace; looked for one after the other. None where the kernel knows of
+    none, where no process holds it any more, or where the kernel can't be asked.
     """
     try:
         with socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
         ) as kernel:
-            kernel.sendto(request(local, remote), (0, 0))
-            reply, sender = kernel.recvfrom(4096, socket.MSG_DONTWAIT)
+            # The kernel takes one after the other, and has one reply to each.
+            kernel.sendto(b"".join(request(*ends) for ends in connections), (0, 0))
+            return [_reply(kernel, *ends) for ends in connections]
     except (OSError, AttributeError):
         # The last is a system without netlink.
-        return None
-    return read(reply, local, remote) if sender[0] == 0 else None
+        return [None] * len(connections)
 
 
 def request(local: End, remote: End) -> bytes:
     """The message that asks for the one socket between ``local`` and ``remote``."""
-    family = socket.AF_INET if local.ip.version == 4 else socket.AF_INET6
+    family = socket.AF_INET if len(local.ip) == 4 else socket.AF_INET6
     body = (
         _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF)
-        + _ENDS.pack(local.port, remote.port, local.ip.packed, remote.ip.packed)
+        + _ENDS.pack(local.port, remote.port, local.ip, remote.ip)
         + _ANY_SOCKET
     )
     length = _HEADER.size + len(body)
@@ -100,7 +105,13 @@ def read(reply: bytes, local: End, remote: End) -> Held | None:
     return Held(uid, inode)
 
 
-def _ip(family: int, packed: bytes) -> IPv4Address | IPv6Address:
+def _reply(kernel: socket.socket, local: End, remote: End) -> Held | None:
+    reply, sender = kernel.recvfrom(4096, socket.MSG_DONTWAIT)
+    return read(reply, local, remote) if sender[0] == 0 else None
+
+
+def _ip(family: int, ip: bytes) -> bytes:
+    if family == socket.AF_INET:
+        return ip[:4]
     # An IPv6 socket that talks IPv4 has mapped addresses.
-    ip = ip_address(packed[:4] if family == socket.AF_INET else packed)
-    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+    return ip.removeprefix(_MAPPED)

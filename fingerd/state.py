@@ -46,6 +46,16 @@ def makeStateDirectory(path: str, files: Collection[str], owner: Identity) -> No
         raise CannotStart(f"can't use the state directory {path}: {error.strerror}") from None
 
 
+def isRootsAlone(path: str) -> bool:
+    """Whether nobody but root can change where the absolute ``path`` is; it may be no file yet."""
+    try:
+        _checkParents(path)
+        _checkParents(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
+    except _Refused:
+        return False
+    return True
+
+
 class _Refused(Exception):
     """Why the directory can't be used, in words."""
 
@@ -90,6 +100,9 @@ def _handOver(
     for name in set(names).intersection(files):
         try:
             file = os.open(name, _OPEN_FILE, dir_fd=directory)
+        except FileNotFoundError:
+            # Another daemon that starts or stops has taken it away: SQLite's files come and go.
+            continue
         except OSError as error:
             raise _Refused(f"{name} in it: {error.strerror}") from None
         try:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from fingerd.addresses import describe
+from fingerd.daemonlog import DaemonLog
 from fingerd.directories.urls import fromURL
-from fingerd.forwarding import Forwarder
+from fingerd.fingerport import fingerEndpoint
 from fingerd.limits import Limits
 from fingerd.listening import Listener, endpoint
+from fingerd.monotonic import useMonotonicTime
+from fingerd.notify import Notifier
 from fingerd.options import Options
-from fingerd.quick import QuickTCP
-from fingerd.running import Daemon, ReloadOnHangup, StartLine
+from fingerd.running import Daemon, StartLine
 from fingerd.service import FingerService
+from fingerd.signals import OnSignal
 from fingerd.starting import CannotStart
-from fingerd.statuses.sqlite import SQLiteStatuses
 
 __all__ = ["Options", "makeService"]
 
@@ -33,18 +38,29 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    useMonotonicTime(reactor)
     limits: Limits = options["limits"]
+    DaemonLog(options["log-format"], reactor, limits)
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
     ]
     statuses = None
+    # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
     if options["state"] is not None:
+        from fingerd.statuses.sqlite import SQLiteStatuses
+
         statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
-    quick = cast(IReactorCore, QuickTCP(reactor))
+    balancers = None
+    if proxied := options["proxy-from"]:
+        from fingerd.balancers import parseBalancers
+
+        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
     fingerServers: list[Listener] = []
     forwarder = None
     if options["forward"]:
+        from fingerd.forwarding import Forwarder
+
         forwarder = _made(
             "forward",
             ", ".join(options["forward"]),
@@ -55,11 +71,29 @@ def makeService(options: Options) -> IService:
                 limits,
             ),
         )
-    finger = FingerService(reactor, directories, statuses, limits, options["rules"], forwarder)
+    queryLog = None
+    if options["query-log"] != "none":
+        from fingerd.querylog import QueryLog
+
+        queryLog = QueryLog(
+            options["query-log"],
+            reactor,
+            options["owner"],
+            options["query-log-format"],
+            options["log-peers"],
+            limits,
+        )
+    finger = FingerService(
+        reactor, directories, statuses, limits, options["rules"], forwarder, queryLog
+    )
     fingerServers += [
         Listener(
             description,
-            _made("listen", description, lambda text: endpoint(quick, text)),
+            _made(
+                "listen",
+                description,
+                lambda text: fingerEndpoint(reactor, text, limits, balancers),
+            ),
             finger.getFingerFactory(description.partition(":")[0]),
         )
         for description in options["listen"]
@@ -72,14 +106,25 @@ def makeService(options: Options) -> IService:
         )
         for description in options["setter"]
     ]
+    notifier = Notifier(
+        cast(IReactorTime, reactor),
+        os.environ,
+        lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
+    )
+    # What logrotate(8) sends.
+    reopening = (signal.SIGHUP, signal.SIGUSR1)
+    threads = cast(IReactorFromThreads, reactor)
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        ReloadOnHangup(finger.reload, cast(IReactorFromThreads, reactor)),
+        OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), threads),
+        *(OnSignal(number, queryLog.reopen, threads) for number in reopening if queryLog),
         StartLine(finger, fingerServers, setterServers),
+        # Last, so that it says when all of it runs, and is the first to hear of the stop.
+        notifier,
     ):
         part.setServiceParent(daemon)
     return daemon

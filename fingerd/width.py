@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 import wcwidth
 
@@ -22,7 +23,6 @@ _NARROW = (
     "\u1e00-\u1fff\u2010-\u2027"
 )
 _WIDE = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
-_SIMPLE = re.compile(f"[{_NARROW}{_WIDE}]*")
 _WIDE_RUN = re.compile(f"[{_WIDE}]+")
 
 
@@ -31,7 +31,7 @@ def displayWidth(text: str) -> int:
     if text.isascii():
         return len(text)
     # Where wcwidth has only its Python code, it takes twenty times as long as the letters above.
-    if wcwidth.HAS_C_EXTENSION or not _SIMPLE.fullmatch(text):
+    if wcwidth.HAS_C_EXTENSION or not _simple().fullmatch(text):
         return wcwidth.wcswidth(text)
     return len(text) + sum(map(len, _WIDE_RUN.findall(text)))
 
@@ -51,7 +51,7 @@ def clip(text: str, width: int) -> str:
     """
     if displayWidth(text) <= width:
         return text
-    if _SIMPLE.fullmatch(text):
+    if _simple().fullmatch(text):
         return _bySimpleLetters(text, width - 1).rstrip() + _ELLIPSIS
     letters = _graphemes(text, width - 1)
     clipped = "".join(letters).rstrip() + _ELLIPSIS
@@ -61,6 +61,12 @@ def clip(text: str, width: int) -> str:
         letters.pop()
         clipped = "".join(letters).rstrip() + _ELLIPSIS
     return clipped
+
+
+@cache
+def _simple() -> re.Pattern[str]:
+    # It takes milliseconds to make: not for every start, and on many machines never.
+    return re.compile(f"[{_NARROW}{_WIDE}]*")
 
 
 def _bySimpleLetters(text: str, width: int) -> str:

@@ -1,0 +1,23 @@
+"""
+The tests, with pytest or with trial.
+
+C{HYPOTHESIS_PROFILE=deep} in the environment lets every property be tried with many examples
+instead of a hundred. C{ci} tries the same ones each time; Hypothesis takes that by itself where
+C{CI} is set, and C{default} elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+
+if _profile := os.environ.get("HYPOTHESIS_PROFILE"):
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "deep",
+        max_examples=5_000,
+        deadline=None,
+        # What is too slow for a moment is not for an hour.
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile(_profile)

@@ -117,7 +117,8 @@ class Daemon:
         port = start["finger"].split(", ")[0].rpartition(":")[2]
         # A UNIX socket has none.
         self.port = int(port) if port.isdigit() else 0
-        self.setterPort = int((start["setter"] or ":0").rpartition(":")[2])
+        setter = (start["setter"] or "").rpartition(":")[2]
+        self.setterPort = int(setter) if setter.isdigit() else 0
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
@@ -19,6 +20,7 @@ from fingerd.directories.process import ProcessUsers
 from fingerd.interfaces import DirectoryError
 from fingerd.limits import Limits
 from fingerd.user import User
+from tests.support import TIME
 
 
 class Readable:
@@ -64,6 +66,12 @@ class Fifo:
 
     def say(self, data: bytes) -> None:
         os.write(self.descriptor, data)
+
+
+async def openDescriptors() -> set[str]:
+    """This process's, when the reactor has let go of those that were closed just now."""
+    await deferLater(TIME, 0)
+    return set(os.listdir("/proc/self/fd"))
 
 
 class ProgramTestCase(TestCase):

@@ -31,7 +31,7 @@ from zope.interface import implementer
 from fingerd.exchange import ExchangeFactory
 from fingerd.interfaces import IDirectory
 from fingerd.limits import DEFAULTS, Limits
-from fingerd.quick import QuickTCP
+from fingerd.quicktcp import QuickTCP
 from fingerd.service import FingerService
 from fingerd.user import User
 

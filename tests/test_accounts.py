@@ -5,14 +5,30 @@ from __future__ import annotations
 import os
 import pwd
 import threading
+from dataclasses import replace
+from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
 from fingerd.accounts import Accounts
+from fingerd.limits import DEFAULTS
 
 UNUSED = 0x7FFFFFF0
+
+
+class Now:
+    """The reactor's threads, with a time of its own."""
+
+    callFromThread = staticmethod(cast(IReactorFromThreads, reactor).callFromThread)
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def seconds(self) -> float:
+        return self.now
 
 
 class AccountsTests(TestCase):
@@ -43,9 +59,51 @@ class AccountsTests(TestCase):
         reactor.callLater(0, go.set)
         self.assertEqual(set(await looking), {pwd.getpwuid(0).pw_name})
         self.assertEqual(asked, [0])
-        # Later it is asked again: accounts come and go.
-        await accounts.loginOf(0)
-        self.assertEqual(asked, [0, 0])
+
+    async def test_kept(self) -> None:
+        """A login is good for a second from when it was asked for: accounts come and go."""
+        names = iter(["moshez", "itamar", "glyph"])
+        clock = Now()
+
+        def look(uid: int) -> pwd.struct_passwd:
+            # It takes the system a while to say.
+            clock.now += 0.25
+            return pwd.struct_passwd((next(names), "", uid, 0, "", "/", ""))
+
+        accounts = Accounts(clock, look, replace(DEFAULTS, loginKept=1.0))
+        self.addCleanup(accounts.stop)
+        for now, login in ((0.0, "moshez"), (0.99, "moshez"), (1.0, "itamar"), (2.1, "glyph")):
+            clock.now = now
+            self.assertEqual(await accounts.loginOf(1000), login)
+
+    async def test_notKept(self) -> None:
+        """That there is no account, or that the system can't say, is asked anew each time."""
+        answers = iter([KeyError(), OSError("broken"), None])
+
+        def look(uid: int) -> pwd.struct_passwd:
+            answer = next(answers)
+            if answer is not None:
+                raise answer
+            return pwd.struct_passwd(("moshez", "", uid, 0, "", "/", ""))
+
+        accounts = Accounts(Now(), look)
+        self.addCleanup(accounts.stop)
+        self.assertIsNone(await accounts.loginOf(1000))
+        with self.assertRaises(OSError):
+            await accounts.loginOf(1000)
+        self.assertEqual(await accounts.loginOf(1000), "moshez")
+
+    async def test_others(self) -> None:
+        """Each uid has its own login, also where more ask than are remembered."""
+
+        def look(uid: int) -> pwd.struct_passwd:
+            return pwd.struct_passwd((f"user{uid}", "", uid, 0, "", "/", ""))
+
+        accounts = Accounts(Now(), look, replace(DEFAULTS, setterWaiting=5))
+        self.addCleanup(accounts.stop)
+        for uid in [*range(20), *range(20)]:
+            self.assertEqual(await accounts.loginOf(uid), f"user{uid}")
+        self.assertLessEqual(len(accounts._known), 5)
 
     async def test_givenUp(self) -> None:
         """Whoever gives up waiting costs the others nothing."""

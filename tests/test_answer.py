@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd import answer
-from fingerd.answer import encode, ofSeveral, ofUser, ofUsers, ofUsersInFull
+from fingerd.answer import clean, encode, ofSeveral, ofUser, ofUsers, ofUsersInFull
 from fingerd.fields import ALL, ALWAYS, Field, parseViews
 from fingerd.listing import Listing
 from fingerd.replacing import parseReplacements
@@ -317,6 +317,21 @@ class EncodeTests(SynchronousTestCase):
             ofSeveral([(user.login, ofUser(user)) for user in users], 1),
         ):
             self.checkBytes(encode(text, size), size)
+
+    @given(st.text(), st.integers(0, 200), st.integers(0, 400))
+    def test_anyText(self, text: str, more: int, size: int) -> None:
+        """Any clean text is sent whole, or it is cut and says so within the size."""
+        text = clean(text) + "x" * more
+        data = encode(text, size)
+        note = f"(cut: an answer has {size} bytes at most)\r\n".encode()
+        self.checkBytes(data, max(size, len(note)))
+        whole = (text + "\n").replace("\n", "\r\n").encode()
+        if len(whole) <= size:
+            self.assertEqual(data, whole)
+        else:
+            self.assertTrue(data.endswith(note))
+            kept = data.removesuffix(note).removesuffix(b"\r\n")
+            self.assertTrue(whole.startswith(kept))
 
     def checkBytes(self, data: bytes, size: int) -> None:
         """What goes over the wire is as RFC 1288 2.2 has it, and as bounded as we promise."""

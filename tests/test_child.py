@@ -6,12 +6,32 @@ import os
 import select
 import signal
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults
 
 from fingerd import child
 from fingerd.interfaces import DirectoryError
 from fingerd.user import User
-from tests.programs import Fifo, ProgramTestCase
+from tests.programs import Fifo, ProgramTestCase, Readable, openDescriptors
+
+
+class _Taken(Readable):
+    """A descriptor on which nothing happens, and what the reactor says happens there."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        descriptor, self._other = os.pipe()
+        super().__init__(descriptor)
+
+    def doRead(self) -> None:
+        self.events.append("readable")
+
+    def connectionLost(self, reason: object) -> None:
+        self.events.append("lost")
+
+    def close(self) -> None:
+        super().connectionLost(None)
+        os.close(self._other)
 
 
 class EndTests(ProgramTestCase):
@@ -69,6 +89,32 @@ class EndTests(ProgramTestCase):
         go.say(b"\n")
         await self.reason(asked)
         await gatherResults(ends)
+
+    async def test_numbersTakenAgain(self) -> None:
+        """
+        Who is given the number of a pipe's descriptor is not given what was the pipe's: a client
+        that connects in the moment in which a program ends doesn't lose its connection.
+        """
+        program = child.Child([self.program("")], reactor, 1000)
+        program.output.addErrback(lambda failure: failure.trap(CancelledError))
+        taken: list[_Taken] = []
+
+        def take() -> None:
+            program.output.cancel()
+            taken.extend(_Taken() for _ in range(20))
+
+        # What comes first in the reactor's list, since it is ready first.
+        first, second = os.pipe()
+        self.addCleanup(os.close, second)
+        ready = Readable(first)
+        os.write(second, b"x")
+        ready.found.addCallback(lambda _: take())
+        # The reactor stands still until the program has ended: it finds all of it at once.
+        os.waitid(os.P_PID, program._process.pid, os.WEXITED | os.WNOWAIT)
+        await program.gone
+        self.assertEqual([end.events for end in taken], [[]] * len(taken))
+        for end in taken:
+            end.close()
 
     async def test_outOfReach(self) -> None:
         """What has moved to a session of its own lives on, but isn't waited for."""
@@ -173,9 +219,9 @@ class EndTests(ProgramTestCase):
         """Many runs leave no descriptor and no process."""
         users = self.users(self.program("echo here"))
         await users.getUser("moshez")
-        before = set(os.listdir("/proc/self/fd"))
+        before = await openDescriptors()
         await gatherResults([users.getUser("moshez") for _ in range(50)])
-        self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(await openDescriptors(), before)
         self.assertRaises(ChildProcessError, os.waitpid, -1, os.WNOHANG)
 
 

@@ -11,26 +11,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from fingerd.cleaning import clean
 from fingerd.client import FingerClient, FingerQueries, answerText, query, requestLine
 from fingerd.interfaces import DirectoryError
 from fingerd.limits import DEFAULTS
 from tests import upstreams
-from tests.support import TCP, TIME, Sockets, turn
+from tests.support import TCP, TIME, Sockets, cut, turn
 from tests.upstreams import Upstream
 
 
 class _OverSocket(StringTransport):
     """A transport in memory that has a real socket to show."""
 
+    aborted = False
+
     def __init__(self, handle: socket.socket) -> None:
         super().__init__()
         self._handle = handle
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.loseConnection()
 
     def getHandle(self) -> socket.socket:
         return self._handle
@@ -74,6 +83,45 @@ class AnswerTextTests(SynchronousTestCase):
     def test_notUTF8(self) -> None:
         """What isn't UTF-8 is replaced, and the rest stays."""
         self.assertEqual(answerText("Zoë".encode() + b" \xe9t\xe9\r\n"), "Zoë \ufffdt\ufffd")
+
+
+class AnyAnswerTests(SynchronousTestCase):
+    """What is made of any server's bytes."""
+
+    @given(
+        st.binary(max_size=60),
+        st.lists(st.integers(min_value=0), max_size=5),
+        st.integers(min_value=1, max_value=60),
+        st.booleans(),
+    )
+    def test_anySegments(self, data: bytes, places: list[int], size: int, ends: bool) -> None:
+        """An answer is all that came, if the server ended it in time, and nothing otherwise."""
+        client = FingerClient(b"x\r\n", size)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            transport = _OverSocket(ours)
+            client.makeConnection(transport)
+            for segment in cut(data, places):
+                if not transport.aborted:
+                    client.dataReceived(segment)
+            self.assertEqual(transport.aborted, len(data) > size)
+            if ends and not transport.aborted:
+                client.readConnectionLost()
+                client.connectionLost(connectionDone)
+            else:
+                client.connectionLost(Failure(ConnectionLost()))
+        if ends and 0 < len(data) <= size:
+            self.assertEqual(self.successResultOf(client.answer), data)
+        else:
+            self.failureResultOf(client.answer, DirectoryError)
+        self.assertEqual(transport.value(), b"x\r\n")
+
+    @given(st.binary())
+    def test_anyText(self, data: bytes) -> None:
+        """Any bytes are text that can be sent once it is clean, and that stays so."""
+        text = clean(answerText(data))
+        self.assertEqual(clean(text), text)
+        self.assertEqual(text.encode().decode(), text)
 
 
 class QueryTests(Sockets):

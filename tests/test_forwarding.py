@@ -7,6 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import cast
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, IReactorFromThreads
 from twisted.internet.testing import MemoryReactorClock
@@ -14,14 +16,16 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from fingerd.client import requestLine
 from fingerd.forwarding import Forwarder, isPublic
 from fingerd.hosts import Resolver
 from fingerd.interfaces import DirectoryError, IForwarder
 from fingerd.limits import DEFAULTS, Limits
-from fingerd.query import Name
+from fingerd.query import Name, parse
 from fingerd.rules import DEFAULT_RULES
 from fingerd.service import FingerService
 from tests import upstreams
+from tests.fuzz.peer import Peer, PublicResolver
 from tests.support import TCP, TIME, Sockets
 from tests.upstreams import Names, Upstream
 
@@ -59,6 +63,34 @@ class Forwarders(Sockets):
         forwarder = self.forwarder(*hosts, limits=limits, port=port)
         finger = FingerService(TIME, (), None, limits, DEFAULT_RULES, forwarder, moshez="Local")
         return self.listen(finger.getFingerFactory())
+
+
+class AnyNameTests(SynchronousTestCase):
+    """What is asked of other hosts."""
+
+    @given(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.lists(st.sampled_from([*"a.@[:ⓔé", ".example", "friend", "FRIEND", "@friend.example"])),
+        st.booleans(),
+    )
+    def test_oneLine(self, user: str, host: list[str], verbose: bool) -> None:
+        """Whatever name is asked for, one line goes to a host that was named, or none to any."""
+        peer = Peer(lambda line: [b"Happy\r\n"])
+        resolver = PublicResolver()
+        forwarder = Forwarder(["friend.example"], lambda: (), peer, resolver=resolver)
+        for name in parse(f"{user}@{''.join(host)}".encode()).names:
+            if name.host is None:
+                continue
+            peer.requests.clear()
+            resolver.asked.clear()
+            answer = self.successResultOf(forwarder.forward(name, verbose))
+            if answer is None:
+                self.assertEqual((resolver.asked, peer.requests), ([], []))
+            else:
+                self.assertEqual((answer, resolver.asked), ("Happy", ["friend.example"]))
+                self.assertEqual(peer.requests, [requestLine(name.user, verbose)])
+                self.assertEqual(peer.requests[0].splitlines(), [peer.requests[0][:-2]])
+                self.assertLessEqual(name.user.count("@"), 1)
 
 
 class DaemonTests(Forwarders):
@@ -211,8 +243,8 @@ class PolicyTests(Forwarders):
         A name that leads to an address of the inside is refused, as an unknown one is; the log
         tells the administrator why.
         """
-        forwarder = self.forwarder("friend.example")
         for ip in ("127.0.0.2", "::ffff:127.0.0.2", "10.0.0.1", "169.254.0.1", "fe80::1", "::"):
+            forwarder = self.forwarder("friend.example")
             self.names.addresses["friend.example"] = [ip]
             with capturedLogs() as events:
                 self.assertFalse(await self.allowed(forwarder, "moshez", "friend.example"), ip)
@@ -224,6 +256,17 @@ class PolicyTests(Forwarders):
                     "forwarded to"
                 ],
             )
+
+    async def test_flood(self) -> None:
+        """Who has the names of a domain can't fill the log with them, whatever they lead to."""
+        limits = replace(DEFAULTS, repeatsLogged=3)
+        forwarder = self.forwarder("*.example.com", limits=limits)
+        with capturedLogs() as events:
+            for number in range(20):
+                host = f"h{number}.example.com"
+                self.names.addresses[host] = [f"10.0.0.{number % 5}"]
+                self.assertFalse(await self.allowed(forwarder, "moshez", host))
+        self.assertEqual(len(notForwarding(events)), 3)
 
     async def test_someNotPublic(self) -> None:
         """Of several addresses, those that are permitted are connected to."""
@@ -253,7 +296,6 @@ class PolicyTests(Forwarders):
 
     async def test_ourselves(self) -> None:
         """A daemon doesn't ask itself, though it was told to: neither by address nor by name."""
-        forwarder = self.forwarder("127.0.0.2", "friend.example")
         for own in (
             IPv4Address("TCP", "127.0.0.2", self.port),
             IPv4Address("TCP", "0.0.0.0", self.port),
@@ -262,6 +304,7 @@ class PolicyTests(Forwarders):
         ):
             self.own = [UNIXAddress(b"/run/x"), own]
             for host in ("127.0.0.2", "friend.example"):
+                forwarder = self.forwarder("127.0.0.2", "friend.example")
                 with capturedLogs() as events:
                     self.assertFalse(await self.allowed(forwarder, "moshez", host), own)
                 [line] = notForwarding(events)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.cleaning import clean
 from fingerd.masking import Mask
 from fingerd.user import User
 
@@ -21,6 +26,9 @@ Login     Name         Tty      Idle  Login Time   Office
 moshez    Moshe Zadka  pts/0          Nov 22 10:00
 radix     Radix        pts/1          Nov 22 10:00
 """
+
+_WORDS = ["Login: ", "Login name:", "radix", "RADIX", "ra", "dix", *"-._x: \n\r\0\u2028\u200b"]
+_NAMED = re.compile(r"(?<![\w.-])radix(?![\w-]|\.\w)", re.I)
 
 
 class MaskTests(SynchronousTestCase):
@@ -56,6 +64,11 @@ class MaskTests(SynchronousTestCase):
         user = User("moshez", report="Login: moshez\nPlan:\nAsk radix.\n")
         self.assertEqual(Mask(["radix"]).user(user), user)
 
+    def test_nothingLeft(self) -> None:
+        """A source whose list names nobody else is in no list, and never looks like a user."""
+        report = "radix     Radix        pts/1\n radix"
+        self.assertEqual(Mask(["radix"]).users([User("host", report=report)]), [])
+
     def test_wholeLogins(self) -> None:
         """A login that is a part of another hides only itself."""
         mask = Mask(["mo"])
@@ -64,6 +77,42 @@ class MaskTests(SynchronousTestCase):
         self.assertEqual(user.report, report.replace("mo here\n", ""))
         self.assertTrue(mask.hides("mo"))
         self.assertFalse(mask.hides("moshez"))
+
+    def test_namesAsShown(self) -> None:
+        """Control characters in a name, or other line ends, don't save it: no reader sees them."""
+        record = "Login: radix   Name: Moshe\nNo Plan.\n"
+        for written in (
+            record.replace("radix", "ra\0dix"),
+            record.replace("radix", "\x1b\u200bradix"),
+            record.replace("Login", "Lo\u202egin"),
+            record.replace("\n", "\r"),
+        ):
+            for report in (written, f"Welcome\r{written}", f"Welcome\u2028{written}"):
+                masked = Mask(["radix"]).user(User("Moshe", report=report))
+                self.assertNotIn("radix", clean(masked.report if masked else ""))
+                for listed in Mask(["radix"]).users([User("host", report=report)]):
+                    self.assertNotIn("radix", clean(listed.report))
+
+    @given(st.lists(st.sampled_from(_WORDS)).map("".join))
+    def test_anyReport(self, report: str) -> None:
+        """Of any report, no line of a list names a masked user, and no record is theirs."""
+        mask = Mask(["radix"])
+        for listed in mask.users([User("host", report=report)]):
+            self.assertIsNone(_NAMED.search(clean(listed.report)))
+        masked = mask.user(User("Moshe", report=report))
+        if masked is None:
+            return
+        shown = clean(masked.report)
+        self.assertIsNone(re.search(r"^login: radix$", shown, re.I | re.M))
+        # What was looked through once has nothing more to hide.
+        self.assertEqual(mask.user(masked._replace(report=shown)), masked._replace(report=shown))
+
+    @given(st.lists(st.sampled_from([*"abcdefgh:", "Login: ", "\n"])).map("".join))
+    def test_othersReports(self, report: str) -> None:
+        """A report that doesn't name them stays as it is."""
+        user = User("host", report=report)
+        self.assertEqual(Mask(["radix"]).users([user]), [user])
+        self.assertEqual(Mask(["radix"]).user(user), user)
 
     def test_noMask(self) -> None:
         """Without masks all is as it was."""

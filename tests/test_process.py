@@ -16,7 +16,7 @@ from fingerd.directories.process import ProcessUsers, fromURL
 from fingerd.interfaces import IVerboseDirectory
 from fingerd.service import FingerService
 from fingerd.user import User, isLogin
-from tests.programs import ProgramTestCase
+from tests.programs import ProgramTestCase, openDescriptors
 
 
 class AskingTests(ProgramTestCase):
@@ -161,6 +161,19 @@ class StandardErrorTests(ProgramTestCase):
             await users.getUser("moshez")
         self.assertEqual(len(said), 1)
 
+    async def test_manyComplaints(self) -> None:
+        """
+        A program that says something else of every login doesn't fill the log: it is counted what
+        more it said.
+        """
+        said = self.said()
+        users = self.users(
+            self.program('echo here; echo "careful, $2" >&2'), repeatsLogged=3, repeatsTime=60.0
+        )
+        for number in range(8):
+            await users.getUser(f"user{number}")
+        self.assertEqual(len(said), 3)
+
     async def test_alone(self) -> None:
         """A program that only complains has failed, whatever its exit status."""
         reason = await self.reason(self.asking("echo can\\'t reach the office >&2"))
@@ -249,12 +262,12 @@ class FailureTests(ProgramTestCase):
         def full(pid: int) -> int:
             raise OSError(24, "Too many open files")
 
-        before = set(os.listdir("/proc/self/fd"))
+        before = await openDescriptors()
         patch = self.patch(os, "pidfd_open", full)
         asked = users.getUser("moshez")
         patch.restore()
         self.assertIn("Too many open files", await self.reason(asked))
-        self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(await openDescriptors(), before)
         self.assertRaises(ChildProcessError, os.waitpid, -1, os.WNOHANG)
 
 

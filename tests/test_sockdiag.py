@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import struct
-from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.sockdiag import End, Held, find, read
 
-LOCAL = End(ip_address("127.0.0.1"), 40000)
-REMOTE = End(ip_address("127.0.0.1"), 1079)
+
+def packed(text: str) -> bytes:
+    """An address in network order."""
+    return ipaddress.ip_address(text).packed
+
+
+LOCAL = End(packed("127.0.0.1"), 40000)
+REMOTE = End(packed("127.0.0.1"), 1079)
 
 ESTABLISHED, SYN_SENT, FIN_WAIT2, TIME_WAIT, LISTEN = 1, 2, 5, 6, 10
 
@@ -30,7 +36,7 @@ def reply(
     """What the kernel would answer, in the layout of linux/inet_diag.h."""
     body = (
         struct.pack("=BBBB", family, state, 0, 0)
-        + struct.pack("!HH16s16s", local.port, remote.port, local.ip.packed, remote.ip.packed)
+        + struct.pack("!HH16s16s", local.port, remote.port, local.ip, remote.ip)
         + struct.pack("=III", 0, 7, 7)
         + struct.pack("=IIIII", 0, 0, 0, uid, inode)
     )
@@ -61,7 +67,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_listening(self) -> None:
         """A socket that listens on the client's old port is not the client."""
-        nobody = End(ip_address("0.0.0.0"), 0)
+        nobody = End(packed("0.0.0.0"), 0)
         self.assertIsNone(read(reply(LISTEN, remote=nobody, uid=0), LOCAL, REMOTE))
         self.assertIsNone(read(reply(ESTABLISHED, remote=nobody, uid=0), LOCAL, REMOTE))
 
@@ -72,7 +78,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_mapped(self) -> None:
         """An IPv6 socket that talks IPv4 is found under its IPv4 addresses."""
-        mapped = ip_address("::ffff:127.0.0.1")
+        mapped = packed("::ffff:127.0.0.1")
         answer = reply(local=End(mapped, 40000), remote=End(mapped, 1079), family=socket.AF_INET6)
         self.assertEqual(read(answer, LOCAL, REMOTE), Held(1000, 4242))
 
@@ -99,21 +105,21 @@ class FindTests(SynchronousTestCase):
     def ends(self, near: socket.socket) -> tuple[End, End]:
         """The addresses of a socket and of its peer."""
         name, peer = near.getsockname(), near.getpeername()
-        return End(ip_address(name[0]), name[1]), End(ip_address(peer[0]), peer[1])
+        return End(packed(name[0]), name[1]), End(packed(peer[0]), peer[1])
 
     def test_bothFamilies(self) -> None:
         """Each end of a connection is found, over IPv4 and over IPv6."""
         for host in ("127.0.0.1", "::1"):
             for end in self.pair(host):
                 expected = Held(os.getuid(), os.fstat(end.fileno()).st_ino)
-                self.assertEqual(find(*self.ends(end)), expected)
+                self.assertEqual(find(self.ends(end)), [expected])
 
     def test_halfClosed(self) -> None:
         """A client that has closed only its sending side is still found."""
         client, _ = self.pair("127.0.0.1")
         client.shutdown(socket.SHUT_WR)
         self.assertEqual(
-            find(*self.ends(client)), Held(os.getuid(), os.fstat(client.fileno()).st_ino)
+            find(self.ends(client)), [Held(os.getuid(), os.fstat(client.fileno()).st_ino)]
         )
 
     def test_closed(self) -> None:
@@ -121,13 +127,23 @@ class FindTests(SynchronousTestCase):
         client, served = self.pair("127.0.0.1")
         ends = self.ends(client)
         client.close()
-        self.assertIsNone(find(*ends))
+        self.assertEqual(find(ends), [None])
         served.close()
-        self.assertIsNone(find(*ends))
-        self.assertIsNone(find(ends[0]._replace(port=1), ends[1]))
+        self.assertEqual(find(ends), [None])
+        self.assertEqual(find((ends[0]._replace(port=1), ends[1])), [None])
+
+    def test_several(self) -> None:
+        """Each of several is told of, in their order, also behind one that isn't there."""
+        client, served = self.pair("127.0.0.1")
+        there = self.ends(client)
+        gone = there[0]._replace(port=1), there[1]
+        client_, served_ = (
+            Held(os.getuid(), os.fstat(end.fileno()).st_ino) for end in (client, served)
+        )
+        self.assertEqual(find(gone, there, gone, self.ends(served)), [None, client_, None, served_])
 
     def test_listenerOnly(self) -> None:
         """A port on which somebody only listens gives no owner of a connection."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            local = End(ip_address("127.0.0.1"), listening.getsockname()[1])
-            self.assertIsNone(find(local, End(ip_address("127.0.0.1"), 1)))
+            local = End(packed("127.0.0.1"), listening.getsockname()[1])
+            self.assertEqual(find((local, End(packed("127.0.0.1"), 1))), [None])

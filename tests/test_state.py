@@ -153,6 +153,21 @@ class HandingOverTests(StateCase):
         # Not the daemon's: not given away.
         self.assertEqual(owner(note), (0, 0))
 
+    def test_gone(self) -> None:
+        """A file that another daemon takes away meanwhile needn't be handed over."""
+        makeStateDirectory(self.state, FILES, SERVICE)
+        kept, going = (self.file(name) for name in FILES)
+        list_ = os.listdir
+
+        def listThenTakeAway(directory: int) -> list[str]:
+            names = list_(directory)
+            os.unlink(going)
+            return names
+
+        self.patch(os, "listdir", listThenTakeAway)
+        makeStateDirectory(self.state, FILES, SERVICE)
+        self.assertEqual(owner(kept), SERVICE)
+
     def test_otherThings(self) -> None:
         """A directory of root's with other things in it, such as /etc, is not given away."""
         os.mkdir(self.state, 0o755)

@@ -43,6 +43,14 @@ class SharingTests(SQLiteCase):
         (*_, last) = self.rows()
         await until(lambda: self.shown(one) == last and self.shown(two) == last)
 
+    async def test_before(self) -> None:
+        """Who sets a status sees, once it is acknowledged, what others have set before it."""
+        one, two = self.store(statusesRefresh=3600.0), self.store(statusesRefresh=3600.0)
+        for number in range(3):
+            await one.setStatus("moshez", Status(f"status {number}", 1.0))
+            await two.setStatus("shawn", Status(f"status {number}", 1.0))
+            self.assertEqual(self.shown(two), f"status {number}")
+
     async def test_many(self) -> None:
         """Very many statuses of another daemon are taken over bit by bit, before one's own."""
         one, two = (

@@ -142,7 +142,7 @@ class ShowingTests(SynchronousTestCase):
             self.failureResultOf(self.statuses.setStatus("moshez", status), SettingRefused)
         self.assertIsNone(self.shown())
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(SETTINGS, st.integers(0, 20))
     def test_rule(self, wanted: list[tuple[str, str, int | None]], later: int) -> None:
         """What shows is always the last that has not expired, back to the last clearing."""
@@ -158,7 +158,8 @@ class ShowingTests(SynchronousTestCase):
             end = len(wanted) + later
             self.assertEqual(showing.get(of, end), remembered(set_, of, end))
 
-    @settings(deadline=None, max_examples=50)
+    # Each makes a database, or many.
+    @settings(deadline=None, max_examples=settings().max_examples // 2)
     @given(SETTINGS, st.integers(0, 3), st.integers(1, 6), st.integers(1, 4))
     def test_restarts(
         self,

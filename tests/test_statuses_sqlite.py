@@ -135,6 +135,22 @@ class KeepingTests(SQLiteCase):
         self.assertEqual(order, list(range(30)))
         self.assertEqual(self.shown(store), "status 29")
 
+    async def test_oneCommit(self) -> None:
+        """However many share a commit: each is kept, in order, and no more than the limit."""
+        first = self.store(statusHistory=1, statusesWaiting=2000, statusesAtOnce=1000)
+        await gatherResults(
+            [
+                first.setStatus(f"user{number}", Status(f"status {round}", 1.0))
+                for round in range(3)
+                for number in range(250)
+            ]
+        )
+        for number in range(250):
+            self.assertEqual(self.shown(first, f"user{number}"), "status 2")
+            self.assertEqual(self.rows(login=f"user{number}"), ["status 1", "status 2"])
+        await first.stopService()
+        self.assertEqual(len(self.store()), 250)
+
     async def test_readingDoesNotWait(self) -> None:
         """While a status is being written, what showed before is told at once."""
         store = self.store()

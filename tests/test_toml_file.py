@@ -187,7 +187,8 @@ class TomlFileTests(FileCase):
         self.assertIn("can't start a process that reads files", str(error))
         self.assertEqual(len(os.listdir("/proc/self/fd")), self.descriptors)
 
-    @settings(max_examples=50)
+    # Each starts a process, or two.
+    @settings(max_examples=settings().max_examples // 2)
     @given(st.binary(max_size=100))
     def test_anyFile(self, data: bytes) -> None:
         """A file with any bytes in it is read, or the reason why not is given in words."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -105,6 +107,12 @@ class AnswerTests(Servers):
         connection.connectionLost(Failure(ConnectionDone()))
         user = User("2001:db8::1", report="No one logged on.")
         self.assertEqual(self.successResultOf(listed), [user])
+
+    async def test_emptyList(self) -> None:
+        """A server whose list is empty isn't listed, as if it were a user."""
+        server = Upstream(upstreams.says(b"\r\n \r\n"))
+        port = self.serve(self.directory(server.listen(self)), moshez="Happy")
+        self.assertEqual(await self.ask(port, b"\r\n"), b"moshez  Happy\r\n")
 
     async def test_noAddress(self) -> None:
         """A server whose name has no address has failed."""
@@ -242,13 +250,15 @@ class FailureTests(Servers):
             assert itself is not None
             return itself.getUser(login)
 
-        daemon = self.serve(Directory(askItself))
+        asking = Directory(askItself)
+        daemon = self.serve(asking)
         itself = self.directory(daemon, replace(DEFAULTS, upstreamTime=0.1))
         with capturedLogs() as events:
             answer = await self.ask(daemon, b"zoe\r\n")
         self.assertRegex(answer, b"^Internal error in server\r\n")
-        # Itself, and itself once more.
-        self.assertEqual(len([line for line in map(self.line, events) if line]), 2)
+        # Itself, and itself once more; both fail for the same reason.
+        self.assertEqual(asking.asked, ["zoe", "zoe"])
+        self.assertEqual(len([line for line in map(self.line, events) if line]), 1)
 
     async def test_crowd(self) -> None:
         """Many clients that ask the same at once are all answered by one query."""
@@ -353,3 +363,19 @@ class URLTests(SynchronousTestCase):
         ):
             error = self.assertRaises(ValueError, fromURL, url, TCP)
             self.assertTrue(str(error), url)
+
+    @given(
+        st.lists(
+            st.sampled_from(["finger:", "//", "[", "]", "::1", ":", "79", "/", "a.example", "@"])
+            | st.text(max_size=2)
+        ).map("".join)
+    )
+    def test_anything(self, url: str) -> None:
+        """Any text names a server, which is then called by a URL of its own, or it names none."""
+        try:
+            shown = str(fromURL(url, TCP))
+        except ValueError as error:
+            self.assertTrue(str(error).isprintable())
+            return
+        self.assertEqual(str(fromURL(shown, TCP)), shown)
+        self.assertTrue(shown.isascii() and shown.isprintable())

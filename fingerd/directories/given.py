@@ -8,11 +8,11 @@ from itertools import islice
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from fingerd.interfaces import ICounted, IDirectory
+from fingerd.interfaces import ICounted, IHeldDirectory
 from fingerd.user import User
 
 
-@implementer(IDirectory, ICounted)
+@implementer(IHeldDirectory, ICounted)
 class GivenUsers:
     """Users and their statuses, from a mapping that is never read again."""
 
@@ -22,8 +22,11 @@ class GivenUsers:
     def __len__(self) -> int:
         return len(self._users)
 
+    def held(self, login: str) -> User | None:
+        return self._users.get(login)
+
     def getUser(self, login: str) -> Deferred[User | None]:
-        return succeed(self._users.get(login))
+        return succeed(self.held(login))
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
         return succeed(list(islice(self._users.values(), limit)))

@@ -18,6 +18,7 @@ from zope.interface import implementer
 from fingerd.child import Child, Output
 from fingerd.interfaces import DirectoryError, IVerboseDirectory
 from fingerd.limits import DEFAULTS, Limits
+from fingerd.repeats import Repeats
 from fingerd.user import User
 
 # finger(1), kept from giving out everyone who is really called what was asked for.
@@ -89,6 +90,9 @@ class ProcessUsers(Service):
         self._asked: set[Deferred[str]] = set()
         # What was last said of the program in the log, so that it's said once.
         self._complaint = ""
+        self._repeats: Repeats[None] = Repeats(
+            limits.repeatsLogged, limits.repeatsTime, self._clock, self._more
+        )
 
     def __str__(self) -> str:
         return shlex.join(self._argv)
@@ -199,7 +203,14 @@ class ProcessUsers(Service):
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:
             self._complaint = complaint
-            self._log.warn("{program} {complaint}", program=str(self), complaint=complaint)
+            # It may be another one for each login.
+            self._repeats.fold(complaint, lambda: self._say(complaint))
+
+    def _say(self, complaint: str) -> None:
+        self._log.warn("{program} {complaint}", program=str(self), complaint=complaint)
+
+    def _more(self, said: None, count: int) -> None:
+        self._log.warn("{program} complained {count} more times", program=str(self), count=count)
 
     def _tookTooLong(self, result: object, seconds: float) -> str:
         raise DirectoryError(f"{self} took longer than {seconds} seconds")

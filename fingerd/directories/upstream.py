@@ -74,7 +74,10 @@ class UpstreamServer:
         return self._getUser(login, verbose=False)
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
-        """One entry, called as the server is, with the server's list for a report."""
+        """
+        One entry, called as the server is, with the server's list for a report; none where that
+        is empty, since an entry without a report is a user.
+        """
         return self._getUsers(limit, verbose=False)
 
     def getVerboseUser(self, login: str) -> Deferred[User | None]:
@@ -98,7 +101,9 @@ class UpstreamServer:
         # Two servers may be on one host: each has a name of its own.
         label = host if port == 79 else hostAndPort(host, port)
         listed = self._ask("", verbose)
-        return listed.addCallback(lambda report: [User(label, report=report)])
+        return listed.addCallback(
+            lambda report: [User(label, report=report)] if report.strip() else []
+        )
 
     def _ask(self, name: str, verbose: bool) -> Deferred[str]:
         asked = self._queries.ask(self._endpoint, requestLine(name, verbose))

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from fingerd.directories.regular_file import State, openRegular, stateOf
 from fingerd.directories.table import Table
 from fingerd.failing import reasonOf
-from fingerd.interfaces import DirectoryError, ICounted, IDirectory, IReloadable
+from fingerd.interfaces import DirectoryError, ICounted, IHeldDirectory, IReloadable
 from fingerd.limits import DEFAULTS, Limits
 from fingerd.starting import CannotStart
 from fingerd.user import User
@@ -49,7 +49,7 @@ class Reader(Protocol):
         """That was the last piece."""
 
 
-@implementer(IDirectory, IReloadable, ICounted)
+@implementer(IHeldDirectory, IReloadable, ICounted)
 class WatchedFile(Service):
     """
     The users in a file. A subclass says what its format is, and may say where it is read.
@@ -100,9 +100,12 @@ class WatchedFile(Service):
     def __len__(self) -> int:
         return len(self._table)
 
-    def getUser(self, login: str) -> Deferred[User | None]:
+    def held(self, login: str) -> User | None:
         text = self._table.get(login)
-        return succeed(None if text is None else self._user(login, text))
+        return None if text is None else self._user(login, text)
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return succeed(self.held(login))
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
         return succeed([self._user(login, text) for login, text in self._table.first(limit)])

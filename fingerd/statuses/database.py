@@ -11,9 +11,8 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fingerd.interfaces import Status
 from fingerd.limits import Limits
@@ -23,6 +22,8 @@ NAME = "statuses.sqlite"
 # All that SQLite may make beside each other.
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 
+T = TypeVar("T")
+
 # A login and its status.
 Setting = tuple[str, Status]
 # An id, a login and the fields of its status.
@@ -31,23 +32,32 @@ Row = tuple[int, str, str, float, str, float | None]
 # The n-th script makes schema n of schema n - 1. They are read now: later, the daemon's user may
 # not be allowed to.
 _SCRIPTS = [
-    script.read_text("utf-8")
-    for script in sorted(
-        resources.files("fingerd.statuses").joinpath("sql").iterdir(), key=lambda file: file.name
-    )
-    if script.name.endswith(".sql")
+    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
 ]
 
-_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES (?, ?, ?, ?, ?)"
+# Many rows in one statement: Python gives up its lock, and has to get it back from a busy reactor,
+# for each step of one.
+_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES "
+_VALUES = "(?, ?, ?, ?, ?)"
 _TRIM = """
 DELETE FROM statuses
-WHERE login = ?
-  AND id <= (SELECT id FROM statuses WHERE login = ? ORDER BY id DESC LIMIT 1 OFFSET ?)
-  AND NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = statuses.id)
+WHERE id IN (
+    SELECT older.id
+    FROM (VALUES {logins}) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.column1
+      AND older.id <= (
+        SELECT id FROM statuses WHERE login = changed.column1 ORDER BY id DESC LIMIT 1 OFFSET ?
+      )
+    WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
+)
 """
 _NEWS = """
-SELECT id, login, status, set_at, set_by, until FROM lasting WHERE id > ? ORDER BY id LIMIT ?
+SELECT id, login, status, set_at, set_by, until FROM lasting
+WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
+# Rows in one statement: with five values each, no SQLite takes that for too many.
+_ROWS = 100
+_NO_ID = 2**63 - 1
 
 
 class Replaced(Exception):
@@ -99,12 +109,12 @@ class Database:
         self._file = (info.st_dev, info.st_ino)
         return connection
 
-    def news(self, cursor: sqlite3.Cursor, seen: int) -> list[Row]:
+    def news(self, cursor: sqlite3.Cursor, seen: int, end: int = _NO_ID) -> list[Row]:
         """
-        The first rows behind the one with the id ``seen``: fewer than C{limits.statusesAtOnce}
-        when there are no more.
+        The first rows behind the one with the id ``seen``, and before ``end``: fewer than
+        C{limits.statusesAtOnce} when there are no more.
         """
-        return cursor.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        return cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """
@@ -113,21 +123,30 @@ class Database:
 
         @raise Replaced: when somebody took the file away.
         """
-        if settings:
-            self._keep(cursor, settings)
-        return self.news(cursor, seen)
+        if not settings:
+            return self.news(cursor, seen)
+        first = self._keep(cursor, settings)
+        others = self.news(cursor, seen, first)
+        if len(others) >= self._limits.statusesAtOnce:
+            return others
+        # What was just written needn't be read.
+        written = enumerate(settings, first)
+        return others + [(id, login, s.text, s.set, s.by, s.until) for id, (login, s) in written]
 
-    def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> None:
+    def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> int:
+        """Write ``settings``, and give back the id of the first; the others' follow it."""
         info = os.stat(self.path)
         if (info.st_dev, info.st_ino) != self._file:
             raise Replaced(f"{self.path} was replaced while it was in use")
-        cursor.executemany(
-            _INSERT, [(login, s.text, s.set, s.by, s.until) for login, s in settings]
-        )
-        kept = self._limits.statusHistory + 1
-        cursor.executemany(
-            _TRIM, [(login, login, kept) for login in {login for login, _ in settings}]
-        )
+        for some in _pieces(settings):
+            values = [v for login, s in some for v in (login, s.text, s.set, s.by, s.until)]
+            cursor.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
+        last = cursor.lastrowid
+        assert last is not None
+        for logins in _pieces(list({login for login, _ in settings})):
+            trim = _TRIM.format(logins=", ".join(["(?)"] * len(logins)))
+            cursor.execute(trim, (*logins, self._limits.statusHistory + 1))
+        return last - len(settings) + 1
 
     def _examine(self) -> None:
         """Look at the file in a way that can't change it."""
@@ -188,6 +207,10 @@ def primary(error: Exception) -> int:
     """SQLite's code for what went wrong, without its details; 0 for another's error."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
+
+
+def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[at : at + _ROWS] for at in range(0, len(items), _ROWS))
 
 
 def _statements(script: str) -> Iterator[str]:

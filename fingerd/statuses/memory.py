@@ -22,8 +22,11 @@ class HeldStatuses:
         self._now = now
         self._showing = Showing(limits)
 
+    def held(self, login: str) -> Status | None:
+        return self._showing.get(login, self._now())
+
     def getStatus(self, login: str) -> Deferred[Status | None]:
-        return succeed(self._showing.get(login, self._now()))
+        return succeed(self.held(login))
 
     def getStatuses(self, logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
         return succeed(self._showing.ofLogins(logins, self._now()))

@@ -1,0 +1,113 @@
+"""Clients that have their answer, and haven't closed yet."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from fingerd.admission import Admission
+
+# Seconds after the answer: when it is worth a look whether the client has closed, how often
+# those who hadn't are looked at again, and for how long.
+_SOON = 0.001
+_AGAIN = 0.25
+_LATE = 1.0
+# Of those who stay longer, so many are handed on before others have their turn.
+_AT_ONCE = 100
+_READ = 2048
+
+
+class Answered(NamedTuple):
+    """One of them."""
+
+    socket: socket.SocketType
+    address: tuple[Any, ...]
+    since: float
+
+
+class Parting:
+    """
+    Keeps the sockets open until the clients close: what arrives at a closed one makes the kernel
+    send a reset, which can overtake the answer. Most have closed when they are looked at first,
+    so they need no place in the reactor's poll.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        admission: Admission,
+        goOn: Callable[[Answered, bytes], object],
+    ) -> None:
+        """
+        @param admission: where each of them counts, as nobody's.
+        @param goOn: takes one over that stays, or sends more, and what it has sent.
+        """
+        self._clock = clock
+        self._admission = admission
+        self._goOn = goOn
+        # In the order of their answers: the latest, and those who were looked at once.
+        self._latest: deque[Answered] = deque()
+        self._staying: deque[Answered] = deque()
+        self._timer: IDelayedCall | None = None
+
+    def add(self, answered: Answered) -> None:
+        """Somebody has their answer."""
+        self._latest.append(answered)
+        if self._timer is None:
+            self._timer = self._clock.callLater(_AGAIN, self._again)
+
+    def look(self, now: float) -> None:
+        """Let those go who have closed. To be called when there is nothing to wait for."""
+        latest = self._latest
+        while latest and now - latest[0].since >= _SOON:
+            answered = latest.popleft()
+            if not self._over(answered):
+                self._staying.append(answered)
+
+    def close(self) -> None:
+        """Let all of them go: they have all that they wait for."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for those in (self._latest, self._staying):
+            while those:
+                self._letGo(those.popleft())
+
+    def _again(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        self.look(now)
+        staying, self._staying = self._staying, deque()
+        handedOn = 0
+        for answered in staying:
+            if self._over(answered):
+                continue
+            if now - answered.since < _LATE or handedOn == _AT_ONCE:
+                self._staying.append(answered)
+            else:
+                handedOn += 1
+                self._goOn(answered, b"")
+        if self._timer is None and (self._staying or self._latest):
+            self._timer = self._clock.callLater(_AGAIN, self._again)
+
+    def _over(self, answered: Answered) -> bool:
+        """Whether that client needs no more looking after."""
+        try:
+            late = answered.socket.recv(_READ, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            late = b""
+        if late:
+            self._goOn(answered, late)
+        else:
+            self._letGo(answered)
+        return True
+
+    def _letGo(self, answered: Answered) -> None:
+        self._admission.leave(None)
+        answered.socket.close()

@@ -1,0 +1,107 @@
+"""
+A line of the query log: what was asked, by whom, and what came of it.
+
+JSON::
+
+    {"time":"2026-11-22T18:05:01.250Z","peer":"192.0.2.1","door":"tcp","query":"moshez",
+     "outcome":"found","bytes":16,"ms":0.31}
+
+(on one line), or plain text, with the same names::
+
+    time=2026-11-22T18:05:01.250Z peer=192.0.2.1 door=tcp query="moshez" outcome=found bytes=16
+    ms=0.31
+
+All of it is printable ASCII, whatever a client sends: a query is escaped as in JSON, and bytes
+that aren't UTF-8 show as ``\\xff``. Of a long one, only the beginning is there, and then ``cut`` is
+true. A peer that isn't known, or isn't to be told, is null, or ``-``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from json.encoder import encode_basestring_ascii as quoted
+
+Line = Callable[[str | None, str, bytes, str, int, float], str]
+
+FORMS = ("json", "text")
+PEERS = ("full", "masked", "none")
+
+# Printable ASCII that stands for itself in a JSON string.
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
+# Peers whose text is remembered: to make it takes longer than all the rest of a line.
+_REMEMBERED = 4096
+
+
+def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time.time) -> Line:
+    """
+    What makes lines, with their line ends, of peer, door, query, outcome, size (bytes) and seconds.
+
+    @param form: C{json} or C{text}.
+    @param peers: C{full}; C{masked}, to the /24 of an IPv4 address and the /48 of another; C{none}.
+    @param longest: bytes of a query that are shown.
+    @param clock: gives the seconds since the epoch.
+    """
+    json = form == "json"
+    nobody, cut = ("null", ',"cut":true') if json else ("-", " cut=true")
+    moment, moments = -1, ""
+
+    @lru_cache(_REMEMBERED)
+    def peerText(peer: str | None) -> str:
+        text = peers != "none" and peer is not None and shownPeer(peer, peers == "masked")
+        return (f'"{text}"' if json else text) if text else nobody
+
+    def line(
+        peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
+    ) -> str:
+        nonlocal moment, moments
+        # Many queries have the same millisecond, and its text is dear.
+        now = int(clock() * 1000)
+        if now != moment:
+            moment, moments = now, _momentText(now)
+        if not query.translate(None, _PLAIN) and len(query) <= longest:
+            text = f'"{query.decode("ascii")}"'
+        else:
+            text = quoted(query[:longest].decode("utf-8", "backslashreplace"))
+            if len(query) > longest:
+                text += cut
+        if json:
+            return (
+                f'{{"time":"{moments}","peer":{peerText(peer)},"door":"{door}","query":{text},'
+                f'"outcome":"{outcome}","bytes":{size},"ms":{seconds * 1000:.2f}}}\n'
+            )
+        return (
+            f"time={moments} peer={peerText(peer)} door={door} query={text} "
+            f"outcome={outcome} bytes={size} ms={seconds * 1000:.2f}\n"
+        )
+
+    return line
+
+
+def shownPeer(peer: str, masked: bool) -> str | None:
+    """
+    An IP address, or the network that it is in; None for what is no IP address. An IPv4 address
+    in IPv6 clothes is an IPv4 address.
+    """
+    try:
+        # A link-local address may carry its interface: fe80::1%eth0.
+        ip = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if not masked:
+        return str(ip)
+    return str(ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
+
+
+@lru_cache(1)
+def _secondText(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _momentText(milliseconds: int) -> str:
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_secondText(second)}.{rest:03d}Z"

@@ -1,0 +1,107 @@
+"""The setter port: whatever a client sends, nobody's status is set but the client's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
+
+from fingerd import answer, setting
+from fingerd.admission import Admission
+from fingerd.interfaces import Status
+from fingerd.limits import DEFAULTS
+from fingerd.service import FingerService
+from fingerd.setter import OK, FingerSetterFactory
+from fingerd.statuses.memory import MemoryStatuses
+from fingerd.telnet import Telnet
+from tests.fuzz import checks
+from tests.support import inMemory
+
+_ENDS = 0
+# Who asks: root; else one whose uid nobody knows; else, with or without a login, a user.
+_ROOT = 1
+_UNKNOWN = 2
+_NO_LOGIN = 3
+_FROM_AFAR = 4
+
+_NOW = 1e9
+_USER = "moshez"
+_USERS = (_USER, "radix", "josé")
+
+# All that a client is told that hasn't set a status.
+_REFUSALS = (
+    answer.NO_SUCH_USER,
+    "Not set: ",
+    "Two lines are needed: ",
+    "Three lines are needed: ",
+)
+
+
+class Setting:
+    """A setter port, with some users whose statuses can be set."""
+
+    def __init__(self) -> None:
+        clock = Clock()
+        self._uid: int | None = None
+        self._login: str | None = None
+        self._store = MemoryStatuses(lambda: _NOW)
+        users = dict.fromkeys(_USERS, "Happy")
+        self._factory = FingerSetterFactory(
+            FingerService(clock, (), self._store, **users),
+            DEFAULTS,
+            clock,
+            Admission(10),
+            owner=lambda transport: self._uid,
+            loginOf=lambda uid: succeed(self._login),
+            now=lambda: _NOW,
+        )
+
+    def __call__(self, given: bytes) -> None:
+        sent = checks.read(given)
+        # Neither root nor whoever runs this.
+        self._uid = None if sent.flag(_UNKNOWN) else os.geteuid() + 1
+        self._login = None if sent.flag(_NO_LOGIN) else _USER
+        if sent.flag(_ROOT):
+            self._uid, self._login = 0, "root"
+        whole, statuses = self._set(sent, [sent.data])
+        for segments in sent.cuts:
+            assert self._set(sent, segments) == (whole, statuses), whole
+        if not whole:
+            assert not statuses and not sent.flag(_ENDS)
+            return
+        text = checks.answerIsWellFormed(whole, DEFAULTS.answerSize)
+        if text != f"{OK}\n":
+            assert text.startswith(_REFUSALS), text
+            assert not statuses, statuses
+            return
+        assert not sent.flag(_FROM_AFAR)
+        own = not (sent.flag(_UNKNOWN) or sent.flag(_NO_LOGIN))
+        mayBeSet = _USERS if sent.flag(_ROOT) else (_USER,) if own else ()
+        lines = Telnet().receive(sent.data).split(b"\n")
+        wanted = setting.parse(lines[: setting.linesOf(lines[0])], DEFAULTS.statusTime)
+        assert wanted.login in mayBeSet, wanted
+        assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
+
+    def _set(self, sent: checks.Bytes, segments: Sequence[bytes]) -> tuple[bytes, dict[str, str]]:
+        host = "192.0.2.1" if sent.flag(_FROM_AFAR) else "127.0.0.1"
+        transport = inMemory(self._factory, segments, sent.flag(_ENDS), host)
+        said = transport.value()
+        transport.protocol.connectionLost()
+        assert transport.value() == said, "more, after the connection was closed"
+        return said, self._cleared()
+
+    def _cleared(self) -> dict[str, str]:
+        """What was set, by login; none of it is set any more."""
+        logins: list[str] = []
+        self._store.getLogins(1000).addCallback(logins.extend)
+        shown: dict[str, str] = {}
+
+        def show(statuses: Mapping[str, Status]) -> None:
+            shown.update((login, status.text) for login, status in statuses.items())
+
+        self._store.getStatuses(logins).addCallback(show)
+        for login in shown:
+            self._store.setStatus(login, Status("", _NOW))
+        return shown
