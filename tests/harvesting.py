@@ -1,0 +1,93 @@
+"""
+``python -m tests.harvesting``: whether it shows by the time whom a daemon hides.
+
+It asks for unknown, hidden and masked users in turn, thousands of times, and prints what each kind
+of
+name took. No test asserts these times: a machine may be busy.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.daemon import Daemon
+
+# A peer may not ask that often.
+_OFTEN = "--limit=peerQueries=1000000000"
+NAMES = {"unknown": "nobodyatall", "hidden": "hiddenuser", "masked": "maskeduser"}
+# What they are asked with: in one segment by the short way, in two by the ordinary one.
+WAYS: dict[str, Sequence[str]] = {"short": ("{}\r\n",), "ordinary": ("{}", "\r\n")}
+
+
+def hiding(folder: Path, *arguments: str) -> Daemon:
+    """A daemon that hides a user, masks one in two directories, and shows moshez."""
+    folder.chmod(0o1777)
+    (folder / "users").write_text("moshez:Happy\nmaskeduser:Secret\n")
+    (folder / "users.toml").write_text(
+        "[hiddenuser]\nhidden = true\nstatus = 'Secret'\n[maskeduser]\nstatus = 'Secret'\n"
+    )
+    return Daemon(
+        "-n",
+        "--pidfile=",
+        "finger",
+        "--listen=tcp:0:interface=127.0.0.1",
+        f"--directory=file:{folder}/users",
+        f"--directory=toml:{folder}/users.toml",
+        "--mask=maskeduser",
+        "--no-setter",
+        *arguments,
+    )
+
+
+def ask(port: int, segments: Sequence[str], name: str) -> tuple[bytes, float]:
+    """The answer, and the seconds from the last segment to its end."""
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for segment in segments:
+            began = time.perf_counter()
+            client.sendall(segment.format(name).encode())
+        answer = b""
+        while received := client.recv(65536):
+            answer += received
+        return answer, time.perf_counter() - began
+
+
+def main(rounds: int) -> None:
+    """Measure, and print a table."""
+    print(
+        "| directories | way | name | median, µs | 90 % within | difference to unknown, in errors |"
+    )
+    print("|---|---|---|---|---|---|")
+    for also in ((), ("--directory=passwd:",)):
+        with tempfile.TemporaryDirectory() as folder, hiding(Path(folder), _OFTEN, *also) as daemon:
+            for way, segments in WAYS.items():
+                times: dict[str, list[float]] = {kind: [] for kind in NAMES}
+                for number in range(rounds):
+                    # In another order each time: none is always the first.
+                    kinds = list(NAMES)
+                    for kind in kinds[number % 3 :] + kinds[: number % 3]:
+                        answer, seconds = ask(daemon.port, segments, NAMES[kind])
+                        assert answer == b"No such user\r\n", answer
+                        times[kind].append(seconds * 1e6)
+                unknown = statistics.median(times["unknown"])
+                for kind, those in times.items():
+                    median = statistics.median(those)
+                    tenths = statistics.quantiles(those, n=10)
+                    # The medians' own error, of which a few are noise.
+                    error = 1.25 * (tenths[7] - tenths[1]) / 1.7 / len(those) ** 0.5 * 2**0.5
+                    where = "file:, toml:" + (", passwd:" if also else "")
+                    print(
+                        f"| {where} | {way} | {kind} | {median:.0f} | {tenths[8]:.0f} "
+                        f"| {(median - unknown) / error:+.1f} |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
