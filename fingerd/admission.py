@@ -11,6 +11,9 @@ class Admission:
     Counts the connections that are open, on all ports of one kind.
 
     @ivar most: how many there may be.
+    @ivar roomMakers: what can close a connection that is not worth keeping, where there are as
+        many as may be: each says whether there was one. Until it is closed, there may be one too
+        many.
     """
 
     def __init__(self, most: int, perPeer: int | None = None) -> None:
@@ -18,6 +21,7 @@ class Admission:
         @param perPeer: how many one peer may have; as many as all, if that isn't said.
         """
         self.most = most
+        self.roomMakers: list[Callable[[], bool]] = []
         self._perPeer = sys.maxsize if perPeer is None else perPeer
         self._open = 0
         self._byPeer: dict[str, int] = {}
@@ -25,19 +29,19 @@ class Admission:
     def __len__(self) -> int:
         return self._open
 
-    def enter(self, peer: str | None, makeRoom: Callable[[], bool], kept: bool = True) -> bool:
+    def enter(self, peer: str | None, kept: bool = True) -> bool:
         """
         Another connection of ``peer`` is open, if it may be; one that may not is to be closed,
         and L{leave} is not for it.
 
         @param peer: whom it counts as, see L{fingerd.addresses.peerOf}; None counts as nobody.
-        @param makeRoom: where there are as many as may be, begins to close one, and says whether
-            it could. Until that is closed, there is one too many.
         @param kept: whether it is to be counted as the peer's. One that is answered at once counts
             as nobody's, and L{leave} is to be told so.
         """
         count = self._byPeer.get(peer, 0) if peer is not None else 0
-        if count >= self._perPeer or (self._open >= self.most and not makeRoom()):
+        if count >= self._perPeer:
+            return False
+        if self._open >= self.most and not any(make() for make in self.roomMakers):
             return False
         if kept and peer is not None:
             self._byPeer[peer] = count + 1

@@ -61,7 +61,7 @@ class Asker:
         self._forwarder = forwarder
         self._failures = Failures(self._log, limits, clock)
         # The latest lists, verbose and not, with what they were made of.
-        self._lists: dict[bool, tuple[Listing, str]] = {}
+        self._lists: dict[bool, tuple[Listing, Answer]] = {}
         # How many lookups have no result yet.
         self._waiting = 0
 
@@ -72,7 +72,7 @@ class Asker:
         """
         names, verbose = query
         if len(names) != 1 or names[0].host is not None:
-            return begun(self._answered(self._ask(names, verbose)))
+            return begun(self._ask(names, verbose))
         name = names[0]
         found = self._service.findUsers(name.user, verbose)
         if found.called and not found.paused and not isinstance(found.result, Failure):
@@ -85,28 +85,29 @@ class Asker:
         """The bytes that say so."""
         return Answer(answer.encode(said.text, self._limits.answerSize), said.outcome)
 
-    async def _ask(self, names: tuple[Name, ...], verbose: bool) -> Said:
+    async def _ask(self, names: tuple[Name, ...], verbose: bool) -> Answer:
+        if not names:
+            return await self._askList(verbose)
         if len(names) == 1:
-            return await self._askName(names[0], verbose)
-        if names:
-            return await self._askSeveral(names, verbose)
-        return await self._askList(verbose)
+            return self.answer(await self._askName(names[0], verbose))
+        return self.answer(await self._askSeveral(names, verbose))
 
     async def _answered(self, asked: Awaitable[Said]) -> Answer:
         return self.answer(await asked)
 
-    async def _askList(self, verbose: bool) -> Said:
+    async def _askList(self, verbose: bool) -> Answer:
         try:
             listing = await self._bounded(self._service.getUsers(verbose))
         except ListRefused:
-            return _LIST_DENIED
+            return self.answer(_LIST_DENIED)
         except Exception:
-            return self._failed("listing the users")
-        last, text = self._lists.get(verbose, (None, ""))
-        if last is not listing:
-            text = self._layout(listing, verbose)
-            self._lists[verbose] = listing, text
-        return Said(text, "list")
+            return self.answer(self._failed("listing the users"))
+        kept = self._lists.get(verbose)
+        if kept is None or kept[0] is not listing:
+            # A list may be long: all who are sent it are sent the same bytes.
+            made = self.answer(Said(self._layout(listing, verbose), "list"))
+            kept = self._lists[verbose] = listing, made
+        return kept[1]
 
     def _layout(self, listing: Listing, verbose: bool) -> str:
         size = self._limits.answerSize

@@ -8,8 +8,8 @@ of L{fingerd.protocol} and L{fingerd.setter}.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable
-from operator import methodcaller
+from collections.abc import Callable, Iterable
+from operator import attrgetter, methodcaller
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -41,6 +41,14 @@ class Connection(typing.Protocol):
     def asking(self) -> bool:
         """Whether nothing has been asked on it, and something may still be."""
 
+    @property
+    def spare(self) -> bool:
+        """Whether nobody waits on it for an answer that is being worked for."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has an answer that may not have been taken yet."""
+
     def abort(self) -> None:
         """Close it at once."""
 
@@ -67,6 +75,8 @@ class ExchangeProtocol(LineReceiver):
     _surplus = 0
     _ended = False
     _answered = False
+    # The bytes of the answer.
+    _unsent = 0
     # Nothing more can be sent.
     _over = False
     _admitted = False
@@ -86,6 +96,16 @@ class ExchangeProtocol(LineReceiver):
         """Whether the request is not whole yet, and may still come."""
         return bool(self.line_mode) and not self._over
 
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer, and the client hasn't closed."""
+        return self._answered and not self._over
+
+    @property
+    def spare(self) -> bool:
+        """Whether nobody waits for an answer that is being worked for."""
+        return self.asking or self.answered
+
     def lineTooLong(self, line: bytes) -> None:
         """A line, which begins so, is longer than any may be: the request is over. Answer it."""
         raise NotImplementedError
@@ -104,6 +124,11 @@ class ExchangeProtocol(LineReceiver):
         if self._over:
             return
         self._answered = True
+        self._unsent = len(answer)
+        self.exchanges.hold(self._unsent)
+        if self._over:
+            # There are too many of them, and this one is as old as any.
+            return
         self.transport.write(answer)
         if self._ended or ISSLTransport.providedBy(self.transport):
             # (TLS can't be closed by halves.)
@@ -125,7 +150,13 @@ class ExchangeProtocol(LineReceiver):
         for a client that doesn't read its answer.
         """
         self._over = True
+        self._taken()
         self.transport.abortConnection()
+
+    def _taken(self) -> None:
+        """Nobody waits to take the answer any more, if there was one."""
+        size, self._unsent = self._unsent, 0
+        self.exchanges.hold(-size)
 
     def connectionMade(self) -> None:
         self._admitted = self.exchanges.begun(self)
@@ -134,6 +165,7 @@ class ExchangeProtocol(LineReceiver):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self._over = True
+        self._taken()
         if self._admitted:
             self.exchanges.over(self)
 
@@ -182,6 +214,9 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
         self.admission = admission
+        admission.roomMakers.append(self.makeRoom)
+        # The bytes of answers that clients have yet to take.
+        self._unsent = 0
         self._open: Deadlines[Connection] = Deadlines(
             limits.connectionTime, methodcaller("abort"), clock
         )
@@ -195,26 +230,32 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         """The connections that are open."""
         return self._open
 
-    def admit(self, peer: str | None, kept: bool = True) -> bool:
-        """
-        Let a connection of ``peer`` in, if there may be one more. Where there are as many as may
-        be, the one that has been open longest without asking anything makes room for it.
-
-        @param kept: see L{Admission.enter}.
-        """
-        return self.admission.enter(peer, self.makeRoom, kept)
-
     def makeRoom(self) -> bool:
-        """Close the connection that has been open longest without asking anything."""
+        """
+        Close the connection that has been open longest of those on which nobody waits for an
+        answer that is being worked for: who hasn't asked, or doesn't take what they have.
+        """
+        return self._end(attrgetter("spare"))
+
+    def hold(self, size: int) -> None:
+        """
+        An answer of so many bytes waits to be taken by its client, or where C{size} is negative,
+        doesn't any more. Of too many bytes, those that wait longest are given up.
+        """
+        self._unsent += size
+        while self._unsent > self.limits.unsentAnswers and self._end(attrgetter("answered")):
+            pass
+
+    def _end(self, which: Callable[[Connection], bool]) -> bool:
         for exchange in self._open.oldest(_LOOKED_AT):
-            if exchange.asking:
+            if which(exchange):
                 exchange.abort()
                 return True
         return False
 
     def begun(self, exchange: Counted) -> bool:
         """A connection is open: say whether it may stay so."""
-        admitted = self.admit(exchange.peer)
+        admitted = self.admission.enter(exchange.peer)
         if admitted:
             self.opened(exchange)
         return admitted
@@ -247,8 +288,8 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         else:
             self._emptied = emptied
         timers = [
-            self.clock.callLater(self.limits.stopSilence, self._end, True),
-            self.clock.callLater(self.limits.stopTime, self._end, False),
+            self.clock.callLater(self.limits.stopSilence, self._stop, True),
+            self.clock.callLater(self.limits.stopTime, self._stop, False),
         ]
 
         def drained(result: None) -> None:
@@ -259,7 +300,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
 
         return emptied.addCallback(drained)
 
-    def _end(self, onlyAsking: bool) -> None:
+    def _stop(self, onlyAsking: bool) -> None:
         for exchange in self._open:
             if exchange.asking or not onlyAsking:
                 exchange.abort()

@@ -32,7 +32,8 @@ class Limits:
     listKept: float = 1.0
     # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
     matchedUsers: int = 10
-    # Connections to all finger ports. One more, and the oldest that has asked nothing is closed.
+    # Connections to all finger ports. One more, and the oldest is closed on which nobody waits for
+    # an answer that is being worked for.
     connections: int = 10_000
     # Those of one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets.
     peerConnections: int = 50
@@ -40,6 +41,8 @@ class Limits:
     peerQueries: int = 300
     # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
     peersCounted: int = 65_536
+    # Bytes of answers that clients of one port haven't taken yet: of more, the oldest are given up.
+    unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500
     # A connection, from its first moment to its last, whatever the client does.

@@ -19,7 +19,7 @@ from fingerd.failing import reasonOf
 from fingerd.starting import CannotStart
 
 # Twisted's own default, 50, makes clients of a burst wait for seconds.
-BACKLOG = 1024
+BACKLOG = 4096
 _HAVE_BACKLOG = ("tcp", "tcp6", "unix", "ssl", "tls")
 
 

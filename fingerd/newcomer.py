@@ -69,6 +69,16 @@ class Newcomer:
         """Whether it may still send something."""
         return not self._over
 
+    @property
+    def spare(self) -> bool:
+        """Nobody waits for an answer: nothing was asked."""
+        return not self._over
+
+    @property
+    def answered(self) -> bool:
+        """It has no answer."""
+        return False
+
     def fileno(self) -> int:
         """Its descriptor, also when that has become somebody else's, as the reactor wants it."""
         return self._descriptor

@@ -63,6 +63,14 @@ class Parting:
             if not self._over(answered):
                 self._staying.append(answered)
 
+    def makeRoom(self) -> bool:
+        """Let the one go who has been here longest, if there is one."""
+        for those in (self._staying, self._latest):
+            if those:
+                self._letGo(those.popleft())
+                return True
+        return False
+
     def close(self) -> None:
         """Let all of them go: they have all that they wait for."""
         if self._timer is not None:

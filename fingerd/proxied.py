@@ -38,12 +38,18 @@ class Waiting(Protocol):
     transport: ITCPTransport
     # Nothing has been asked on it (see L{fingerd.exchange.Connection}).
     asking = True
+    answered = False
     _received = b""
     _decided = False
 
     def __init__(self, factory: ProxiedFactory, peer: IAddress) -> None:
         self._factory = factory
         self.peer = peer
+
+    @property
+    def spare(self) -> bool:
+        """Nobody waits for an answer: nothing was asked."""
+        return not self._decided
 
     def connectionMade(self) -> None:
         self._factory.begun(self)
@@ -148,7 +154,7 @@ class ProxiedFactory:
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         if addr not in self._balancers:
             return self._factory.buildProtocol(addr)
-        return Waiting(self, addr) if self._exchanges.admit(None) else None
+        return Waiting(self, addr) if self._exchanges.admission.enter(None) else None
 
     def buildInner(self, peer: IAddress, header: Header) -> IProtocol | None:
         """

@@ -63,6 +63,8 @@ class QuickPort(tcp.Port):
         self._clock = factory.clock
         self._admission = factory.admission
         self._parting = Parting(factory.clock, factory.admission, self._stays)
+        # Those are the first to go: they have all that they wait for.
+        factory.admission.roomMakers.insert(0, self._parting.makeRoom)
         self._saidAt: float | None = None
 
     def doRead(self) -> None:
@@ -103,7 +105,7 @@ class QuickPort(tcp.Port):
             client.close()
             return
         peer = peerOf(address[0])
-        if not self._admission.enter(peer, self.finger.makeRoom, kept=False):
+        if not self._admission.enter(peer, kept=False):
             client.close()
             return
         self.received(client, address, peer, data, now)
@@ -182,7 +184,7 @@ class QuickPort(tcp.Port):
             self._saidAt = now
             self._log.warn("No client can be accepted now, they wait: {error!s}", error=error)
         # The port would be found ready again and again.
-        self.finger.makeRoom()
+        any(make() for make in self._admission.roomMakers)
         self.stopReading()
         self._clock.callLater(_PAUSE, self._acceptAgain)
 
@@ -193,4 +195,5 @@ class QuickPort(tcp.Port):
     def connectionLost(self, reason: Failure) -> None:
         """The port is closed."""
         super().connectionLost(reason)
+        self._admission.roomMakers.remove(self._parting.makeRoom)
         self._parting.close()

@@ -21,11 +21,6 @@ HAPPY = b"Happy\r\n"
 TOO_MANY = b"Too many queries; try again in a minute\r\n"
 
 
-def never() -> bool:
-    """There is no room to be made."""
-    return False
-
-
 class ConnectionTests(Sockets):
     """Connections, in total and for each peer."""
 
@@ -117,15 +112,15 @@ class AdmissionTests(SynchronousTestCase):
         """Of a peer that has no connection nothing is kept, and nobody counts as one peer."""
         admission = Admission(5, 2)
         for _ in range(2):
-            self.assertTrue(admission.enter("a", never))
-        self.assertFalse(admission.enter("a", never))
+            self.assertTrue(admission.enter("a"))
+        self.assertFalse(admission.enter("a"))
         for _ in range(3):
-            self.assertTrue(admission.enter(None, never))
-        self.assertFalse(admission.enter("b", never))
+            self.assertTrue(admission.enter(None))
+        self.assertFalse(admission.enter("b"))
         for _ in range(2):
             admission.leave("a")
         self.assertEqual(len(admission), 3)
-        self.assertTrue(admission.enter("a", never))
+        self.assertTrue(admission.enter("a"))
 
     def test_peers(self) -> None:
         """A peer is an IPv4 address, however it comes, or an IPv6 network of 64 bits."""
