@@ -112,7 +112,7 @@ class Crowd:
                 time.sleep(0.02)
         waiting = count
         until = time.monotonic() + PATIENCE
-        while waiting and time.monotonic() < until:
+        while waiting > 0 and time.monotonic() < until:
             for descriptor, _ in self._poll.poll(1):
                 # Connected, or not: reading will tell.
                 self._poll.modify(descriptor, select.EPOLLIN if reads else select.EPOLLRDHUP)
