@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _SHARDS = 256
+# Users of whom so many are let go in one step.
+_LET_GO = 128
 
 
 class Table:
@@ -59,5 +61,12 @@ class Table:
         """Free the memory in steps. The table is not to be used once this has begun."""
         self._first.clear()
         while self._shards:
-            self._shards.pop()
+            shard = self._shards.pop()
+            # Its texts lie among those of all the others, so nearly all of the memory is given back
+            # to the system with the last few shards: these have to go in small steps.
+            while len(shard) > _LET_GO:
+                for _ in range(_LET_GO):
+                    shard.popitem()
+                yield
+            shard.clear()
             yield
