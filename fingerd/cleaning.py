@@ -6,6 +6,7 @@ log they can be seen, but escaped.
 
 from __future__ import annotations
 
+import codecs
 import re
 
 # C0 and C1 but TAB and LF, DEL, surrogates, and Unicode's format characters (category Cf), among
@@ -16,6 +17,8 @@ _UNSAFE = re.compile(
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]+"
 )
+# Found now: later the daemon may not be able to read the module that it is in.
+_ESCAPE = codecs.lookup("unicode_escape").encode
 _LINE_ENDS = ("\r\n", "\r", "\u2028", "\u2029")
 
 
@@ -36,12 +39,12 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     for end in _LINE_ENDS:
-        text = text.replace(end, end.encode("unicode_escape").decode("ascii"))
+        text = text.replace(end, _ESCAPE(end)[0].decode("ascii"))
     return _UNSAFE.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return _ESCAPE(found[0])[0].decode("ascii")
 
 
 def cleanLine(text: str) -> str:

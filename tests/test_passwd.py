@@ -212,7 +212,9 @@ class FailingTests(Sockets):
             self.assertIn(b"Internal error in server", await answer)
         self.assertEqual(await self.ask(port, b"moshez\r\n"), b"Happy\r\n")
         self.assertEqual(len(self.begun), DEFAULTS.passwdThreads)
-        self.assertIn("looking up 'ada7': took longer than 0.1 seconds", self.warnings()[7])
+        # For all of them: the reason is the same.
+        (warning,) = self.warnings()
+        self.assertIn("looking up 'ada0': took longer than 0.1 seconds", warning)
         # Once it answers again, all is well: nothing is left to be looked up for nobody.
         self.go.set()
         self.assertNotIn(b"Internal error", await self.ask(port, b"eve\r\n"))
