@@ -35,6 +35,8 @@ _AT_ONCE = 100
 _SLICE = 0.01
 # Seconds to wait when there are no descriptors left, and between two lines of the log on that.
 _PAUSE = 0.05
+# Connections that make room for others each time.
+_ROOM = 10
 _SAID = 60.0
 
 _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -184,7 +186,8 @@ class QuickPort(tcp.Port):
             self._saidAt = now
             self._log.warn("No client can be accepted now, they wait: {error!s}", error=error)
         # The port would be found ready again and again.
-        any(make() for make in self._admission.roomMakers)
+        for _ in range(_ROOM):
+            any(make() for make in self._admission.roomMakers)
         self.stopReading()
         self._clock.callLater(_PAUSE, self._acceptAgain)
 
