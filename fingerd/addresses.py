@@ -57,7 +57,8 @@ def _read(host: str) -> IPv4Address | IPv6Address:
 def peerOf(host: str) -> str:
     """
     Whom a client counts as, where clients are counted: its IPv4 address, or the network of 64
-    bits that its IPv6 address is in, since that is what one customer gets.
+    bits that its IPv6 address is in, since that is what one customer gets. Neighbours, who have
+    link-local addresses, count one by one.
 
     @param host: its IP address as text.
     """
@@ -66,6 +67,8 @@ def peerOf(host: str) -> str:
         return host
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
+    if ip.is_link_local:
+        return str(ip)
     return str(IPv6Network((int(ip) >> 64 << 64, 64)))
 
 

@@ -14,6 +14,7 @@ class Admission:
     @ivar roomMakers: what can close a connection that is not worth keeping, where there are as
         many as may be: each says whether there was one. Until it is closed, there may be one too
         many.
+    @ivar lookers: what can find that connections of a peer are over already.
     """
 
     def __init__(self, most: int, perPeer: int | None = None) -> None:
@@ -22,6 +23,7 @@ class Admission:
         """
         self.most = most
         self.roomMakers: list[Callable[[], bool]] = []
+        self.lookers: list[Callable[[str], object]] = []
         self._perPeer = sys.maxsize if perPeer is None else perPeer
         self._open = 0
         self._byPeer: dict[str, int] = {}
@@ -29,32 +31,32 @@ class Admission:
     def __len__(self) -> int:
         return self._open
 
-    def enter(self, peer: str | None, kept: bool = True) -> bool:
+    def enter(self, peer: str | None) -> bool:
         """
         Another connection of ``peer`` is open, if it may be; one that may not is to be closed,
         and L{leave} is not for it.
 
         @param peer: whom it counts as, see L{fingerd.addresses.peerOf}; None counts as nobody.
-        @param kept: whether it is to be counted as the peer's. One that is answered at once counts
-            as nobody's, and L{leave} is to be told so.
         """
-        count = self._byPeer.get(peer, 0) if peer is not None else 0
-        if count >= self._perPeer:
+        if peer is not None and not self._mayHaveMore(peer):
             return False
         if self._open >= self.most and not any(make() for make in self.roomMakers):
             return False
-        if kept and peer is not None:
-            self._byPeer[peer] = count + 1
+        if peer is not None:
+            self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
         self._open += 1
         return True
+
+    def _mayHaveMore(self, peer: str) -> bool:
+        if self._byPeer.get(peer, 0) < self._perPeer:
+            return True
+        for look in self.lookers:
+            look(peer)
+        return self._byPeer.get(peer, 0) < self._perPeer
 
     def leave(self, peer: str | None) -> None:
         """One of the connections of ``peer`` is closed."""
         self._open -= 1
-        self.release(peer)
-
-    def release(self, peer: str | None) -> None:
-        """One of the connections of ``peer`` counts as nobody's from now on."""
         if peer is not None:
             count = self._byPeer[peer] - 1
             if count:

@@ -54,9 +54,13 @@ class Connection(typing.Protocol):
 
 
 class Counted(Connection, typing.Protocol):
-    """What is counted as its peer's."""
+    """
+    What is counted as its peer's. Where ``since`` says when the connection began, it has its place
+    already.
+    """
 
     peer: str | None
+    since: float | None
 
 
 @implementer(IHalfCloseableProtocol)
@@ -80,6 +84,8 @@ class ExchangeProtocol(LineReceiver):
     # Nothing more can be sent.
     _over = False
     _admitted = False
+    # When the connection began, where that was before this was made: it has its place then.
+    since: float | None = None
 
     def __init__(self, factory: ExchangeFactory, lineLength: int, host: str | None) -> None:
         """
@@ -170,6 +176,8 @@ class ExchangeProtocol(LineReceiver):
             self.exchanges.over(self)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._over:
+            return
         if self.line_mode:
             data = self._telnet.receive(data)
         LineReceiver.dataReceived(self, data)
@@ -255,9 +263,9 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
 
     def begun(self, exchange: Counted) -> bool:
         """A connection is open: say whether it may stay so."""
-        admitted = self.admission.enter(exchange.peer)
+        admitted = exchange.since is not None or self.admission.enter(exchange.peer)
         if admitted:
-            self.opened(exchange)
+            self._open.add(exchange, exchange.since)
         return admitted
 
     def over(self, exchange: Counted) -> None:

@@ -33,6 +33,7 @@ class Newcomer:
         "_received",
         "_socket",
         "peer",
+        "since",
     )
 
     def __init__(
@@ -48,12 +49,13 @@ class Newcomer:
         @param began: when it was accepted.
         @param factory: where it is counted, and known.
         @param received: goes on with it when it has sent something, or closed its sending
-            side. From then on it counts as nobody's.
+            side. From then on its place is theirs.
         """
         self._socket = client
         self._descriptor = client.fileno()
         self._address = address
         self.peer: str | None = peerOf(address[0])
+        self.since: float | None = None
         self._began = began
         self._factory = factory
         self._reactor = reactor
@@ -89,6 +91,9 @@ class Newcomer:
 
     def doRead(self) -> None:
         """It has sent something, or closed."""
+        if self._over:
+            # It was aborted while the reactor had this in hand.
+            return
         try:
             data = self._socket.recv(_READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -98,10 +103,8 @@ class Newcomer:
             return
         self._over = True
         self._reactor.removeReader(self)
-        peer, self.peer = self.peer, None
-        self._factory.admission.release(peer)
         try:
-            self._received(self._socket, self._address, peer or "", data, self._began)
+            self._received(self._socket, self._address, self.peer or "", data, self._began)
         finally:
             # Not before: those who wait for the last connection to end see this one go on.
             self._factory.closed(self)
@@ -113,15 +116,17 @@ class Newcomer:
         """
         if not self._over:
             self._over = True
+            # What it has sent meanwhile is not looked at any more.
+            self._reactor.removeReader(self)
             self._factory.clock.callLater(0, self._close)
 
     def connectionLost(self, reason: Failure | None) -> None:
         """It is gone."""
         if not self._over:
             self._over = True
+            self._reactor.removeReader(self)
             self._close()
 
     def _close(self) -> None:
-        self._reactor.removeReader(self)
         self._socket.close()
         self._factory.over(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -15,13 +16,15 @@ from fingerd.admission import Admission
 # those who hadn't are looked at again, and for how long.
 _SOON = 0.001
 _AGAIN = 0.25
+# Seconds between two looks at those of one peer: its next may come as fast as it likes.
+_SOONEST = 0.01
 _LATE = 1.0
 # Of those who stay longer, so many are handed on before others have their turn.
 _AT_ONCE = 100
 _READ = 2048
 
-# A client's socket, its address, and when it was answered.
-Answered = tuple[socket.SocketType, tuple[Any, ...], float]
+# A client's socket and address, when it was answered, its peer, and when its connection began.
+Answered = tuple[socket.SocketType, tuple[Any, ...], float, str, float]
 
 
 class Parting:
@@ -38,7 +41,7 @@ class Parting:
         goOn: Callable[[Answered, bytes], object],
     ) -> None:
         """
-        @param admission: where each of them counts, as nobody's.
+        @param admission: where each of them is counted.
         @param goOn: takes one over that stays, or sends more, and what it has sent.
         """
         self._clock = clock
@@ -48,6 +51,7 @@ class Parting:
         self._latest: deque[Answered] = deque()
         self._staying: deque[Answered] = deque()
         self._timer: IDelayedCall | None = None
+        self._looked = -math.inf
 
     def add(self, answered: Answered) -> None:
         """Somebody has their answer."""
@@ -62,6 +66,17 @@ class Parting:
             answered = latest.popleft()
             if not self._over(answered):
                 self._staying.append(answered)
+
+    def lookFor(self, peer: str) -> None:
+        """Let those clients of ``peer`` go who have closed."""
+        now = self._clock.seconds()
+        if now - self._looked < _SOONEST:
+            return
+        self._looked = now
+        for those in (self._latest, self._staying):
+            kept = [each for each in those if each[3] != peer or not self._over(each)]
+            those.clear()
+            those.extend(kept)
 
     def makeRoom(self) -> bool:
         """Let the one go who has been here longest, if there is one."""
@@ -112,5 +127,5 @@ class Parting:
         return True
 
     def _letGo(self, answered: Answered) -> None:
-        self._admission.leave(None)
+        self._admission.leave(answered[3])
         answered[0].close()

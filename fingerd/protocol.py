@@ -28,12 +28,13 @@ class FingerProtocol(ExchangeProtocol):
     # What was asked, and what will have the answer.
     _line = b""
     _asked: Deferred[None] | None = None
+    _logged = False
 
     def __init__(self, factory: FingerFactory, host: str | None) -> None:
         ExchangeProtocol.__init__(self, factory, factory.limits.queryLength, host)
 
     def connectionMade(self) -> None:
-        self._began = self.exchanges.clock.seconds()
+        self._began = self.exchanges.clock.seconds() if self.since is None else self.since
         super().connectionMade()
 
     def lineReceived(self, line: bytes) -> None:
@@ -58,17 +59,25 @@ class FingerProtocol(ExchangeProtocol):
         self.lineReceived(b"")
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        asked = self._asked
+        waiting = asked is not None and not asked.called
+        if waiting:
+            # Now: when the last connection is closed, the log may be too.
+            self._log(Answer(b"", "gone"))
         super().connectionLost(reason)
-        if self._asked is not None and not self._asked.called:
+        if asked is not None and waiting:
             # Not now: what is cancelled may close a descriptor of its own, whose number another
             # may get while the reactor still has an event for it in hand.
-            self.exchanges.clock.callLater(0, self._asked.cancel)
+            self.exchanges.clock.callLater(0, asked.cancel)
 
     def _send(self, answer: Answer) -> None:
-        if self._over:
-            answer = Answer(b"", "gone")
-        self.exchanges.answered(self.host, self._line, answer, self._began)
+        self._log(Answer(b"", "gone") if self._over else answer)
         self.answer(answer.data)
+
+    def _log(self, answer: Answer) -> None:
+        if not self._logged:
+            self._logged = True
+            self.exchanges.answered(self.host, self._line, answer, self._began)
 
 
 class FingerFactory(ExchangeFactory):

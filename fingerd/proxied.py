@@ -49,7 +49,7 @@ class Waiting(Protocol):
     @property
     def spare(self) -> bool:
         """Nobody waits for an answer: nothing was asked."""
-        return not self._decided
+        return self.asking and not self._decided
 
     def connectionMade(self) -> None:
         self._factory.begun(self)
@@ -78,6 +78,7 @@ class Waiting(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
+        self.asking = False
         self.transport.abortConnection()
 
     def _handOn(self, header: Header) -> None:

@@ -72,6 +72,8 @@ class QueryLog(Service):
         self._later: IDelayedCall | None = None
         self._writing = False
         self._reopening = False
+        # The file that was open still is, though another should be: each write tries that again.
+        self._staying = False
         self._stopped: Deferred[None] | None = None
 
     def asked(
@@ -132,7 +134,8 @@ class QueryLog(Service):
             return
         data = self._rest + "".join(self._lines).encode("ascii")
         self._rest, self._lines = b"", []
-        reopening, self._reopening = self._reopening, False
+        reopening = self._reopening or (self._staying and data != b"")
+        self._reopening = False
         if data or reopening:
             self._writing = True
             self._to.add(data, reopening).addErrback(_failed).addCallback(self._written, data)
@@ -143,7 +146,8 @@ class QueryLog(Service):
         self._writing = False
         self._size -= written.size
         self._rest = data[written.size :]
-        if written.staying is not None:
+        stayed, self._staying = self._staying, written.staying is not None
+        if self._staying and not stayed:
             self._log.error(
                 "{path} can't be opened again ({reason}): queries are still logged to the file "
                 "that was open",

@@ -67,6 +67,7 @@ class QuickPort(tcp.Port):
         self._parting = Parting(factory.clock, factory.admission, self._stays)
         # Those are the first to go: they have all that they wait for.
         factory.admission.roomMakers.insert(0, self._parting.makeRoom)
+        factory.admission.lookers.append(self._parting.lookFor)
         self._saidAt: float | None = None
 
     def doRead(self) -> None:
@@ -107,7 +108,7 @@ class QuickPort(tcp.Port):
             client.close()
             return
         peer = peerOf(address[0])
-        if not self._admission.enter(peer, kept=False):
+        if not self._admission.enter(peer):
             client.close()
             return
         self.received(client, address, peer, data, now)
@@ -118,21 +119,21 @@ class QuickPort(tcp.Port):
         """
         Answer a client, or let it go on the ordinary way.
 
-        @param client: counted as nobody's.
+        @param client: one that has its place.
         @param data: the first bytes that came from it.
         @param began: when it was accepted.
         """
         factory = self.finger
         request = _NAME_ALONE.fullmatch(data)
         if request is None or request.end(1) > factory.limits.queryLength or not self.connected:
-            protocol = self._ordinary(client, address)
+            protocol = self._ordinary(client, address, began)
             if data:
                 protocol.dataReceived(data)
             return
         line = request[1]
         asked = factory.ask(peer, line)
         if not asked.called or asked.paused:
-            protocol = self._ordinary(client, address)
+            protocol = self._ordinary(client, address, began)
             protocol.requestIsWhole()
             protocol.await_(line, asked)
             return
@@ -150,28 +151,28 @@ class QuickPort(tcp.Port):
             answer = Answer(b"", "gone")
         factory.answered(address[0], line, answer, began)
         if sent == len(data):
-            self._parting.add((client, address, self._clock.seconds()))
+            self._parting.add((client, address, self._clock.seconds(), peer, began))
         else:
-            protocol = self._ordinary(client, address)
+            protocol = self._ordinary(client, address, began)
             protocol.requestIsWhole()
             protocol.answer(answer.data[sent:])
 
     def _stays(self, answered: Answered, late: bytes) -> None:
         """A client that has its answer doesn't close, or sends more."""
-        client, address, _ = answered
-        protocol = self._ordinary(client, address)
+        client, address, _, _, began = answered
+        protocol = self._ordinary(client, address, began)
         protocol.wasAnswered()
         if late:
             protocol.dataReceived(late)
 
-    def _ordinary(self, client: Socket, address: Address) -> FingerProtocol:
-        """What L{tcp.Port} does for a client. It counts itself from here on."""
-        self.finger.admission.leave(None)
+    def _ordinary(self, client: Socket, address: Address, began: float) -> FingerProtocol:
+        """What L{tcp.Port} does for a client: this one has its place, and its deadline."""
         if len(address) == 4 and address[3]:
             # A link-local address is nothing without its interface.
             host = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
             address = (host, *address[1:])
         protocol = self.finger.buildProtocol(self._buildAddr(address))
+        protocol.since = began
         self.sessionno += 1
         whole = socket.socket(self.addressFamily, socket.SOCK_STREAM, 0, client.detach())
         transport = self.transport(whole, protocol, address, self, self.sessionno, self.reactor)
@@ -199,4 +200,5 @@ class QuickPort(tcp.Port):
         """The port is closed."""
         super().connectionLost(reason)
         self._admission.roomMakers.remove(self._parting.makeRoom)
+        self._admission.lookers.remove(self._parting.lookFor)
         self._parting.close()

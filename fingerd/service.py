@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -134,7 +134,11 @@ class FingerService(MultiService):
 
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """See L{IFingerService}."""
-        user = self._atHand(name)
+        try:
+            user = self._atHand(name)
+        except Exception:
+            # A directory of somebody's own.
+            return fail()
         return begun(self._findUsers(name, verbose)) if user is None else succeed((user,))
 
     def getUsers(self, verbose: bool = False) -> Deferred[Listing]:

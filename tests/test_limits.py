@@ -128,7 +128,8 @@ class AdmissionTests(SynchronousTestCase):
         self.assertNotEqual(peerOf("192.0.2.1"), peerOf("192.0.2.2"))
         self.assertEqual(peerOf("2001:db8::1"), peerOf("2001:db8::ffff:0:0:2"))
         self.assertNotEqual(peerOf("2001:db8::1"), peerOf("2001:db8:0:1::1"))
-        self.assertEqual(peerOf("fe80::1%lo"), peerOf("fe80::2%eth0"))
+        self.assertEqual(peerOf("fe80::1%lo"), peerOf("fe80::1%eth0"))
+        self.assertNotEqual(peerOf("fe80::1"), peerOf("fe80::2"))
 
 
 class RateTests(Sockets):

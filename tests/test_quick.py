@@ -284,6 +284,80 @@ class ClosingTests(QuickCase):
         self.assertEqual(self.read(client), b"Happy\r\n")
 
 
+class PlaceTests(QuickCase):
+    """Each connection has one place, from its first moment to its last."""
+
+    def settle(self) -> None:
+        """Let everything happen that can happen without a client's doing, or a deadline."""
+        for _ in range(8):
+            self.clock.advance(0.25)
+            self.turn()
+
+    def test_madeRoomWhileItAsked(self) -> None:
+        """Who is closed to make room, and has asked in that very moment, leaves one place."""
+        self.open(Limits(connections=2))
+        for _ in range(5):
+            first, second = self.connect(), self.connect()
+            self.turn()
+            first.sendall(b"moshez\r\n")
+            second.sendall(b"mos")
+            third = self.connect()
+            fourth = self.connect()
+            self.settle()
+            self.assertLessEqual(len(self.factory.admission), 2)
+            for client in (first, second, third, fourth):
+                client.close()
+            self.settle()
+            self.assertEqual((len(self.factory.admission), self.handedOn), (0, 0))
+
+    def test_onePeer(self) -> None:
+        """Those who have their answers and stay are their peer's, which has no more than its."""
+        self.open(Limits(connections=10, peerConnections=3))
+        staying = [self.connect(b"moshez\r\n") for _ in range(8)]
+        self.turn()
+        self.clock.advance(0.25)
+        self.assertEqual(len(self.factory.admission), 3)
+        for client in staying:
+            client.close()
+        # Now: it isn't refused for those who have closed.
+        self.clock.advance(0.02)
+        self.assertEqual(self.read(self.connect(b"moshez\r\n")), b"Happy\r\n")
+
+    def test_keptPlace(self) -> None:
+        """Who was let in isn't refused when it turns out that it goes the ordinary way."""
+        self.open(Limits(connections=2, peerConnections=2))
+        for query in (b"moshez radix\r\n", b"radix\r\n"):
+            self.later = Deferred()
+            newcomer = self.connect()
+            self.turn()
+            client = self.connect(query)
+            self.turn()
+            self.turn()
+            self.later.callback(User("radix", status="Writing"))
+            self.assertIn(b"Writing\r\n", self.read(client))
+            for each in (newcomer, client):
+                each.close()
+            self.settle()
+            self.assertEqual((len(self.factory.admission), self.handedOn), (0, 0))
+
+    def test_oneDeadline(self) -> None:
+        """A connection's time begins once, whatever is done on it, and whichever way it goes."""
+        limits = Limits(connectionTime=10.0)
+        for segments in ((b"", b"mos"), (b"", b"moshez\r\n", b"more"), (b"moshez\r\n", b"more")):
+            self.open(limits)
+            client = self.connect(segments[0])
+            self.turn()
+            for segment in segments[1:]:
+                self.clock.advance(4)
+                client.sendall(segment)
+                self.turn()
+                self.clock.advance(0.25)
+                self.turn()
+            self.clock.advance(10 - 4.25 * (len(segments) - 1) + 0.1)
+            self.settle()
+            self.assertEqual((len(self.factory.admission), self.handedOn), (0, 0), segments)
+
+
 class DescriptorTests(QuickCase):
     """When there are no descriptors left."""
 
