@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from fingerd import layout
 from fingerd.cleaning import clean, cleanLine
-from fingerd.entry import age, entry, known, statusLine
+from fingerd.entry import age, cleanLines, entry, known, statusLine
 from fingerd.fields import Field, Fields, Views
 from fingerd.limits import DEFAULTS
 from fingerd.listing import Listing
@@ -68,6 +68,9 @@ def ofUser(user: User | None, fields: Fields = _VIEWS.user, now: float | None = 
     """
     if user is None:
         return NO_SUCH_USER
+    # The office and what follows it: most have none of that, where users come from a users file.
+    if Field.STATUS in fields and not (user.name or any(user[4:])):
+        return cleanLines(user.status) or NO_STATUS
     texts = known(user, fields)
     if user.report and (report := clean(user.report).rstrip()):
         # The source knows nothing of what was set here.

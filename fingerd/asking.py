@@ -73,13 +73,16 @@ class Asker:
         names, verbose = query
         if len(names) != 1 or names[0].host is not None:
             return begun(self._ask(names, verbose))
-        name = names[0]
-        found = self._service.findUsers(name.user, verbose)
+        return self.askUser(names[0].user, verbose)
+
+    def askUser(self, login: str, verbose: bool = False) -> Deferred[Answer]:
+        """As L{ask}, for one name that isn't to be asked elsewhere."""
+        found = self._service.findUsers(login, verbose)
         if found.called and not found.paused and not isinstance(found.result, Failure):
             # What mostly happens needs no coroutine, which would cost as much again.
             users: Sequence[User] = found.result  # type: ignore[assignment]
-            return succeed(self.answer(self._ofUsers(users, name, verbose)))
-        return begun(self._answered(self._askUser(name, verbose, found)))
+            return succeed(self.answer(self._ofUsers(users, login, verbose)))
+        return begun(self._answered(self._askUser(login, verbose, found)))
 
     def answer(self, said: Said) -> Answer:
         """The bytes that say so."""
@@ -128,16 +131,17 @@ class Asker:
     async def _askName(self, name: Name, verbose: bool) -> Said:
         if name.host is not None:
             return await self._forward(name, verbose)
-        return await self._askUser(name, verbose, self._service.findUsers(name.user, verbose))
+        login = name.user
+        return await self._askUser(login, verbose, self._service.findUsers(login, verbose))
 
-    async def _askUser(self, name: Name, verbose: bool, found: Deferred[Sequence[User]]) -> Said:
+    async def _askUser(self, login: str, verbose: bool, found: Deferred[Sequence[User]]) -> Said:
         try:
             users = await self._bounded(found)
         except Exception:
-            return self._failed(f"looking up {name.user!r}")
-        return self._ofUsers(users, name, verbose)
+            return self._failed(f"looking up {login!r}")
+        return self._ofUsers(users, login, verbose)
 
-    def _ofUsers(self, users: Sequence[User], name: Name, verbose: bool) -> Said:
+    def _ofUsers(self, users: Sequence[User], login: str, verbose: bool) -> Said:
         try:
             if not users:
                 return Said(self._replaced(answer.NO_SUCH_USER), "unknown")
@@ -146,7 +150,7 @@ class Asker:
             text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
             return Said(self._replaced(text), "found")
         except Exception:
-            return self._failed(f"answering for {name.user!r}")
+            return self._failed(f"answering for {login!r}")
 
     async def _forward(self, name: Name, verbose: bool) -> Said:
         if self._forwarder is None:

@@ -42,7 +42,7 @@ def known(user: User, fields: Fields) -> Known:
     for field, value in zip(_FIELDS, user, strict=True):
         if value and field is not None and field in fields:
             text = str(value)
-            text = _lines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
+            text = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
             if text:
                 texts[field] = text
     return texts
@@ -92,7 +92,8 @@ def _beside(label: str, text: str) -> str:
     return line if fits else f"{label}\n{text}"
 
 
-def _lines(text: str) -> str:
+def cleanLines(text: str) -> str:
+    """A text of several lines, cleaned, without what is empty around it."""
     # The first line's indentation may be part of a picture.
     return clean(text).rstrip().lstrip("\n")
 

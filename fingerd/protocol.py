@@ -120,6 +120,12 @@ class FingerFactory(ExchangeFactory):
             return succeed(self._tooMany)
         return self.asker.ask(parse(line))
 
+    def askUser(self, peer: str, login: str) -> Deferred[Answer]:
+        """As L{ask}, where the line is nothing but a login."""
+        if not self._rates.take(peer, self.clock.seconds()):
+            return succeed(self._tooMany)
+        return self.asker.askUser(login)
+
     def answered(self, host: str | None, line: bytes, answer: Answer, began: float) -> None:
         """
         A request was answered, or its client has gone.

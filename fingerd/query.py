@@ -18,7 +18,6 @@ import re
 from typing import NamedTuple
 
 _SEPARATORS = re.compile(r"[ \t,]+")
-_ONE_NAME = re.compile(rb"[A-Za-z0-9_.-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
@@ -47,8 +46,6 @@ def parse(line: bytes) -> Query:
     """
     Read a request line, without its line end and without telnet's commands.
     """
-    if _ONE_NAME.fullmatch(line) is not None:
-        return Query((Name(line.decode("ascii")),))
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:

@@ -24,8 +24,8 @@ from fingerd.outcome import Answer
 from fingerd.parting import Answered, Parting
 from fingerd.protocol import FingerFactory, FingerProtocol
 
-# A line with nothing but one name in it: no list, no switch, no second name and no host.
-_NAME_ALONE = re.compile(rb"([^\x00-\x20,/@\x7f\xff]+)\r?\n")
+# A line with nothing but one plain name in it: no list, no switch, no second name and no host.
+_NAME_ALONE = re.compile(rb"([A-Za-z0-9_.-]+)\r?\n")
 # Never read more at once than what is in one segment or two; the rest is the ordinary way's.
 _READ = 2048
 # The end goes with the answer, in one segment, where the system can do that.
@@ -131,7 +131,7 @@ class QuickPort(tcp.Port):
                 protocol.dataReceived(data)
             return
         line = request[1]
-        asked = factory.ask(peer, line)
+        asked = factory.askUser(peer, line.decode("ascii"))
         if not asked.called or asked.paused:
             protocol = self._ordinary(client, address, began)
             protocol.requestIsWhole()

@@ -38,9 +38,9 @@ from fingerd.setter import FingerSetterFactory
 from tests.support import inMemory, temporaryFolder
 
 # With the transport in memory that stands for a connection.
-QUERY = 120
+QUERY = 124
 # The same with real sockets, where all is there when the connection is accepted.
-SHORT_WAY = 86
+SHORT_WAY = 74
 SET = 274
 # A user in a users file, through the service.
 LOOKUP = 49
