@@ -26,7 +26,8 @@ QUICK = {"connections": 300, "rounds": 1, "queries": 300, "users": 1000}
 # Idle connections from one address: fewer than the daemon takes by default.
 _EACH = 40
 _ACCEPTING = 60.0
-_SETTLING = 0.2
+# The daemon looks every 0.25 s whether those have closed who have their answers.
+_SETTLING = 0.6
 _SPARE = 500
 # socket has no name for it before Python 3.12.
 _BIND_ADDRESS_NO_PORT = 24
