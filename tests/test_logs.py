@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,23 @@ class QueryLogTests(SynchronousTestCase):
         with self.daemon("--log-peers=none", "--query-log-format=text") as daemon:
             daemon.ask(b"moshez\r\n")
         self.assertIn(' peer=- door=tcp query="moshez" outcome=found ', self.path.read_text())
+
+    def test_goneAtTheStop(self) -> None:
+        """A query is logged, too, whose client goes away while the daemon stops."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            other = f"--directory=finger://127.0.0.1:{silent.getsockname()[1]}"
+            with self.daemon(other) as daemon:
+                client = socket.create_connection(("127.0.0.1", daemon.port))
+                client.sendall(b"somebody\r\n")
+                asked, _ = silent.accept()
+                daemon.signal(signal.SIGTERM)
+                daemon.says("SIGTERM")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
+                daemon.ended()
+                asked.close()
+        (line,) = self.lines()
+        self.assertEqual((line["query"], line["outcome"]), ("somebody", "gone"))
 
     def test_whereItCannotBe(self) -> None:
         """A log that can't be written ends the start with one line that says so."""

@@ -167,6 +167,19 @@ class ReopeningTests(QueryLogCase):
         await log.stopService()
         self.assertEqual(self.queries(), ["after"])
 
+    async def test_laterPossible(self) -> None:
+        """As soon as the new one can be opened, it goes on in that, without being told again."""
+        log = self.start()
+        old = self.path.rename(self.folder / "query.log.1")
+        self.path.mkdir()
+        log.reopen()
+        self.ask(log, "before")
+        await until(old.read_text)
+        self.path.rmdir()
+        self.ask(log, "after")
+        await log.stopService()
+        self.assertEqual(self.queries(), ["after"])
+
     async def test_impossible(self) -> None:
         """Where the new one can't be opened, it goes on in the old one, and says so."""
         log = self.start()
