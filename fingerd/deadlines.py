@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from heapq import merge
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -41,9 +42,10 @@ class Deadlines(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter((*self._begunBefore, *self._until))
 
-    def oldest(self, most: int) -> list[T]:
-        """Those that have lasted longest, the oldest first."""
-        return list(islice(chain(self._begunBefore, self._until), most))
+    def oldestFirst(self) -> Iterator[T]:
+        """All of them, about in the order of their ages. Nothing may be added meanwhile."""
+        each = merge(self._begunBefore.items(), self._until.items(), key=itemgetter(1))
+        return (thing for thing, _ in each)
 
     def add(self, thing: T, since: float | None = None) -> None:
         """

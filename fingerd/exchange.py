@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable
+from itertools import islice
 from operator import attrgetter, methodcaller
 
 from twisted.internet.defer import Deferred
@@ -30,7 +31,8 @@ from fingerd.deadlines import Deadlines
 from fingerd.limits import Limits
 from fingerd.telnet import Telnet
 
-# Connections among which one is looked for that can be closed.
+# Connections among which one is looked for that can be closed, beside those that may wait for a
+# lookup and can't be.
 _LOOKED_AT = 100
 
 
@@ -255,7 +257,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
             pass
 
     def _end(self, which: Callable[[Connection], bool]) -> bool:
-        for exchange in self._open.oldest(_LOOKED_AT):
+        for exchange in islice(self._open.oldestFirst(), self.limits.lookups + _LOOKED_AT):
             if which(exchange):
                 exchange.abort()
                 return True

@@ -16,8 +16,6 @@ from fingerd.admission import Admission
 # those who hadn't are looked at again, and for how long.
 _SOON = 0.001
 _AGAIN = 0.25
-# Seconds between two looks at those of one peer: its next may come as fast as it likes.
-_SOONEST = 0.01
 _LATE = 1.0
 # Of those who stay longer, so many are handed on before others have their turn.
 _AT_ONCE = 100
@@ -39,19 +37,23 @@ class Parting:
         clock: IReactorTime,
         admission: Admission,
         goOn: Callable[[Answered, bytes], object],
+        time: float,
     ) -> None:
         """
         @param admission: where each of them is counted.
         @param goOn: takes one over that stays, or sends more, and what it has sent.
+        @param time: how many seconds a connection lasts at most.
         """
         self._clock = clock
         self._admission = admission
         self._goOn = goOn
+        self._time = time
         # In the order of their answers: the latest, and those who were looked at once.
         self._latest: deque[Answered] = deque()
         self._staying: deque[Answered] = deque()
         self._timer: IDelayedCall | None = None
-        self._looked = -math.inf
+        # When those of one peer may be looked at again.
+        self._lookAt = -math.inf
 
     def add(self, answered: Answered) -> None:
         """Somebody has their answer."""
@@ -70,13 +72,15 @@ class Parting:
     def lookFor(self, peer: str) -> None:
         """Let those clients of ``peer`` go who have closed."""
         now = self._clock.seconds()
-        if now - self._looked < _SOONEST:
+        if now < self._lookAt and len(self._latest) + len(self._staying) > _AT_ONCE:
             return
-        self._looked = now
         for those in (self._latest, self._staying):
             kept = [each for each in those if each[3] != peer or not self._over(each)]
             those.clear()
             those.extend(kept)
+        # Where there are many, that takes a tenth of the time at most.
+        end = self._clock.seconds()
+        self._lookAt = end + 10 * (end - now)
 
     def makeRoom(self) -> bool:
         """Let the one go who has been here longest, if there is one."""
@@ -104,7 +108,9 @@ class Parting:
         for answered in staying:
             if self._over(answered):
                 continue
-            if now - answered[2] < _LATE or handedOn == _AT_ONCE:
+            if now - answered[4] >= self._time:
+                self._letGo(answered)
+            elif now - answered[2] < _LATE or handedOn == _AT_ONCE:
                 self._staying.append(answered)
             else:
                 handedOn += 1

@@ -52,7 +52,7 @@ class FingerProtocol(ExchangeProtocol):
         self._asked = asked.addCallback(self._send)
 
     def lineTooLong(self, line: bytes) -> None:
-        self._line = line
+        self._line = line.partition(b"\n")[0]
         self._send(self.exchanges.asker.answer(Said(answer.QUERY_TOO_LONG, "too-long")))
 
     def requestEnded(self) -> None:

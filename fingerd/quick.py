@@ -64,7 +64,9 @@ class QuickPort(tcp.Port):
         self.finger = factory
         self._clock = factory.clock
         self._admission = factory.admission
-        self._parting = Parting(factory.clock, factory.admission, self._stays)
+        self._parting = Parting(
+            factory.clock, factory.admission, self._stays, factory.limits.connectionTime
+        )
         # Those are the first to go: they have all that they wait for.
         factory.admission.roomMakers.insert(0, self._parting.makeRoom)
         factory.admission.lookers.append(self._parting.lookFor)
@@ -149,13 +151,13 @@ class QuickPort(tcp.Port):
             # It didn't wait either; that the connection is lost is found out on the ordinary way.
             sent = 0
             answer = Answer(b"", "gone")
-        factory.answered(address[0], line, answer, began)
         if sent == len(data):
             self._parting.add((client, address, self._clock.seconds(), peer, began))
         else:
             protocol = self._ordinary(client, address, began)
             protocol.requestIsWhole()
             protocol.answer(answer.data[sent:])
+        factory.answered(address[0], line, answer, began)
 
     def _stays(self, answered: Answered, late: bytes) -> None:
         """A client that has its answer doesn't close, or sends more."""

@@ -83,7 +83,7 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(8)
         self.deadlines.add("young")
         self.deadlines.add("old", 1.0)
-        self.assertEqual(self.deadlines.oldest(1), ["old"])
+        self.assertEqual(list(self.deadlines.oldestFirst()), ["old", "young"])
         self.assertEqual(len(self.deadlines), 2)
         self.clock.advance(2.9)
         self.assertEqual(self.expired, [])

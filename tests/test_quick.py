@@ -358,6 +358,37 @@ class PlaceTests(QuickCase):
             self.assertEqual((len(self.factory.admission), self.handedOn), (0, 0), segments)
 
 
+class FairTests(QuickCase):
+    """Who comes as they may is answered."""
+
+    def test_oneAfterTheOther(self) -> None:
+        """A peer that closes each connection before the next is never refused, however fast."""
+        self.open(Limits(peerConnections=2))
+        for _ in range(50):
+            client = self.connect(b"moshez\r\n")
+            self.assertEqual(self.read(client), b"Happy\r\n")
+            client.close()
+
+    def test_waitingLookups(self) -> None:
+        """However many wait for lookups, who is silent makes room for those who ask."""
+        self.open(Limits(connections=130, peerConnections=1000))
+        silent = [self.connect() for _ in range(20)]
+        self.turn()
+        waiting = []
+        for _ in range(110):
+            waiting.append(self.connect(b"radix\r\n"))
+            self.turn()
+        self.assertEqual(len(self.factory.admission), 130)
+        client = self.connect(b"moshez\r\n")
+        self.assertEqual(self.read(client), b"Happy\r\n")
+        self.clock.advance(0)
+        self.turn()
+        self.assertEqual(silent[0].recv(1), b"")
+        self.later.callback(None)
+        for each in (*silent, *waiting):
+            each.close()
+
+
 class DescriptorTests(QuickCase):
     """When there are no descriptors left."""
 
