@@ -11,16 +11,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.addresses import peerOf
-from fingerd.exchange import ExchangeFactory
+from fingerd.connections import Connections
 
-_READ = 2048
+# No more at once than is in one segment or two; what goes beyond is not for the short way.
+READ = 2048
 
 
 @implementer(IReadDescriptor)
 class Newcomer:
     """
     Waits for the first bytes of one, with less memory and work than a transport and a protocol
-    take. See L{fingerd.exchange.Connection}.
+    take. See L{fingerd.connections.Connection}.
     """
 
     __slots__ = (
@@ -41,7 +42,7 @@ class Newcomer:
         client: socket.SocketType,
         address: tuple[Any, ...],
         began: float,
-        factory: ExchangeFactory,
+        factory: Connections,
         reactor: IReactorFDSet,
         received: Callable[[socket.SocketType, tuple[Any, ...], str, bytes, float], None],
     ) -> None:
@@ -95,7 +96,7 @@ class Newcomer:
             # It was aborted while the reactor had this in hand.
             return
         try:
-            data = self._socket.recv(_READ, socket.MSG_DONTWAIT)
+            data = self._socket.recv(READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:

@@ -36,7 +36,7 @@ class Waiting(Protocol):
     """
 
     transport: ITCPTransport
-    # Nothing has been asked on it (see L{fingerd.exchange.Connection}).
+    # Nothing has been asked on it (see L{fingerd.connections.Connection}).
     asking = True
     answered = False
     _received = b""

@@ -19,15 +19,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd.addresses import peerOf
-from fingerd.newcomer import Newcomer
+from fingerd.newcomer import READ, Newcomer
 from fingerd.outcome import Answer
 from fingerd.parting import Answered, Parting
 from fingerd.protocol import FingerFactory, FingerProtocol
 
 # A line with nothing but one plain name in it: no list, no switch, no second name and no host.
 _NAME_ALONE = re.compile(rb"([A-Za-z0-9_.-]+)\r?\n")
-# Never read more at once than what is in one segment or two; the rest is the ordinary way's.
-_READ = 2048
 # The end goes with the answer, in one segment, where the system can do that.
 _SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_MORE", 0)
 # Connections accepted, and seconds spent on them, before others have their turn.
@@ -101,7 +99,7 @@ class QuickPort(tcp.Port):
 
     def _accepted(self, client: Socket, address: Address, now: float) -> None:
         try:
-            data = client.recv(_READ, socket.MSG_DONTWAIT)
+            data = client.recv(READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             Newcomer(client, address, now, self.finger, self.reactor, self.received)
             return
