@@ -92,9 +92,6 @@ class Newcomer:
 
     def doRead(self) -> None:
         """It has sent something, or closed."""
-        if self._over:
-            # It was aborted while the reactor had this in hand.
-            return
         try:
             data = self._socket.recv(READ, socket.MSG_DONTWAIT)
         except BlockingIOError:

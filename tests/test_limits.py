@@ -15,7 +15,7 @@ from fingerd.limits import DEFAULTS, Limits, changed
 from fingerd.rates import Rates
 from fingerd.service import FingerService
 from fingerd.user import User
-from tests.support import TIME, Client, Directory, Sockets, until
+from tests.support import TIME, Client, Directory, Sockets, inMemory, until
 
 HAPPY = b"Happy\r\n"
 TOO_MANY = b"Too many queries; try again in a minute\r\n"
@@ -198,6 +198,22 @@ class LookupTests(SynchronousTestCase):
         waiting[0].callback(None)
         self.assertEqual(self.successResultOf(first).outcome, "unknown")
         self.assertFalse(asker.ask(None, b"radix").called)
+
+
+class UnsentTests(SynchronousTestCase):
+    """Answers that clients don't take."""
+
+    def test_tooMany(self) -> None:
+        """Of too many bytes, the oldest answer is given up; those within the limit are kept."""
+        limits = Limits(unsentAnswers=500)
+        factory = FingerService(Clock(), (), None, limits, moshez="x" * 198).getFingerFactory()
+        query = [b"moshez\r\n"]
+        first, second = (inMemory(factory, query, ends=False) for _ in range(2))
+        self.assertFalse(first.aborted or second.aborted)
+        third = inMemory(factory, query, ends=False)
+        self.assertEqual([each.aborted for each in (first, second, third)], [True, False, False])
+        fourth = inMemory(factory, query, ends=False)
+        self.assertEqual([each.aborted for each in (second, third, fourth)], [True, False, False])
 
 
 class OptionTests(SynchronousTestCase):

@@ -184,6 +184,8 @@ class AnswerTests(QuickCase):
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         self.clock.advance(0.25)
         self.turn()
+        # It is not closed, which would reset it.
+        self.assertEqual(self.handedOn, 1)
         client.sendall(b"more")
         self.assertEqual(self.read(client), b"Happy\r\n")
 
