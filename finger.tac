@@ -13,19 +13,19 @@ sys.path.insert(0, HERE)  # twistd doesn't look for modules beside the file that
 from twisted.application import internet, service
 from twisted.internet import reactor
 
-from fingerd import privileges
-from fingerd.addresses import everyInterface
-from fingerd.daemonlog import DaemonLog
-from fingerd.directories.users_file import UsersFile
-from fingerd.listening import BACKLOG
-from fingerd.monotonic import useMonotonicTime
-from fingerd.notify import Notifier
-from fingerd.quicktcp import QuickTCP
-from fingerd.running import StartLine
-from fingerd.service import FingerService
-from fingerd.signals import OnSignal
-from fingerd.state import defaultStateDirectory
-from fingerd.statuses.sqlite import SQLiteStatuses
+from fingerd.system import privileges
+from fingerd.system.addresses import everyInterface
+from fingerd.logs.daemon_log import DaemonLog
+from fingerd.directories.file.users_file import UsersFile
+from fingerd.doors.net.listening import BACKLOG
+from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.systemd import Notifier
+from fingerd.doors.finger.quick.reactor import QuickTCP
+from fingerd.daemon.running import StartLine
+from fingerd.service.finger_service import FingerService
+from fingerd.system.signals import OnSignal
+from fingerd.system.state_directory import defaultStateDirectory
+from fingerd.stores.sqlite import SQLiteStatuses
 
 # Nothing raw gets into the log; with "json" it has a line of JSON for each event.
 DaemonLog("text", reactor)
@@ -50,18 +50,18 @@ directories = [UsersFile(USERS, reactor)]
 
 # Instead of the users file, or beside it, there may be others:
 #
-#   from fingerd.directories.urls import fromURL
+#   from fingerd.directories.by_url import fromURL
 #   directories = [fromURL("toml:/etc/fingerd/users.toml", reactor)]     # a file with more fields
 #   directories = [fromURL("passwd:", reactor)]                          # the system's accounts
 #   directories = [fromURL("exec:/usr/bin/finger", reactor)]             # what finger(1) says
 #   directories = [fromURL("finger://internal.example.com", reactor)]    # another finger server
 #   directories = [fromURL("none:", reactor)]                            # nobody
 #
-# So may an object of your own that has the two methods of fingerd.interfaces.IDirectory. And
+# So may an object of your own that has the two methods of fingerd.model.interfaces.IDirectory. And
 # users can be given right here, who then come first:
 #
 #   from twisted.internet import defer
-#   from fingerd.user import User
+#   from fingerd.model.user import User
 #
 #   class Weather:
 #       def getUser(self, login):

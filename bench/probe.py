@@ -18,8 +18,8 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTi
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineOnlyReceiver
 
-from fingerd.service import FingerService
-from fingerd.statuses.database import Database
+from fingerd.service.finger_service import FingerService
+from fingerd.stores.database import Database
 
 _TICK = 0.001
 

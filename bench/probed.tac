@@ -10,8 +10,8 @@ from twisted.application import service
 from twisted.internet import reactor
 
 from bench.probe import Probe
-from fingerd.service import FingerService
-from fingerd.tap import Options, makeService
+from fingerd.service.finger_service import FingerService
+from fingerd.daemon.tap import Options, makeService
 
 options = Options()
 options.parseOptions(shlex.split(os.environ["BENCH_OPTIONS"]))

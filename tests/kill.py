@@ -19,7 +19,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 
-from fingerd.statuses.database import NAME
+from fingerd.stores.database import NAME
 from tests.setting import SetterDaemon
 
 CLIENTS = 8

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import react
 
-from fingerd import privileges
-from fingerd.directories.passwd import fromURL
-from fingerd.interfaces import DirectoryError
+from fingerd.directories.accounts.passwd import fromURL
+from fingerd.model.errors import DirectoryError
+from fingerd.system import privileges
 
 
 async def ask(reactor: object, user: str, url: str, *logins: str) -> None:

@@ -16,10 +16,10 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from fingerd.directories.process import ProcessUsers
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import Limits
-from fingerd.user import User
+from fingerd.directories.program import ProcessUsers
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import Limits
+from fingerd.model.user import User
 from tests.support import TIME
 
 

@@ -14,17 +14,17 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 
-from fingerd.addresses import describe
-from fingerd.admission import Admission
-from fingerd.asking import Asker
-from fingerd.balancers import parseBalancers
-from fingerd.exchange import ExchangeFactory
-from fingerd.layers import LayeredEndpoint
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.protocol import FingerFactory, FingerProtocol
-from fingerd.proxied import ProxiedFactory
-from fingerd.rates import Rates
-from fingerd.service import FingerService
+from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
+from fingerd.doors.net.balancers import parseBalancers
+from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.doors.net.layers import LayeredEndpoint
+from fingerd.doors.net.proxied import ProxiedFactory
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.service.admission import Admission
+from fingerd.service.asking import Asker
+from fingerd.service.finger_service import FingerService
+from fingerd.service.rates import Rates
+from fingerd.system.addresses import describe
 from tests.support import TIME, Sockets
 
 

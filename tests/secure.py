@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from fingerd.limits import DEFAULTS
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.proxying import NotingFactory, Proxied
 from tests.support import TIME, Directory, temporaryFolder
 from tests.test_twistd import selfSigned

@@ -11,14 +11,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from fingerd import privileges
-from fingerd.interfaces import IDirectory
-from fingerd.limits import DEFAULTS
-from fingerd.listening import Listener, endpoint
-from fingerd.running import Daemon, StartLine
-from fingerd.service import FingerService
-from fingerd.statuses.sqlite import SQLiteStatuses
-from fingerd.user import User
+from fingerd.daemon.running import Daemon, StartLine
+from fingerd.doors.net.listening import Listener, endpoint
+from fingerd.model.interfaces import IDirectory
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
+from fingerd.stores.sqlite import SQLiteStatuses
+from fingerd.system import privileges
 
 home = os.environ["HOME_OF_TEST"]
 sockets = os.path.join(home, os.environ["SOCKETS_OF_TEST"])

@@ -16,10 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from fingerd.interfaces import IStatusStore, SettingRefused
-from fingerd.limits import DEFAULTS
-from fingerd.statuses.database import NAME
-from fingerd.statuses.sqlite import SQLiteStatuses
+from fingerd.model.errors import SettingRefused
+from fingerd.model.interfaces import IStatusStore
+from fingerd.model.limits import DEFAULTS
+from fingerd.stores.database import NAME
+from fingerd.stores.sqlite import SQLiteStatuses
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -28,12 +28,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from fingerd.exchange import ExchangeFactory
-from fingerd.interfaces import IDirectory
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.quicktcp import QuickTCP
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.doors.finger.quick.reactor import QuickTCP
+from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.model.interfaces import IDirectory
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 
 TIME = cast(IReactorTime, reactor)
 TCP = cast(IReactorTCP, reactor)

@@ -13,8 +13,8 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
-from fingerd.accounts import Accounts
-from fingerd.limits import DEFAULTS
+from fingerd.model.limits import DEFAULTS
+from fingerd.system.logins import Accounts
 
 UNUSED = 0x7FFFFFF0
 

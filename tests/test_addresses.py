@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.addresses import describe, everyInterface, ipAddress, isLocal
+from fingerd.system.addresses import describe, everyInterface, ipAddress, isLocal
 from tests.support import Sockets
 
 

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd import answer
-from fingerd.answer import clean, encode, ofSeveral, ofUser, ofUsers, ofUsersInFull
-from fingerd.fields import ALL, ALWAYS, Field, parseViews
-from fingerd.listing import Listing
-from fingerd.replacing import parseReplacements
-from fingerd.user import User
-from fingerd.width import displayWidth
+from fingerd.doors.finger.answer import encode, ofSeveral, ofUser, ofUsers, ofUsersInFull
+from fingerd.model import texts
+from fingerd.model.fields import ALL, ALWAYS, Field, parseViews
+from fingerd.model.listing import Listing
+from fingerd.model.user import User
+from fingerd.text.cleaning import clean
+from fingerd.text.replacing import parseReplacements
+from fingerd.text.width import displayWidth
 
 TEXTS = st.one_of(
     st.text(max_size=50),
@@ -48,14 +49,14 @@ class TextsTests(SynchronousTestCase):
 
     def test_fixed(self) -> None:
         """They are RFC 1288's and the talk's, to the letter."""
-        self.assertEqual(answer.NO_SUCH_USER, "No such user")
-        self.assertEqual(answer.INTERNAL_ERROR, "Internal error in server")
-        self.assertEqual(answer.FORWARDING_DENIED, "Finger forwarding service denied")
-        self.assertEqual(answer.LIST_DENIED, "Finger online user list denied")
+        self.assertEqual(texts.NO_SUCH_USER, "No such user")
+        self.assertEqual(texts.INTERNAL_ERROR, "Internal error in server")
+        self.assertEqual(texts.FORWARDING_DENIED, "Finger forwarding service denied")
+        self.assertEqual(texts.LIST_DENIED, "Finger online user list denied")
 
     def test_internalError(self) -> None:
         """An error is told with what it is called in the log, and with nothing else."""
-        self.assertEqual(answer.internalError("1f2e"), "Internal error in server\nReference: 1f2e")
+        self.assertEqual(texts.internalError("1f2e"), "Internal error in server\nReference: 1f2e")
 
 
 class OfUserTests(SynchronousTestCase):
@@ -184,7 +185,7 @@ class OfUsersTests(SynchronousTestCase):
 
     def test_failures(self) -> None:
         """A source that fails hides none of the others' users, and isn't taken for empty."""
-        failures = [("staff\x1b", answer.internalError("1f2e"))]
+        failures = [("staff\x1b", texts.internalError("1f2e"))]
         said = "[staff]\nInternal error in server\nReference: 1f2e"
         listing = Listing([User("moshez", status="Happy")], failures)
         self.assertEqual(ofUsers(listing), f"moshez  Happy\n\n{said}")

@@ -6,9 +6,9 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.audit import Refusals
-from fingerd.interfaces import Setter
-from fingerd.limits import Limits
+from fingerd.logs.audit import Refusals
+from fingerd.model.limits import Limits
+from fingerd.model.record import Setter
 
 BOB = Setter(1002, "bob", "/run/fingerd/set")
 

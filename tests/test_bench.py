@@ -80,8 +80,8 @@ class BenchTests(SynchronousTestCase):
         """How long a start takes is measured, and what is imported for it is known."""
         self.check("start", "--rounds=1")
         figures = json.loads((self.out / "start.json").read_text())["figures"]
-        self.assertIn("fingerd.tap", figures["twistd finger"]["modules"])
-        self.assertNotIn("fingerd.tap", figures[servers.TALKS]["modules"])
+        self.assertIn("fingerd.daemon.tap", figures["twistd finger"]["modules"])
+        self.assertNotIn("fingerd.daemon.tap", figures[servers.TALKS]["modules"])
 
     def test_wrongAnswers(self) -> None:
         """A bench whose answers are wrong says so, and ends with another status than 0."""

@@ -9,9 +9,9 @@ import signal
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults
 
-from fingerd import child
-from fingerd.interfaces import DirectoryError
-from fingerd.user import User
+from fingerd.model.errors import DirectoryError
+from fingerd.model.user import User
+from fingerd.system import child
 from tests.programs import Fifo, ProgramTestCase, Readable, openDescriptors
 
 

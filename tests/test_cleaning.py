@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.cleaning import clean, cleanLine
+from fingerd.text.cleaning import clean, cleanLine
 
 
 class CleanTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Asking another finger server: L{fingerd.client}."""
+"""Asking another finger server: L{fingerd.remote.client}."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.cleaning import clean
-from fingerd.client import FingerClient, FingerQueries, answerText, query, requestLine
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import DEFAULTS
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import DEFAULTS
+from fingerd.remote.client import FingerClient, FingerQueries, answerText, query, requestLine
+from fingerd.text.cleaning import clean
 from tests import upstreams
 from tests.support import TCP, TIME, Sockets, cut, turn
 from tests.upstreams import Upstream

@@ -28,13 +28,14 @@ from twisted.logger import Logger, textFileLogObserver
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd import audit, peers
-from fingerd.admission import Admission
-from fingerd.directories.users_file import UsersFile
-from fingerd.limits import DEFAULTS
-from fingerd.quick import QuickPort
-from fingerd.service import FingerService
-from fingerd.setter import FingerSetterFactory
+from fingerd.directories.file.users_file import UsersFile
+from fingerd.doors.finger.quick.port import QuickPort
+from fingerd.doors.setter import owner
+from fingerd.doors.setter.setter_protocol import FingerSetterFactory
+from fingerd.logs import audit
+from fingerd.model.limits import DEFAULTS
+from fingerd.service.admission import Admission
+from fingerd.service.finger_service import FingerService
 from tests.support import inMemory, temporaryFolder
 
 # With the transport in memory that stands for a connection.
@@ -176,7 +177,7 @@ class CostTests(SynchronousTestCase):
             connection, _ = listening.accept()
             with connection:
                 served = Served(connection)
-                self.check(lambda: peers.owner(served), OWNER)
+                self.check(lambda: owner.owner(served), OWNER)
 
 
 class CallsTests(SynchronousTestCase):

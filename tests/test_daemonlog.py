@@ -29,8 +29,8 @@ from twisted.logger import (
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from fingerd.daemonlog import DaemonLog
-from fingerd.limits import Limits
+from fingerd.logs.daemon_log import DaemonLog
+from fingerd.model.limits import Limits
 from tests.daemon import PATIENCE, ROOT, TWISTD
 from tests.support import temporaryFolder
 
@@ -107,7 +107,7 @@ class FormTests(SynchronousTestCase):
         """Queries in the daemon's log are lines of their own, as they were made."""
 
         def say(log: Logger) -> None:
-            queries = Logger("fingerd.querylog._Log", observer=log.observer)
+            queries = Logger("fingerd.logs.query_log._Log", observer=log.observer)
             queries.info("{lines}", lines='{"a":1}\n{"a":2}')
 
         for form in ("text", "json"):
@@ -123,7 +123,7 @@ class FormTests(SynchronousTestCase):
         def say(log: Logger) -> None:
             if log.namespace == "early":
                 return
-            audit = Logger("fingerd.audit", observer=log.observer)
+            audit = Logger("fingerd.logs.audit", observer=log.observer)
             for number in range(100):
                 log.info("out of {what}", what=f"descriptors {number}")
                 log.info("other") if number < 2 else None
@@ -181,8 +181,8 @@ sys.path.insert(0, {root!r})
 from twisted.application import service
 from twisted.internet import reactor
 from twisted.logger import Logger
-from fingerd.daemonlog import DaemonLog
-from fingerd.signals import OnSignal
+from fingerd.logs.daemon_log import DaemonLog
+from fingerd.system.signals import OnSignal
 DaemonLog({form!r}, reactor)
 import signal
 log = Logger("test")

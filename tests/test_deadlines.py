@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.deadlines import Deadlines
+from fingerd.system.deadlines import Deadlines
 
 
 class DeadlinesTests(SynchronousTestCase):

@@ -6,8 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
-from fingerd.directories.urls import _MODULES
-from fingerd.limits import DEFAULTS
+from fingerd.directories.by_url import _MODULES
+from fingerd.model.limits import DEFAULTS
 from tests.daemon import ROOT, Daemon, needs
 from tests.sources import UNKNOWN, WithFolder, over
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.entry import age, entry, known
-from fingerd.fields import ALL, ALWAYS, Field, Fields
-from fingerd.user import User
+from fingerd.doors.finger.finger1_layout import age, entry, known
+from fingerd.model.fields import ALL, ALWAYS, Field, Fields
+from fingerd.model.user import User
 
 MOSHEZ = User(
     "moshez",

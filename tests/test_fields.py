@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.fields import ALL, ALWAYS, Field, Views, parseFields, parseViews
-from fingerd.user import User
+from fingerd.model.fields import ALL, ALWAYS, Field, Views, parseFields, parseViews
+from fingerd.model.user import User
 
 
 class ParseFieldsTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ import time
 
 from twisted.internet import reactor
 
-from fingerd.directories.process import FINGER, ProcessUsers, fromURL
+from fingerd.directories.program import FINGER, ProcessUsers, fromURL
 from tests.programs import ProgramTestCase
 
 

@@ -1,4 +1,4 @@
-"""Passing a query on to another host: L{fingerd.forwarding}."""
+"""Passing a query on to another host: L{fingerd.remote.forwarding}."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from fingerd.client import requestLine
-from fingerd.forwarding import Forwarder, isPublic
-from fingerd.hosts import Resolver
-from fingerd.interfaces import DirectoryError, IForwarder
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.query import Name, parse
-from fingerd.rules import DEFAULT_RULES
-from fingerd.service import FingerService
+from fingerd.model.errors import DirectoryError
+from fingerd.model.interfaces import IForwarder
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.query import Name, parse
+from fingerd.model.rules import DEFAULT_RULES
+from fingerd.remote.client import requestLine
+from fingerd.remote.forwarding import Forwarder, isPublic
+from fingerd.remote.hosts import Resolver
+from fingerd.service.finger_service import FingerService
 from tests import upstreams
 from tests.fuzz.peer import Peer, PublicResolver
 from tests.support import TCP, TIME, Sockets

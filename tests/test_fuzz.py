@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd import answer, masking
-from fingerd.directories.lines import LineReader
-from fingerd.masking import Mask
-from fingerd.policy import SetPolicy
-from fingerd.service import FingerService
-from fingerd.telnet import Telnet
+from fingerd.directories.watched.lines import LineReader
+from fingerd.doors.net.telnet import Telnet
+from fingerd.model import masking
+from fingerd.model.masking import Mask
+from fingerd.model.policy import SetPolicy
+from fingerd.service.finger_service import FingerService
+from fingerd.text import cleaning
 from tests.fuzz import reading
 from tests.fuzz.checks import answerIsWellFormed, read, written
 from tests.fuzz.targets import CORPUS, TARGETS
@@ -143,7 +144,7 @@ class TargetTests(SynchronousTestCase):
 
     def test_control(self) -> None:
         """That control characters get through."""
-        self.patch(answer, "clean", lambda text: text)
+        self.patch(cleaning, "clean", lambda text: text)
         self.fails("upstream", written(b"Happy\x1b[2J\r\n", 1 << 3))
 
     def test_masked(self) -> None:

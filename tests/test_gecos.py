@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.gecos import Gecos, parse
+from fingerd.directories.accounts.gecos import Gecos, parse
 
 _LETTER = st.characters(exclude_categories=["Cs"])
 _PART = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=",&"), max_size=50).map(

@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from fingerd.limits import DEFAULTS
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.daemon import PATIENCE, needs
 from tests.proxying import NotingFactory, Proxied, numberOf
 from tests.secure import Secure

@@ -6,11 +6,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.limits import DEFAULTS
-from fingerd.masking import Mask
-from fingerd.rules import Rules
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.masking import Mask
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.harvesting import NAMES, WAYS, ask, hiding
 from tests.support import Directory, temporaryFolder
 

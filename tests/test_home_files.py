@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from fingerd.directories.home_files import openHome
+from fingerd.directories.accounts.home_files import openHome
 from tests.accounts import Accounts, asRoot, lesserUser, noDescriptors
 
 SIZE = 1000

@@ -1,4 +1,4 @@
-"""Other machines: L{fingerd.hosts}."""
+"""Other machines: L{fingerd.remote.hosts}."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd import hosts
-from fingerd.client import query
-from fingerd.hosts import HostEndpoint, IPAddress, Resolver, canonicalHost, hostAndPort
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import DEFAULTS
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import DEFAULTS
+from fingerd.remote import hosts
+from fingerd.remote.client import query
+from fingerd.remote.hosts import HostEndpoint, IPAddress, Resolver, canonicalHost, hostAndPort
 from tests import upstreams
 from tests.daemon import run
 from tests.support import TCP, TIME, until
@@ -225,10 +225,10 @@ class HostEndpointTests(TestCase):
         code = """if True:
             import sys
             from twisted.internet import reactor, task
-            from fingerd.directories.upstream import fromURL
-            from fingerd.forwarding import Forwarder
-            from fingerd.interfaces import DirectoryError
-            from fingerd.query import Name
+            from fingerd.directories.server import fromURL
+            from fingerd.remote.forwarding import Forwarder
+            from fingerd.model.errors import DirectoryError
+            from fingerd.model.query import Name
 
             async def main(reactor):
                 imported = set(sys.modules)

@@ -9,21 +9,25 @@ import tempfile
 from twisted.trial.unittest import SynchronousTestCase
 
 # What some option needs and not every daemon does.
-STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.statuses.sqlite"}
-SETTER = {"fingerd.setter", "fingerd.accounts", "fingerd.sockdiag"}
-FORWARDING = {"fingerd.forwarding", "fingerd.hosts", "fingerd.client"}
-USERS_FILE = {"fingerd.directories.users_file"}
-TOML = {"fingerd.directories.toml_file", "fingerd.directories.reading_process"}
-PASSWD = {"fingerd.directories.passwd", "fingerd.directories.home_files"}
-PROGRAM = {"fingerd.directories.process"}
-UPSTREAM = {"fingerd.directories.upstream", "fingerd.hosts", "fingerd.client"}
+STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.stores.sqlite"}
+SETTER = {
+    "fingerd.doors.setter.setter_protocol",
+    "fingerd.system.logins",
+    "fingerd.system.sockdiag",
+}
+FORWARDING = {"fingerd.remote.forwarding", "fingerd.remote.hosts", "fingerd.remote.client"}
+USERS_FILE = {"fingerd.directories.file.users_file"}
+TOML = {"fingerd.directories.toml.toml_file", "fingerd.directories.toml.reading_process"}
+PASSWD = {"fingerd.directories.accounts.passwd", "fingerd.directories.accounts.home_files"}
+PROGRAM = {"fingerd.directories.program"}
+UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remote.client"}
 ALL = STATUSES | SETTER | FORWARDING | USERS_FILE | TOML | PASSWD | PROGRAM | UPSTREAM
 # What no daemon needs.
 NEVER = {"twisted.web", "twisted.conch", "twisted.mail", "twisted.names"}
 
 _PROGRAM = """
 import sys
-from fingerd.tap import Options, makeService
+from fingerd.daemon.tap import Options, makeService
 options = Options()
 options.parseOptions(sys.argv[1:])
 makeService(options)

@@ -15,13 +15,13 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from fingerd.balancers import parseBalancers
-from fingerd.exchange import ExchangeFactory
-from fingerd.layers import LayeredEndpoint
-from fingerd.limits import DEFAULTS
-from fingerd.listening import Listener
-from fingerd.proxied import ProxiedFactory
-from fingerd.starting import CannotStart
+from fingerd.doors.net.balancers import parseBalancers
+from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.doors.net.layers import LayeredEndpoint
+from fingerd.doors.net.listening import Listener
+from fingerd.doors.net.proxied import ProxiedFactory
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import DEFAULTS
 from tests.proxying import NotingFactory, Proxied, numberOf
 from tests.support import TIME
 from tests.test_proxyheader import HEADERS

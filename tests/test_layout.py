@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.cleaning import cleanLine
-from fingerd.layout import COLUMNS, pair
-from fingerd.layout import table as lazyTable
-from fingerd.width import beginsCombining, displayWidth
+from fingerd.text.cleaning import cleanLine
+from fingerd.text.columns import COLUMNS, pair
+from fingerd.text.columns import table as lazyTable
+from fingerd.text.width import beginsCombining, displayWidth
 from tests.test_width import TEXTS
 
 

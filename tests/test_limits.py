@@ -8,13 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd import descriptors
-from fingerd.addresses import peerOf
-from fingerd.admission import Admission
-from fingerd.limits import DEFAULTS, Limits, changed
-from fingerd.rates import Rates
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.model.limits import DEFAULTS, Limits, changed
+from fingerd.model.user import User
+from fingerd.service.admission import Admission
+from fingerd.service.finger_service import FingerService
+from fingerd.service.rates import Rates
+from fingerd.system import descriptors
+from fingerd.system.addresses import peerOf
 from tests.support import TIME, Client, Directory, Sockets, inMemory, until
 
 HAPPY = b"Happy\r\n"

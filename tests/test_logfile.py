@@ -10,9 +10,9 @@ import time
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from fingerd.logfile import LogFile
-from fingerd.privileges import Identity
-from fingerd.starting import CannotStart
+from fingerd.logs.log_file import LogFile
+from fingerd.model.errors import CannotStart
+from fingerd.system.privileges import Identity
 from tests.daemon import PATIENCE, ROOT, needs, needsRoot
 from tests.support import temporaryFolder
 from tests.test_state import OTHER, PRESENT, SERVICE, owner
@@ -141,10 +141,10 @@ class HandingOverTests(LogFileCase):
 _DAEMON = """
 import signal, sys
 from twisted.internet import reactor
-from fingerd.privileges import Identity
-from fingerd.querylog import QueryLog
-from fingerd.running import Daemon
-from fingerd.signals import OnSignal
+from fingerd.system.privileges import Identity
+from fingerd.logs.query_log import QueryLog
+from fingerd.daemon.running import Daemon
+from fingerd.system.signals import OnSignal
 path, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 daemon = Daemon(Identity(uid, gid))
 log = QueryLog(path, reactor, Identity(uid, gid), "text")

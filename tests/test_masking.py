@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.cleaning import clean
-from fingerd.masking import Mask
-from fingerd.user import User
+from fingerd.model.masking import Mask
+from fingerd.model.user import User
+from fingerd.text.cleaning import clean
 
 REPORT = """\
 Login: moshez                           Name: Moshe Zadka

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.matching import matches
-from fingerd.user import User
+from fingerd.model.matching import matches
+from fingerd.model.user import User
 
 
 class MatchesTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.python.runtime import seconds
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.monotonic import useMonotonicTime
+from fingerd.system.monotonic import useMonotonicTime
 
 
 class MonotonicTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests for L{fingerd.notify}."""
+"""Tests for L{fingerd.system.systemd}."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.notify import Notifier
+from fingerd.system.systemd import Notifier
 from tests.daemon import PATIENCE, ROOT, Daemon, exchange, needsRoot
 from tests.systemd import Listener
 
@@ -170,7 +170,9 @@ class NotifierTests(SynchronousTestCase):
         notifier = self.started(NOTIFY_SOCKET=address, WATCHDOG_USEC="2000000")
         self.clock.pump([0.0, 1.0, 1.0])
         notifier.stopService()
-        [event] = [e for e in events if e.get("log_namespace", "").startswith("fingerd.notify")]
+        [event] = [
+            e for e in events if e.get("log_namespace", "").startswith("fingerd.system.systemd")
+        ]
         self.assertEqual(event["reason"], "No such file or directory")
         self.assertEqual(event["address"], address.encode())
 
@@ -287,8 +289,8 @@ class DaemonTests(SynchronousTestCase):
             f"sys.path.insert(0, {str(ROOT)!r})\n"
             "from twisted.application import internet, service\n"
             "from twisted.internet import defer, reactor\n"
-            "from fingerd.notify import Notifier\n"
-            "from fingerd.running import StartLine\n"
+            "from fingerd.system.systemd import Notifier\n"
+            "from fingerd.daemon.running import StartLine\n"
             "from fingerd.service import FingerService\n"
             "class Hangs:\n"
             "    def getUser(self, login):\n"

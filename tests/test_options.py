@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.fields import Field
-from fingerd.options import Options
-from fingerd.starting import CannotStart
+from fingerd.daemon.options import Options
+from fingerd.model.errors import CannotStart
+from fingerd.model.fields import Field
 
 
 def parsed(*arguments: str) -> Options:

@@ -17,13 +17,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from fingerd.directories.accounts import IAccounts
-from fingerd.directories.passwd import Passwd, fromURL
-from fingerd.directories.passwd_format import Account
-from fingerd.interfaces import DirectoryError, IDirectory, IReloadable
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.starting import CannotStart
-from fingerd.user import User
+from fingerd.directories.accounts.passwd import Passwd, fromURL
+from fingerd.directories.accounts.passwd_format import Account
+from fingerd.directories.accounts.system_accounts import IAccounts
+from fingerd.model.errors import CannotStart, DirectoryError
+from fingerd.model.interfaces import IDirectory, IReloadable
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
 from tests.accounts import Accounts, asked, logged
 from tests.support import Sockets, temporaryFolder, until
 

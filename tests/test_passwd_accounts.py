@@ -10,11 +10,11 @@ import threading
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.accounts import SystemAccounts
-from fingerd.directories.passwd_file import PasswdFile
-from fingerd.directories.passwd_format import LARGEST_UID, Account
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import Limits
+from fingerd.directories.accounts.passwd_file import PasswdFile
+from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account
+from fingerd.directories.accounts.system_accounts import SystemAccounts
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import Limits
 from tests.accounts import noDescriptors
 from tests.support import temporaryFolder
 

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.passwd_format import LARGEST_UID, Account, PasswdReader, fromTable, parse
-from fingerd.directories.table import Table
-from fingerd.user import isLogin
+from fingerd.directories.accounts.passwd_format import (
+    LARGEST_UID,
+    Account,
+    PasswdReader,
+    fromTable,
+    parse,
+)
+from fingerd.directories.watched.table import Table
+from fingerd.model.user import isLogin
 from tests.support import cut
 
 EVERYONE = range(LARGEST_UID + 1)

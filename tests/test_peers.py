@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.peers import owner, where
+from fingerd.doors.setter.owner import owner, where
 from tests.real_users import NOT_ROOT, acting, commonDirectory, makeUser
 
 # On closing, the connection is reset.
@@ -219,7 +219,7 @@ class NoOwnerTests(SynchronousTestCase):
 # A server on the socket that is its standard input: it says who connects first.
 _SERVER = """
 import socket, sys
-from fingerd.peers import owner
+from fingerd.doors.setter.owner import owner
 from twisted.internet import protocol, reactor
 
 class Asking(protocol.Protocol):

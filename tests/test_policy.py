@@ -6,8 +6,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.interfaces import Setter
-from fingerd.policy import NO_ACCOUNT, NOT_TOLD, NOT_YOURS, SetPolicy
+from fingerd.model.policy import NO_ACCOUNT, NOT_TOLD, NOT_YOURS, SetPolicy
+from fingerd.model.record import Setter
 
 ALICE = Setter(1001, "alice", "there")
 ROOT = Setter(0, "root", "there")

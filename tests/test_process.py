@@ -11,11 +11,11 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from fingerd import answer
-from fingerd.directories.process import ProcessUsers, fromURL
-from fingerd.interfaces import IVerboseDirectory
-from fingerd.service import FingerService
-from fingerd.user import User, isLogin
+from fingerd.directories.program import ProcessUsers, fromURL
+from fingerd.model.interfaces import IVerboseDirectory
+from fingerd.model.user import User, isLogin
+from fingerd.service.finger_service import FingerService
+from fingerd.text import cleaning
 from tests.programs import ProgramTestCase, openDescriptors
 
 
@@ -112,7 +112,7 @@ print(os.getsid(0) == os.getpgid(0) == os.getpid())
     async def test_escapes(self) -> None:
         """What would drive a reader's terminal doesn't get through an answer."""
         report = await self.report(r"printf '\033[2Jhello\007\302\233'")
-        self.assertEqual(answer.clean(report), "[2Jhello")
+        self.assertEqual(cleaning.clean(report), "[2Jhello")
 
     async def test_nobody(self) -> None:
         """A program that has no word to say of a user doesn't know them."""

@@ -15,10 +15,10 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.limits import Limits
-from fingerd.protocol import FingerFactory
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.doors.finger.finger_protocol import FingerFactory
+from fingerd.model.limits import Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.support import (
     TIME,
     Client,

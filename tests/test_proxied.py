@@ -14,15 +14,15 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.balancers import parseBalancers
-from fingerd.exchange import ExchangeFactory
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.options import Options
-from fingerd.proxied import ProxiedFactory, Waiting
-from fingerd.service import FingerService
-from fingerd.starting import CannotStart
-from fingerd.tap import makeService
-from fingerd.user import User
+from fingerd.daemon.options import Options
+from fingerd.daemon.tap import makeService
+from fingerd.doors.net.balancers import parseBalancers
+from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.doors.net.proxied import ProxiedFactory, Waiting
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.daemon import ROOT, Daemon
 from tests.proxying import NotingFactory, Proxied, numberOf
 from tests.support import (

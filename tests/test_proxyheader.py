@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.proxyheader import Header, parse
+from fingerd.doors.net.proxy_header import Header, parse
 
 LIMIT = 200
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.query import NOBODY, Name, Query, parse
-from fingerd.user import isLogin
+from fingerd.model.query import NOBODY, Name, Query, parse
+from fingerd.model.user import isLogin
 
 
 class ParseTests(SynchronousTestCase):

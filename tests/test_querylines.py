@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.querylines import Line, lines, shownPeer
+from fingerd.logs.query_lines import Line, lines, shownPeer
 
 # 2026-11-22T18:05:01.250Z
 NOW = 1795370701.25

@@ -17,11 +17,11 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface.verify import verifyObject
 
-from fingerd.interfaces import IQueryLog
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.logfile import Added, LogFile
-from fingerd.privileges import Identity
-from fingerd.querylog import QueryLog
+from fingerd.logs.log_file import Added, LogFile
+from fingerd.logs.query_log import QueryLog
+from fingerd.model.interfaces import IQueryLog
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.system.privileges import Identity
 from tests.support import temporaryFolder, until
 
 PRESENT = Identity(None, None)

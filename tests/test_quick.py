@@ -17,11 +17,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.protocol import FingerFactory
-from fingerd.quick import QuickPort
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.doors.finger.finger_protocol import FingerFactory
+from fingerd.doors.finger.quick.port import QuickPort
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.support import Directory, cut, inMemory
 
 LONG = "x" * 200_000

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.limits import DEFAULTS
-from fingerd.tap import Options
+from fingerd.daemon.tap import Options
+from fingerd.model.limits import DEFAULTS
 from tests.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run
 
 README = (ROOT / "README.md").read_text()

@@ -10,12 +10,12 @@ from twisted.logger import Logger, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.failing import Failures
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import Limits
-from fingerd.repeats import Repeats
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.logs.failures import Failures
+from fingerd.logs.repeats import Repeats
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.support import Directory, inMemory
 
 LIMITS = Limits(repeatsLogged=3, repeatsTime=60.0)

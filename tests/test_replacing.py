@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.cleaning import clean
-from fingerd.replacing import NOTHING, Replacements, parseReplacements
+from fingerd.text.cleaning import clean
+from fingerd.text.replacing import NOTHING, Replacements, parseReplacements
 
 SIZE = 1000
 

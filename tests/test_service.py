@@ -10,13 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from fingerd.directories.given import GivenUsers
-from fingerd.interfaces import DirectoryError, IDirectory, IReloadable, Setter, SettingRefused
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.masking import Mask
-from fingerd.policy import NOT_YOURS, SetPolicy
-from fingerd.rules import Rules
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.model.errors import DirectoryError, SettingRefused
+from fingerd.model.interfaces import IDirectory, IReloadable
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.masking import Mask
+from fingerd.model.policy import NOT_YOURS, SetPolicy
+from fingerd.model.record import Setter
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
 from tests.support import Directory, failing
 
 ROOT = Setter(0, "root", "nowhere")

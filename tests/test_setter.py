@@ -11,13 +11,14 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from fingerd.admission import Admission
-from fingerd.interfaces import IFingerSetterService, Setter
-from fingerd.limits import DEFAULTS
-from fingerd.policy import SetPolicy
-from fingerd.rules import Rules
-from fingerd.service import FingerService
-from fingerd.setter import FingerSetterFactory
+from fingerd.doors.setter.setter_protocol import FingerSetterFactory
+from fingerd.model.interfaces import IFingerSetterService
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.policy import SetPolicy
+from fingerd.model.record import Setter
+from fingerd.model.rules import Rules
+from fingerd.service.admission import Admission
+from fingerd.service.finger_service import FingerService
 from tests.support import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
 
 OK = b"OK\r\n"

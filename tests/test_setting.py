@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.setting import Setting, encode, linesOf, parse, seconds
+from fingerd.doors.setter.grammar import Setting, encode, linesOf, parse, seconds
 
 YEAR = 366 * 86400.0
 

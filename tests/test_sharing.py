@@ -1,11 +1,11 @@
-"""Work that several wait for: L{fingerd.sharing}."""
+"""Work that several wait for: L{fingerd.system.sharing}."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.sharing import Shared
+from fingerd.system.sharing import Shared
 
 
 class SharedTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
-from fingerd.signals import OnSignal
+from fingerd.system.signals import OnSignal
 from tests.support import turn, until
 
 

@@ -9,7 +9,7 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.sockdiag import End, Held, find, read
+from fingerd.system.sockdiag import End, Held, find, read
 
 
 def packed(text: str) -> bytes:

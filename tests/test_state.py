@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from fingerd.privileges import Identity
-from fingerd.starting import CannotStart
-from fingerd.state import defaultStateDirectory, makeStateDirectory
+from fingerd.model.errors import CannotStart
+from fingerd.system.privileges import Identity
+from fingerd.system.state_directory import defaultStateDirectory, makeStateDirectory
 
 FILES = ("statuses.sqlite", "statuses.sqlite-wal")
 # Of no account on any system.

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest
 
-from fingerd.interfaces import Status
-from fingerd.starting import CannotStart
-from fingerd.statuses.sqlite import CANT_KEEP, DISK_FULL, LOCKED
+from fingerd.model.errors import CannotStart
+from fingerd.model.record import Status
+from fingerd.stores.sqlite import CANT_KEEP, DISK_FULL, LOCKED
 from tests.statuses import SQLiteCase, outcome
 
 

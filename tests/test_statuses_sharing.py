@@ -12,8 +12,8 @@ from contextlib import closing
 
 from twisted.internet.defer import gatherResults
 
-from fingerd.interfaces import Status
-from fingerd.statuses.database import NAME
+from fingerd.model.record import Status
+from fingerd.stores.database import NAME
 from tests.setting import SetterDaemon
 from tests.statuses import SQLiteCase, until
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.interfaces import SettingRefused, Status
-from fingerd.limits import DEFAULTS
-from fingerd.statuses.database import Database
-from fingerd.statuses.memory import MemoryStatuses
-from fingerd.statuses.showing import Showing
+from fingerd.model.errors import SettingRefused
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.record import Status
+from fingerd.stores.database import Database
+from fingerd.stores.memory import MemoryStatuses
+from fingerd.stores.showing import Showing
 
 # A login, a text that is empty for a clearing, and how long it is to last.
 SETTINGS = st.lists(

@@ -11,9 +11,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from fingerd.interfaces import SettingRefused, Status
-from fingerd.statuses.database import NAME
-from fingerd.statuses.sqlite import NOT_RUNNING, TOO_MANY
+from fingerd.model.errors import SettingRefused
+from fingerd.model.record import Status
+from fingerd.stores.database import NAME
+from fingerd.stores.sqlite import NOT_RUNNING, TOO_MANY
 from tests.statuses import SQLiteCase
 
 
@@ -217,8 +218,9 @@ class KeepingTests(SQLiteCase):
         program = f"""
 import sqlite3, sys
 from twisted.internet import reactor, task
-from fingerd.interfaces import SettingRefused, Status
-from fingerd.statuses.sqlite import SQLiteStatuses
+from fingerd.model.errors import SettingRefused
+from fingerd.model.record import Status
+from fingerd.stores.sqlite import SQLiteStatuses
 
 @task.react
 async def main(reactor):

@@ -18,10 +18,10 @@ from typing import cast
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
-from fingerd.interfaces import Status
-from fingerd.privileges import lesserUser
-from fingerd.starting import CannotStart
-from fingerd.statuses.database import NAME
+from fingerd.model.errors import CannotStart
+from fingerd.model.record import Status
+from fingerd.stores.database import NAME
+from fingerd.system.privileges import lesserUser
 from tests.kill import kill
 from tests.setting import SetterDaemon
 from tests.statuses import SQLiteCase

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.telnet import Telnet
+from fingerd.doors.net.telnet import Telnet
 from tests.support import cut
 
 

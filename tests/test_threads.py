@@ -14,8 +14,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
-from fingerd.interfaces import DirectoryError
-from fingerd.threads import Threads
+from fingerd.model.errors import DirectoryError
+from fingerd.system.threads import Threads
 from tests.support import until
 
 THREADS = cast(IReactorFromThreads, reactor)
@@ -24,7 +24,7 @@ THREADS = cast(IReactorFromThreads, reactor)
 HANGS = """
 from threading import Event
 from twisted.internet import reactor
-from fingerd.threads import Threads
+from fingerd.system.threads import Threads
 
 def hang():
     reactor.callFromThread(stop)

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, LoopingCall
 
-from fingerd.directories.toml_file import TomlFile, fromURL
-from fingerd.directories.toml_format import records
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.starting import CannotStart
-from fingerd.user import User
+from fingerd.directories.toml.toml_file import TomlFile, fromURL
+from fingerd.directories.toml.toml_format import records
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
 from tests.support import TIME, until
 from tests.test_watched_file import FileCase
 
@@ -35,9 +35,9 @@ import os, sys
 from twisted.internet import reactor, stdio
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.application.service import IServiceCollection
-from fingerd import privileges
-from fingerd.running import Daemon
-from fingerd.directories.toml_file import TomlFile
+from fingerd.system import privileges
+from fingerd.daemon.running import Daemon
+from fingerd.directories.toml.toml_file import TomlFile
 
 class Orders(LineOnlyReceiver):
     delimiter = b"\\n"

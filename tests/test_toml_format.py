@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories import toml_format
-from fingerd.directories.table import Table
-from fingerd.directories.watched_file import Malformed
-from fingerd.interfaces import DirectoryError
-from fingerd.user import User, isLogin
+from fingerd.directories.toml import toml_format
+from fingerd.directories.watched.table import Table
+from fingerd.directories.watched.watched_file import Malformed
+from fingerd.model.errors import DirectoryError
+from fingerd.model.user import User, isLogin
 from tests.support import cut
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "users.toml.example"

@@ -1,4 +1,4 @@
-"""Only so many at once: L{fingerd.turns}."""
+"""Only so many at once: L{fingerd.system.turns}."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.interfaces import DirectoryError
-from fingerd.turns import Turns
+from fingerd.model.errors import DirectoryError
+from fingerd.system.turns import Turns
 
 
 class TurnsTests(SynchronousTestCase):

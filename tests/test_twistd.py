@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.urls import fromURL
-from fingerd.interfaces import IDirectory
+from fingerd.directories.by_url import fromURL
+from fingerd.model.interfaces import IDirectory
 from tests.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -201,7 +201,7 @@ class TacTests(WithUsers):
             .replace(
                 "directories = [UsersFile(USERS, reactor)]",
                 "from twisted.internet import defer, task\n"
-                "from fingerd.user import User\n"
+                "from fingerd.model.user import User\n"
                 "class Slow:\n"
                 "    def getUser(self, login):\n"
                 "        print('asked for', login)\n"

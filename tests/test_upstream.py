@@ -1,4 +1,4 @@
-"""Another finger server as a directory: L{fingerd.directories.upstream}."""
+"""Another finger server as a directory: L{fingerd.directories.server}."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from fingerd.directories.upstream import UpstreamServer, fromURL
-from fingerd.hosts import Resolver
-from fingerd.interfaces import DirectoryError, IVerboseDirectory
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.user import User
+from fingerd.directories.server import UpstreamServer, fromURL
+from fingerd.model.errors import DirectoryError
+from fingerd.model.interfaces import IVerboseDirectory
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.remote.hosts import Resolver
 from tests import upstreams
 from tests.daemon import needs
 from tests.support import TCP, Directory, Sockets, failing

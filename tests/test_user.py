@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.user import isLogin
+from fingerd.model.user import isLogin
 
 
 class IsLoginTests(SynchronousTestCase):

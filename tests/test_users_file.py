@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.table import Table
-from fingerd.directories.users_file import UsersFile
-from fingerd.directories.users_format import UsersReader
-from fingerd.limits import DEFAULTS, Limits
-from fingerd.starting import CannotStart
-from fingerd.user import User, isLogin
+from fingerd.directories.file.users_file import UsersFile
+from fingerd.directories.file.users_format import UsersReader
+from fingerd.directories.watched.table import Table
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User, isLogin
 from tests.support import TurnClock, cut, temporaryFolder
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "users.example"

@@ -13,12 +13,12 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.directories.file_url import pathIn
-from fingerd.directories.table import Table
-from fingerd.directories.users_file import UsersFile, fromURL
-from fingerd.directories.watched_file import Malformed, WatchedFile
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import Limits
+from fingerd.directories.file.users_file import UsersFile, fromURL
+from fingerd.directories.watched.file_url import pathIn
+from fingerd.directories.watched.table import Table
+from fingerd.directories.watched.watched_file import Malformed, WatchedFile
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import Limits
 from tests.support import TurnClock
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd import width
-from fingerd.cleaning import cleanLine
-from fingerd.width import clip, displayWidth
+from fingerd.text import width
+from fingerd.text.cleaning import cleanLine
+from fingerd.text.width import clip, displayWidth
 
 # Texts that are wide, combining, joined, or all of it at once.
 TEXTS = st.one_of(

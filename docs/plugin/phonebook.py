@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from fingerd.interfaces import IDirectory, IDirectoryScheme
-from fingerd.limits import Limits
-from fingerd.user import User
+from fingerd.model.interfaces import IDirectory, IDirectoryScheme
+from fingerd.model.limits import Limits
+from fingerd.model.user import User
 
 
 @implementer(IDirectory)

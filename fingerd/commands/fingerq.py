@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from fingerd import answer
-from fingerd.client import answerText, query, requestLine
-from fingerd.hosts import HostEndpoint, Resolver, canonicalHost
-from fingerd.interfaces import DirectoryError
-from fingerd.limits import DEFAULTS
+from fingerd.model.errors import DirectoryError
+from fingerd.model.limits import DEFAULTS
+from fingerd.remote.client import answerText, query, requestLine
+from fingerd.remote.hosts import HostEndpoint, Resolver, canonicalHost
+from fingerd.text import cleaning
 
 _EXAMPLES = """\
 examples:
@@ -165,7 +165,7 @@ async def _main(reactor: ReactorBase, options: argparse.Namespace) -> int:
 
 
 def _shown(data: bytes) -> str:
-    return answer.clean(answerText(data))
+    return cleaning.clean(answerText(data))
 
 
 def _failed(failure: Failure) -> DirectoryError:

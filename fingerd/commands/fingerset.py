@@ -18,10 +18,10 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from fingerd import answer
-from fingerd.limits import DEFAULTS
-from fingerd.setter import OK
-from fingerd.setting import Setting, encode, seconds
+from fingerd.doors.setter.grammar import Setting, encode, seconds
+from fingerd.doors.setter.setter_protocol import OK
+from fingerd.model.limits import DEFAULTS
+from fingerd.text import cleaning
 
 SOCKET = "/run/fingerd/set"
 PORT = 1079
@@ -61,7 +61,7 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the command line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {answer.cleanLine(message)}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {cleaning.cleanLine(message)}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -163,7 +163,7 @@ async def _run(reactor: ReactorBase, options: argparse.Namespace, request: bytes
     try:
         await ask(_places(reactor, options), request, reactor)
     except Trouble as trouble:
-        sys.stderr.write(f"fingerset: {answer.cleanLine(str(trouble))}\n")
+        sys.stderr.write(f"fingerset: {cleaning.cleanLine(str(trouble))}\n")
         raise SystemExit(trouble.number) from None
 
 

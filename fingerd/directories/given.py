@@ -8,8 +8,8 @@ from itertools import islice
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from fingerd.interfaces import ICounted, IHeldDirectory
-from fingerd.user import User
+from fingerd.model.interfaces import ICounted, IHeldDirectory
+from fingerd.model.user import User
 
 
 @implementer(IHeldDirectory, ICounted)

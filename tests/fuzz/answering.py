@@ -8,16 +8,16 @@ from typing import cast
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
-from fingerd import answer
-from fingerd.client import answerText
-from fingerd.directories.upstream import UpstreamServer
-from fingerd.forwarding import Forwarder
-from fingerd.hosts import HostEndpoint
-from fingerd.limits import DEFAULTS
-from fingerd.masking import Mask
-from fingerd.rules import Rules
-from fingerd.service import FingerService
-from fingerd.user import User
+from fingerd.directories.server import UpstreamServer
+from fingerd.model import texts
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.masking import Mask
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+from fingerd.remote.client import answerText
+from fingerd.remote.forwarding import Forwarder
+from fingerd.remote.hosts import HostEndpoint
+from fingerd.service.finger_service import FingerService
 from tests.fuzz import checks
 from tests.fuzz.peer import ADDRESS, Peer, PublicResolver
 from tests.support import inMemory
@@ -68,18 +68,17 @@ class Answering:
             or not said.data
             or len(said.data) > DEFAULTS.upstreamSize
             or (
-                not said.flag(_FORWARDED)
-                and answerText(said.data).startswith(answer.INTERNAL_ERROR)
+                not said.flag(_FORWARDED) and answerText(said.data).startswith(texts.INTERNAL_ERROR)
             )
         )
         if failed:
-            assert text == f"{answer.internalError('...')}\n", text
+            assert text == f"{texts.internalError('...')}\n", text
         elif not said.flag(_FORWARDED):
             self._isMasked(text, said.flag(_LIST))
 
     def _isMasked(self, text: str, listed: bool) -> None:
         if listed:
-            assert text == f"{answer.NO_SUCH_USER}\n" or text.startswith(f"[{ADDRESS}]\n"), text
+            assert text == f"{texts.NO_SUCH_USER}\n" or text.startswith(f"[{ADDRESS}]\n"), text
         user = User(ADDRESS, report=text)
         seen = _MASK.users([user]) if listed else [_MASK.user(user)]
         assert seen == [user], text

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from fingerd import answer
-from fingerd.forwarding import Forwarder
-from fingerd.interfaces import IDirectory
-from fingerd.limits import DEFAULTS
-from fingerd.masking import Mask
-from fingerd.protocol import FingerFactory
-from fingerd.replacing import Replacements
-from fingerd.rules import Rules
-from fingerd.service import FingerService
-from fingerd.telnet import Telnet
-from fingerd.user import User
+from fingerd.doors.finger.finger_protocol import FingerFactory
+from fingerd.doors.net.telnet import Telnet
+from fingerd.model import texts
+from fingerd.model.interfaces import IDirectory
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.masking import Mask
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+from fingerd.remote.forwarding import Forwarder
+from fingerd.service.finger_service import FingerService
+from fingerd.text.replacing import Replacements
 from tests.fuzz import checks
 from tests.fuzz.peer import Peer, PublicResolver
 from tests.support import inMemory
@@ -71,7 +71,7 @@ class Asking:
             return
         text = checks.answerIsWellFormed(whole, DEFAULTS.answerSize)
         # All that could fail here is the daemon itself.
-        assert answer.INTERNAL_ERROR not in text, text
+        assert texts.INTERNAL_ERROR not in text, text
         assert SECRET not in text, text
         assert "Microsoft" not in text or b"Microsoft" in sent.data, text
         if _MASKED in sent.data:

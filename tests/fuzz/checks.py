@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fingerd.cleaning import clean
+from fingerd.text.cleaning import clean
 from tests.support import cut
 
 # A byte of flags, and three places to cut at.

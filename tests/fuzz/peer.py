@@ -22,8 +22,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.hosts import IPAddress, Resolver
-from fingerd.limits import DEFAULTS
+from fingerd.model.limits import DEFAULTS
+from fingerd.remote.hosts import IPAddress, Resolver
 from tests.support import HalfCloseTransport
 
 ADDRESS = "198.51.100.1"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 
-from fingerd.directories import gecos, toml_format
-from fingerd.directories.lines import LineReader
-from fingerd.directories.passwd_format import PasswdReader, fromTable
-from fingerd.directories.table import Table
-from fingerd.directories.users_format import UsersReader
-from fingerd.directories.watched_file import Malformed
-from fingerd.interfaces import DirectoryError
-from fingerd.user import User, isLogin
+from fingerd.directories.accounts import gecos
+from fingerd.directories.accounts.passwd_format import PasswdReader, fromTable
+from fingerd.directories.file.users_format import UsersReader
+from fingerd.directories.toml import toml_format
+from fingerd.directories.watched.lines import LineReader
+from fingerd.directories.watched.table import Table
+from fingerd.directories.watched.watched_file import Malformed
+from fingerd.model.errors import DirectoryError
+from fingerd.model.user import User, isLogin
 from tests.fuzz import checks
 
 _LONGEST = 1000

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
-from fingerd import answer, setting
-from fingerd.admission import Admission
-from fingerd.interfaces import Status
-from fingerd.limits import DEFAULTS
-from fingerd.service import FingerService
-from fingerd.setter import OK, FingerSetterFactory
-from fingerd.statuses.memory import MemoryStatuses
-from fingerd.telnet import Telnet
+from fingerd.doors.net.telnet import Telnet
+from fingerd.doors.setter import grammar
+from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
+from fingerd.model import texts
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.record import Status
+from fingerd.service.admission import Admission
+from fingerd.service.finger_service import FingerService
+from fingerd.stores.memory import MemoryStatuses
 from tests.fuzz import checks
 from tests.support import inMemory
 
@@ -32,7 +33,7 @@ _USERS = (_USER, "radix", "josé")
 
 # All that a client is told that hasn't set a status.
 _REFUSALS = (
-    answer.NO_SUCH_USER,
+    texts.NO_SUCH_USER,
     "Not set: ",
     "Two lines are needed: ",
     "Three lines are needed: ",
@@ -80,7 +81,7 @@ class Setting:
         own = not (sent.flag(_UNKNOWN) or sent.flag(_NO_LOGIN))
         mayBeSet = _USERS if sent.flag(_ROOT) else (_USER,) if own else ()
         lines = Telnet().receive(sent.data).split(b"\n")
-        wanted = setting.parse(lines[: setting.linesOf(lines[0])], DEFAULTS.statusTime)
+        wanted = grammar.parse(lines[: grammar.linesOf(lines[0])], DEFAULTS.statusTime)
         assert wanted.login in mayBeSet, wanted
         assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
 

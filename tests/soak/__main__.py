@@ -14,7 +14,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from fingerd.statuses.database import NAME
+from fingerd.stores.database import NAME
 from tests.daemon import Daemon
 from tests.soak import changes
 from tests.soak.clients import Askers, SettingUser, again

@@ -1,0 +1,269 @@
+"""The options of ``twistd finger``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from twisted.internet import endpoints
+from twisted.python import usage
+
+from fingerd.model.errors import CannotStart
+from fingerd.model.fields import parseViews
+from fingerd.model.limits import DEFAULTS, changed, seconds, wholeNumber
+from fingerd.model.masking import Mask
+from fingerd.model.policy import SetPolicy
+from fingerd.model.rules import Rules
+from fingerd.model.user import isLogin
+from fingerd.system import privileges
+from fingerd.system.addresses import everyInterface
+from fingerd.system.state_directory import defaultStateDirectory
+from fingerd.text.replacing import parseReplacements
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# The administrator's file, or the example: in a checkout beside the package, else in it.
+_USERS_FILES = (
+    "/etc/users",
+    os.path.join(os.path.dirname(_PACKAGE), "etc", "users.example"),
+    os.path.join(_PACKAGE, "users.example"),
+)
+
+
+def _oneOf(*words: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+_FORM = _oneOf("text", "json")
+
+# Options that can be given more than once.
+_REPEATED = (
+    "listen",
+    "setter",
+    "directory",
+    "replace",
+    "mask",
+    "forward",
+    "proxy-from",
+    "limit",
+)
+
+
+class Options(usage.Options):
+    """What ``twistd finger`` can be told."""
+
+    longdesc = (
+        "Answers finger queries (RFC 1288). Started by root, it opens its ports and then becomes "
+        "the user fingerd, or nobody where there is no fingerd; twistd's own --uid and --gid win."
+    )
+
+    optFlags = [
+        ["no-list", None, "Refuse to list the users."],
+        ["no-plan", None, "Show nobody's plan, whatever the fields say."],
+        ["match", None, "Find users by their full names too."],
+        ["no-setter", None, "Let nobody set a status over the network."],
+        ["create", None, "Let a status make a user whom no directory knows."],
+    ]
+
+    optParameters = [
+        [
+            "reload",
+            None,
+            30.0,
+            "Seconds between two looks at whether the directories' files have changed.",
+            seconds,
+        ],
+        ["list-fields", None, None, "What the list shows. [default: login,name,status]"],
+        [
+            "user-fields",
+            None,
+            None,
+            "What is shown of one user. [default: all but home-phone,public-key]",
+        ],
+        [
+            "verbose-fields",
+            None,
+            None,
+            "What /W shows. [default: all but home-phone; --user-fields, where that is given]",
+        ],
+        [
+            "set-policy",
+            None,
+            "owner",
+            "Who may set a status: owner (a user their own, root and the daemon's user anyone's) "
+            "or anyone (who can reach the setter).",
+        ],
+        [
+            "state",
+            None,
+            None,
+            "The directory where statuses are kept. "
+            "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
+            "none]",
+        ],
+        ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
+        [
+            "query-log",
+            None,
+            "none",
+            "Where queries are logged, a line each: a file, - for the daemon's log, or none.",
+        ],
+        ["query-log-format", None, "json", "How such a line is written: json or text.", _FORM],
+        [
+            "log-peers",
+            None,
+            "full",
+            "What it tells of clients: their full addresses, masked ones (/24, /48), or none.",
+            _oneOf("full", "masked", "none"),
+        ],
+        ["log-format", None, "text", "How the daemon's own log is written: text or json.", _FORM],
+        [
+            "user",
+            None,
+            None,
+            "The user to become, when started by root. [default: fingerd, else nobody]",
+        ],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for option in _REPEATED:
+            self[option] = []
+
+    def opt_listen(self, description: str) -> None:
+        """
+        Where to take queries, as an endpoint string; can be given more than once.
+        [default: port 79 for root, else 7979, of all addresses, IPv4 and IPv6]
+        """
+        self["listen"].append(description)
+
+    def opt_setter(self, description: str) -> None:
+        """
+        Where to take statuses, as an endpoint string; can be given more than once.
+        [default: tcp:1079:interface=127.0.0.1]
+        """
+        self["setter"].append(description)
+
+    def opt_directory(self, url: str) -> None:
+        """
+        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST or none:, or a
+        plugin's; can be given more than once, and the first that knows a user answers.
+        [default: file:/etc/users; where there is no such file, the example of the daemon's]
+        """
+        self["directory"].append(url)
+
+    def opt_users(self, path: str) -> None:
+        """A users file: short for --directory file:FILE."""
+        self.opt_directory(f"file:{path}")
+
+    def opt_replace(self, pair: str) -> None:
+        """OLD=NEW: a text to be replaced in every answer; can be given more than once."""
+        self["replace"].append(pair)
+
+    def opt_mask(self, login: str) -> None:
+        """A user who, from outside, doesn't exist; can be given more than once."""
+        if not isLogin(login):
+            raise usage.UsageError(f"--mask {login}: no user can be called that")
+        self["mask"].append(login)
+
+    def opt_forward(self, host: str) -> None:
+        """
+        A host that queries may be forwarded to, as example.com or *.example.com; can be given
+        more than once. [default: none]
+        """
+        self["forward"].append(host)
+
+    def opt_proxy_from(self, network: str) -> None:
+        """
+        A network, as 192.0.2.0/24, or unix, from which a load balancer says by the PROXY protocol
+        where a client is; can be given more than once. [default: none]
+        """
+        self["proxy-from"].append(network)
+
+    def opt_limit(self, text: str) -> None:
+        """
+        NAME=VALUE: another value of one of the limits; the README has their names. Can be given
+        more than once.
+        """
+        self["limit"].append(text)
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """
+        Read the command line.
+
+        @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
+            of its own help before the one line that matters.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise CannotStart(f"twistd finger: {error}") from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """@raise usage.UsageError: since there is nothing but options."""
+        if arguments:
+            raise usage.UsageError(f"what is {arguments[0]!r}? All it takes is options")
+
+    def postOptions(self) -> None:
+        """Work out what wasn't said, and what follows from what was."""
+        if self["no-setter"] and self["setter"]:
+            raise usage.UsageError("--setter and --no-setter exclude each other")
+        if not self["listen"]:
+            port = 79 if os.geteuid() == 0 else 7979
+            self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
+        if not self["setter"] and not self["no-setter"]:
+            self["setter"] = ["tcp:1079:interface=127.0.0.1"]
+        if not self["directory"]:
+            self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
+        if self["state"] is None and not self["no-setter"]:
+            self["state"] = defaultStateDirectory()
+        try:
+            history = replace(DEFAULTS, statusHistory=self["history"])
+            self["limits"] = changed(history, self["limit"])
+        except ValueError as error:
+            raise usage.UsageError(f"--limit {error}") from None
+        self["rules"] = self._rules()
+        self._identities()
+
+    def _rules(self) -> Rules:
+        if self["set-policy"] not in ("owner", "anyone"):
+            raise usage.UsageError(f"--set-policy {self['set-policy']}: it is owner or anyone")
+        try:
+            views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])
+            replacements = parseReplacements(self["replace"])
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from None
+        return Rules(
+            views=views.withoutPlan() if self["no-plan"] else views,
+            replacements=replacements,
+            mask=Mask(self["mask"]),
+            listed=not self["no-list"],
+            matched=bool(self["match"]),
+            setting=SetPolicy(anyone=self["set-policy"] == "anyone", create=bool(self["create"])),
+        )
+
+    def _identities(self) -> None:
+        """Whom the daemon is to become, and who will be the owner of what it keeps."""
+        twistd: dict[str, int | None] = self.parent or {}
+        uid, gid = twistd.get("uid"), twistd.get("gid")
+        if uid is not None:
+            # twistd's own option has been obeyed by the time this daemon would become anyone.
+            self["identity"] = privileges.Identity(None, None)
+            self["owner"] = privileges.Identity(uid, gid)
+        else:
+            lesser = privileges.lesserUser(self["user"])
+            self["identity"] = lesser if gid is None else lesser._replace(gid=gid)
+            self["owner"] = self["identity"]
+
+
+def _anyAddress(interface: str, port: int) -> str:
+    if ":" in interface:
+        return f"tcp6:{port}:interface={endpoints.quoteStringArgument(interface)}"
+    return f"tcp:{port}:interface={interface}"

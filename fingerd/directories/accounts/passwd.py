@@ -1,0 +1,173 @@
+"""
+The people who have accounts: ``passwd:``.
+
+What is shown of a user is what finger(1) shows: the GECOS field of the account, and from the home
+directory ``.plan``, the first line of ``.project``, and ``.pubkey`` or else ``.pgpkey``. A
+``.nofinger`` in the home hides the user. L{fingerd.directories.accounts.home_files} has the rules
+by which these are read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from fingerd.directories.accounts import gecos
+from fingerd.directories.accounts.home_files import openHome
+from fingerd.directories.accounts.passwd_file import PasswdFile
+from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account, number
+from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccounts
+from fingerd.directories.watched.file_url import pathIn
+from fingerd.model.errors import DirectoryError
+from fingerd.model.interfaces import IDirectory, IReloadable
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.system.threads import Threads
+
+# By the custom of Linux, the uids of people begin at 1000 and 65534 is nobody.
+PEOPLE = range(1000, 65534)
+EVERYONE = range(LARGEST_UID + 1)
+
+# The system as a whole lacks something: not one home only can't be looked at.
+_LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+@implementer(IDirectory, IReloadable)
+class Passwd(MultiService):
+    """
+    The users of L{IAccounts}, with what is in their homes.
+
+    All that may block is done in threads: see L{Threads} for what cancelling does then, and for
+    how many there are.
+
+    A user whose home this process can't enter is shown without its files; nobody can tell then
+    whether there is a C{.nofinger}. One whose home can't be looked at for another reason is
+    not listed, and fails to be found.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, accounts: IAccounts, reactor: IReactorFromThreads, limits: Limits = DEFAULTS
+    ) -> None:
+        super().__init__()
+        self._accounts = accounts
+        self._reactor = reactor
+        self._limits = limits
+        # What was last said of homes in the log, so that it's said once.
+        self._trouble: str | None = None
+        self._threads = Threads(reactor, limits.passwdThreads, limits.passwdWaiting)
+        if IService.providedBy(accounts):
+            accounts.setServiceParent(self)
+
+    def __str__(self) -> str:
+        return f"passwd:{self._accounts}"
+
+    def startService(self) -> None:
+        super().startService()
+        if os.geteuid() == 0:
+            self._log.warn(
+                "{directory} reads no files of its users, since this process is root",
+                directory=self,
+            )
+
+    def stopService(self) -> Deferred[object]:
+        self._threads.stop()
+        stopped: Deferred[object] = super().stopService()
+        return stopped
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return self._threads.run(login, partial(self._find, self._accounts.finding(login)))
+
+    def getUsers(self, limit: int) -> Deferred[list[User]]:
+        return self._threads.run(limit, partial(self._list, self._accounts.listing(limit)))
+
+    def reload(self) -> Deferred[None]:
+        """Read a file of accounts again if it has changed: see L{IReloadable}."""
+        if IReloadable.providedBy(self._accounts):
+            return self._accounts.reload()
+        return succeed(None)
+
+    def _find(self, finding: Callable[[], Account | None]) -> User | None:
+        account = finding()
+        if account is None:
+            return None
+        try:
+            with openHome(account.home, account.uid) as home:
+                if home.hides():
+                    return None
+                read = partial(home.read, size=self._limits.homeFileSize)
+                return gecos.userOf(account, self._limits.gecosPart)._replace(
+                    project=read(".project").partition("\n")[0].strip(),
+                    plan=read(".plan").rstrip(),
+                    publicKey=(read(".pubkey") or read(".pgpkey")).rstrip(),
+                )
+        except OSError as error:
+            raise DirectoryError(f"the home of {account.login!r}: {error.strerror}") from error
+
+    def _list(self, listing: Callable[[], list[Account]]) -> list[User]:
+        end = time.monotonic() + self._limits.lookupTime
+        users = []
+        trouble = None
+        for account in listing():
+            if time.monotonic() > end:
+                raise DirectoryError("listing the accounts takes too long")
+            try:
+                with openHome(account.home, account.uid) as home:
+                    if not home.hides():
+                        users.append(gecos.userOf(account, self._limits.gecosPart))
+            except OSError as error:
+                trouble = f"the home of {account.login!r}: {error.strerror}"
+                if error.errno in _LACKS:
+                    raise DirectoryError(trouble) from error
+        self._reactor.callFromThread(self._say, trouble)
+        return users
+
+    def _say(self, trouble: str | None) -> None:
+        if trouble is not None and trouble != self._trouble:
+            self._log.warn(
+                "{directory} doesn't list a user, {trouble}", directory=self, trouble=trouble
+            )
+        self._trouble = trouble
+
+
+def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Passwd:
+    """
+    The directory that ``passwd:`` and ``rest`` name: nothing for the system's accounts, or the
+    path of a file of accounts, from ``/`` on. Options are ``min-uid=N`` and ``max-uid=N``, with a
+    comma between them, and after a path a ``?`` before them. By default people count, uids 1000
+    to 65533; of a file all count.
+
+    @param reactor: one that can be called from threads.
+    @raise ValueError: when it names none, with the reason in words.
+    """
+    path, options = "", rest
+    if rest.startswith("/"):
+        path, _, options = rest.partition("?")
+    given: dict[str, int] = {}
+    for option in options.split(",") if options else ():
+        name, _, value = option.partition("=")
+        if name not in ("min-uid", "max-uid"):
+            raise ValueError(
+                f"{option!r} is neither min-uid=N, nor max-uid=N, nor a path from / on"
+            )
+        if name in given:
+            raise ValueError(f"{name} is there twice")
+        given[name] = number(value, "uid")
+    default = EVERYONE if path else PEOPLE
+    uids = range(given.get("min-uid", default.start), given.get("max-uid", default[-1]) + 1)
+    if not uids:
+        raise ValueError(f"there is no uid from {uids.start} to {uids.stop - 1}")
+    accounts = (
+        PasswdFile(pathIn(path), reactor, uids, limits) if path else SystemAccounts(uids, limits)
+    )
+    return Passwd(accounts, IReactorFromThreads(reactor), limits)

@@ -1,0 +1,46 @@
+"""
+Directories by URL, as in ``file:/etc/users`` or ``finger://internal.example.com``.
+
+A kind of directory of the daemon's own is a module in this folder with a function C{fromURL}, and
+a line in the table below. Others come as plugins: see L{fingerd.model.interfaces.IDirectoryScheme}.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from twisted.plugin import getPlugins
+
+from fingerd.model.interfaces import IDirectory, IDirectoryScheme
+from fingerd.model.limits import DEFAULTS, Limits
+
+# Only what is asked for is imported: not every site has every kind.
+_MODULES = {
+    "file": "fingerd.directories.file.users_file",
+    "toml": "fingerd.directories.toml.toml_file",
+    "passwd": "fingerd.directories.accounts.passwd",
+    "exec": "fingerd.directories.program",
+    "finger": "fingerd.directories.server",
+    "none": "fingerd.directories.given",
+}
+
+
+def fromURL(url: str, reactor: object, limits: Limits = DEFAULTS) -> IDirectory:
+    """
+    The directory that ``url`` names. To be called before the daemon gives up its privileges:
+    the code of a directory may be out of reach afterwards.
+
+    @raise ValueError: when it names none, with the reason in words.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon:
+        raise ValueError(f"it needs a kind before a colon, such as file:{url}")
+    if scheme in _MODULES:
+        directory: IDirectory = import_module(_MODULES[scheme]).fromURL(rest, reactor, limits)
+        return directory
+    plugins = {plugin.scheme: plugin for plugin in getPlugins(IDirectoryScheme)}
+    if scheme in plugins:
+        directory = plugins[scheme].directory(rest, reactor, limits)
+        return directory
+    known = ", ".join([*_MODULES, *sorted(plugins)])
+    raise ValueError(f"there is no kind of directory called {scheme!r}; there are {known}")

@@ -1,0 +1,291 @@
+"""A file with users, of whatever format, that is read again when it has changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from io import FileIO
+from typing import Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from fingerd.directories.watched.regular_file import State, openRegular, stateOf
+from fingerd.directories.watched.table import Table
+from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
+from fingerd.model.interfaces import ICounted, IHeldDirectory, IReloadable
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+
+_PIECE = 16 * 1024
+# How long to wait, in seconds, where there is nothing to do yet.
+_PAUSE = 0.01
+# A first reading that takes longer than this many seconds says how far it is, every second.
+_PATIENCE = 2.0
+
+
+class Malformed(DirectoryError):
+    """What is in a file can't be understood, and needn't be looked at again until it changes."""
+
+
+class Reader(Protocol):
+    """Reads the pieces of a file into a table."""
+
+    # How much of the file was skipped, and for the first of that what is wrong with it.
+    skipped: int
+    reasons: list[str]
+
+    def feed(self, piece: bytes) -> None:
+        """Read the next piece."""
+
+    def end(self) -> None:
+        """That was the last piece."""
+
+
+@implementer(IHeldDirectory, IReloadable, ICounted)
+class WatchedFile(Service):
+    """
+    The users in a file. A subclass says what its format is, and may say where it is read.
+
+    The file is read first when the service is started, while the daemon may still have root's
+    privileges, and then it must be readable. From then on a new table is built in full, in
+    slices between which the daemon does its work, and then takes the old one's place. As long
+    as the file can't be read, or may still be being written, the old users stay.
+    """
+
+    _log = Logger()
+    # What it is that is skipped where it is malformed.
+    _parts = "lines"
+
+    def __init__(
+        self,
+        path: str,
+        clock: IReactorTime,
+        limits: Limits = DEFAULTS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param clock: the reactor.
+        @param now: the time in seconds since the epoch, as files have it.
+        """
+        self._path = os.path.abspath(path)
+        self._clock = clock
+        self._limits = limits
+        self._now = now
+        self._table = Table(limits.listedUsers)
+        # The state of the file that is in the table: None before the first one is.
+        self._state: State | None = None
+        # The state in which the file was malformed.
+        self._malformed: State | None = None
+        # Why the file can't be read, as was last said in the log, so that it's said once.
+        self._trouble: str | None = None
+        # The reading that goes on, and what fires when it is done.
+        self._reading: Generator[float, None, None] | None = None
+        self._done: Deferred[None] = Deferred()
+        # Asked to reload while it was reloading.
+        self._again = False
+        # The next slice of the reading or, while there is none, the next look at the file.
+        self._later: IDelayedCall | None = None
+
+    def __str__(self) -> str:
+        return self._path
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def held(self, login: str) -> User | None:
+        text = self._table.get(login)
+        return None if text is None else self._user(login, text)
+
+    def getUser(self, login: str) -> Deferred[User | None]:
+        return succeed(self.held(login))
+
+    def getUsers(self, limit: int) -> Deferred[list[User]]:
+        return succeed([self._user(login, text) for login, text in self._table.first(limit)])
+
+    def _reader(self, table: Table) -> Reader:
+        """What reads this format into ``table``."""
+        raise NotImplementedError
+
+    def _user(self, login: str, text: str) -> User:
+        """A user, from the text that the reader put into the table."""
+        raise NotImplementedError
+
+    def _pieces(self, file: FileIO) -> Generator[bytes | None, None, None]:
+        """
+        What the reader is to be fed with: None where that is not there yet. What is raised,
+        best a L{DirectoryError}, ends the reading.
+        """
+        while piece := file.read(_PIECE):
+            yield piece
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        try:
+            for _ in self._read():
+                pass
+        except (OSError, DirectoryError) as error:
+            raise CannotStart(
+                f"can't read the users file {self._path}: {reasonOf(error)}"
+            ) from None
+
+    def startService(self) -> None:
+        if self._state is None:
+            self.privilegedStartService()
+        super().startService()
+        try:
+            os.close(openRegular(self._path))
+        except (OSError, DirectoryError) as error:
+            self._say("can't be read again by this daemon's user", reasonOf(error))
+
+    def stopService(self) -> None:
+        super().stopService()
+        self._cancel()
+        self._finish()
+
+    def reload(self) -> Deferred[None]:
+        """
+        Read the file again if it has changed: see L{IReloadable}. One that hasn't costs a stat.
+        """
+        if self._reading is not None:
+            self._again = True
+        elif self.running and self._hasChanged():
+            self._reading = self._read()
+            self._later = self._clock.callLater(0, self._slice)
+            self._done = done = Deferred[None]()
+            return done
+        return succeed(None)
+
+    def _hasChanged(self) -> bool:
+        """Whether there is anything new in the file that should be read now."""
+        self._cancel()
+        try:
+            info = os.stat(self._path)
+        except OSError as error:
+            self._say("can't be read", reasonOf(error))
+            return False
+        state = stateOf(info)
+        if state == self._state:
+            # It is as it was before whatever befell it.
+            self._trouble = self._malformed = None
+            return False
+        age = self._now() - info.st_mtime
+        if 0 <= age < self._limits.usersFileQuiet:
+            self._later = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
+            return False
+        return state != self._malformed
+
+    def _cancel(self) -> None:
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+        self._later = None
+
+    def _slice(self) -> None:
+        """Go on with the reading, until it is others' turn."""
+        assert self._reading is not None
+        end = time.perf_counter() + self._limits.reloadSlice
+        try:
+            for wait in self._reading:
+                if wait > 0 or time.perf_counter() >= end:
+                    self._later = self._clock.callLater(wait, self._slice)
+                    return
+        except Exception as error:
+            if not isinstance(error, OSError | DirectoryError):
+                self._log.failure("Reading {path}", Failure(), path=self._path)
+            self._say("can't be read", reasonOf(error))
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._reading is None:
+            return
+        self._reading.close()
+        self._reading = self._later = None
+        again, self._again = self._again, False
+        done = self._done
+        if again:
+            self.reload()
+        done.callback(None)
+
+    def _say(self, trouble: str, reason: str) -> None:
+        if reason != self._trouble:
+            self._trouble = reason
+            self._log.warn(
+                "{path} {trouble} ({reason}): the users read before ({count}) stay",
+                path=self._path,
+                trouble=trouble,
+                reason=reason,
+                count=len(self._table),
+            )
+
+    def _read(self) -> Generator[float, None, None]:
+        """
+        Read the file in steps, and take over what is in it. Each step gives the seconds to wait
+        before the next.
+        """
+        table = Table(self._limits.listedUsers)
+        reader = self._reader(table)
+        try:
+            state = yield from self._fill(table, reader)
+        except Exception:
+            for _ in table.letGo():
+                yield 0.0
+            raise
+        self._state, old, self._table = state, self._table, table
+        self._trouble = self._malformed = None
+        count = len(table)
+        users = "1 user" if count == 1 else f"{count} users"
+        self._log.info("{path}: {users}", path=self._path, users=users)
+        for reason in reader.reasons:
+            self._log.warn("{path}, {reason}: skipped", path=self._path, reason=reason)
+        if reader.skipped > len(reader.reasons):
+            self._log.warn(
+                "{path}: {count} {parts} skipped",
+                path=self._path,
+                count=reader.skipped,
+                parts=self._parts,
+            )
+        for _ in old.letGo():
+            yield 0.0
+
+    def _fill(self, table: Table, reader: Reader) -> Generator[float, None, State]:
+        """Read the file in steps; the state that it was in is what comes of it."""
+        with (
+            open(openRegular(self._path), "rb", buffering=0) as file,
+            closing(self._pieces(file)) as pieces,
+        ):
+            info = os.fstat(file.fileno())
+            state = stateOf(info)
+            speakAt = self._clock.seconds() + _PATIENCE
+            try:
+                for piece in pieces:
+                    if piece is None:
+                        yield _PAUSE
+                        continue
+                    reader.feed(piece)
+                    if self._state is None and (moment := self._clock.seconds()) >= speakAt:
+                        speakAt = moment + 1.0
+                        self._sayHowFar(file.tell() / max(info.st_size, 1), len(table))
+                    yield 0.0
+                reader.end()
+            except Malformed:
+                self._malformed = state
+                raise
+            # Another one may have taken its place: the next reload sees to that. At the start it
+            # may even be written while it is read: there is nothing older to keep.
+            if self._state is not None and stateOf(os.fstat(file.fileno())) != state:
+                raise DirectoryError("it is being written")
+        return state
+
+    def _sayHowFar(self, share: float, count: int) -> None:
+        self._log.info(
+            "{path}: {percent} % read, {count} users so far",
+            path=self._path,
+            percent=int(100 * share),
+            count=count,
+        )

@@ -1,0 +1,117 @@
+"""
+A user in the form that people know from finger(1):
+
+    Login: moshez                           Name: Moshe Zadka
+    Office: Room 5, 555-1234                Home Phone: 555-5678
+    Status (3 hours ago): Happy and well
+    Project: Twisted
+    Plan:
+    To write a finger daemon.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fingerd.model.fields import Field, Fields
+from fingerd.model.texts import NO_PLAN
+from fingerd.model.user import User
+from fingerd.text.cleaning import clean, cleanLine
+from fingerd.text.columns import COLUMNS, pair
+from fingerd.text.width import displayWidth
+
+_SEVERAL_LINES = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
+_UNITS = (
+    (365 * 86400, "year"),
+    (30 * 86400, "month"),
+    (86400, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+)
+
+# The fields of a user in their order: None for what isn't shown as it is.
+_FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
+
+Known = dict[Field, str]
+
+
+def known(user: User, fields: Fields) -> Known:
+    """What there is to show of ``user``: the texts, cleaned, of those ``fields`` that have any."""
+    texts: Known = {}
+    for field, value in zip(_FIELDS, user, strict=True):
+        if value and field is not None and field in fields:
+            text = str(value)
+            text = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
+            if text:
+                texts[field] = text
+    return texts
+
+
+def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
+    """
+    The lines on one user.
+
+    @param texts: what is L{known}.
+    @param fields: what would be shown, were it known.
+    @param statusAge: the L{age} of the status.
+    """
+    name, home = texts.get(Field.NAME), texts.get(Field.HOME_PHONE)
+    office = [texts[field] for field in (Field.OFFICE, Field.OFFICE_PHONE) if field in texts]
+    lines = [pair(f"Login: {texts.get(Field.LOGIN, '')}", f"Name: {name}" if name else "")]
+    if office or home:
+        where = Field.OFFICE if Field.OFFICE in texts else Field.OFFICE_PHONE
+        lines.append(
+            pair(
+                f"{where.label}: {', '.join(office)}" if office else "",
+                f"Home Phone: {home}" if home else "",
+            )
+        )
+    if Field.STATUS in texts:
+        lines.append(statusLine(texts[Field.STATUS], statusAge))
+    if Field.PUBLIC_KEY in texts:
+        lines.append(f"Public key:\n{texts[Field.PUBLIC_KEY]}")
+    if Field.PROJECT in texts:
+        lines.append(_beside("Project:", texts[Field.PROJECT]))
+    if Field.PLAN in texts:
+        lines.append(f"Plan:\n{texts[Field.PLAN]}")
+    elif Field.PLAN in fields:
+        lines.append(NO_PLAN)
+    return "\n".join(lines)
+
+
+def statusLine(status: str, statusAge: str = "") -> str:
+    """A clean status under its label, with its L{age} where there is one."""
+    return _beside(f"Status ({statusAge}):" if statusAge else "Status:", status)
+
+
+def _beside(label: str, text: str) -> str:
+    """A text beside its label, or below where it doesn't fit."""
+    line = f"{label} {text}"
+    fits = "\n" not in text and displayWidth(line.expandtabs()) <= COLUMNS
+    return line if fits else f"{label}\n{text}"
+
+
+def cleanLines(text: str) -> str:
+    """A text of several lines, cleaned, without what is empty around it."""
+    # The first line's indentation may be part of a picture.
+    return clean(text).rstrip().lstrip("\n")
+
+
+def age(since: float | None, now: float | None) -> str:
+    """
+    How long ago that was, in words, such as ``3 hours ago``; nothing where that isn't known, and
+    where it is still to come, since a clock was set back.
+
+    @param since: in seconds since the epoch, as ``now`` is.
+    """
+    if since is None or now is None:
+        return ""
+    seconds = now - since
+    # That is false for NaN too.
+    if not 0 <= seconds < math.inf:
+        return ""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

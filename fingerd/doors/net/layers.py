@@ -1,0 +1,61 @@
+"""What lies between a port and the factory of its exchanges: the PROXY header, then TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.tcp import Port
+from zope.interface import implementer
+
+from fingerd.doors.net.exchange import ExchangeFactory
+
+try:
+    from twisted.protocols.tls import TLSMemoryBIOFactory
+
+    from fingerd.doors.net.half_closing import closeByHalves
+except ImportError:
+    # Without the extra there are no TLS ports.
+    TLSMemoryBIOFactory = None  # type: ignore[assignment,misc]
+
+# From a port's own factory, and that of its exchanges, to the one that is put before both.
+Before = Callable[[IProtocolFactory, ExchangeFactory], IProtocolFactory]
+
+
+@implementer(IStreamServerEndpoint)
+class LayeredEndpoint:
+    """
+    An endpoint whose port, of whatever kind, closes TLS by halves and has something put before
+    it, if there is anything: balancers send their header before TLS begins, and only the port
+    itself knows where that is.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint, before: Before | None = None) -> None:
+        """
+        @param before: gives the factory that meets the clients first.
+        """
+        self._endpoint = endpoint
+        self._before = before
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Open the port. ``factory`` is an L{ExchangeFactory}."""
+        exchanges = cast(ExchangeFactory, factory)
+        listening: Deferred[IListeningPort] = self._endpoint.listen(factory)
+        return listening.addCallback(self._layered, exchanges)
+
+    def _layered(self, port: IListeningPort, exchanges: ExchangeFactory) -> IListeningPort:
+        # No client has been accepted: that takes a turn of the reactor.
+        if not isinstance(port, Port):
+            # An endpoint of somebody's plugin, perhaps.
+            if self._before is None:
+                return port
+            port.stopListening()
+            raise ValueError("no PROXY header can be taken on this kind of port")
+        if TLSMemoryBIOFactory is not None and isinstance(port.factory, TLSMemoryBIOFactory):
+            closeByHalves(port.factory)
+        if self._before is not None:
+            first = self._before(cast(IProtocolFactory, port.factory), exchanges)
+            port.factory = first  # type: ignore[assignment]
+        return port

@@ -1,0 +1,90 @@
+"""
+Users who, from outside, don't exist.
+
+A directory that knows its users one by one just isn't asked for these. One that has only finished
+text, such as another finger server, may say more than it was asked: its list has everyone, and a
+program that matches real names answers for others than the one named. So what it says is looked
+through for these users too: as it will be shown, since what isn't shown of it, in the middle of a
+name, would hide the name from here only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+from fingerd.model.user import User
+from fingerd.text.cleaning import clean
+
+# Where the record of a user begins, in the forms of finger(1) and of other servers.
+_RECORD = re.compile(r"^(?:login(?: name)?|user(?: ?name)?)[ \t]*:", re.I | re.M)
+
+
+class Mask:
+    """Hides these logins, whoever else would show them."""
+
+    def __init__(self, logins: Iterable[str] = ()) -> None:
+        self._logins = frozenset(login.casefold() for login in logins)
+        # A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
+        names = "|".join(re.escape(login) for login in sorted(self._logins))
+        self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.I) if names else None
+
+    def __bool__(self) -> bool:
+        """Whether it hides anybody."""
+        return bool(self._logins)
+
+    def hides(self, login: str) -> bool:
+        """Whether there is no user ``login`` from outside, in whatever case it is written."""
+        return login.casefold() in self._logins
+
+    def user(self, user: User | None) -> User | None:
+        """``user``, without the records of others in its report; None where nothing is left."""
+        if user is None or self._word is None or not user.report:
+            return user
+        report = clean(user.report)
+        if self._word.search(report) is not None:
+            report = "".join(record for record in _records(report) if not self._isOfHidden(record))
+            if not report.strip():
+                return None
+        return user._replace(report=report)
+
+    def users(self, users: Iterable[User]) -> list[User]:
+        """
+        Those of ``users`` who may be seen; a report loses the records of others, as they are in a
+        list that was asked for with C{/W}, and the lines that name one. One that has nothing
+        left is in no list.
+        """
+        if self._word is None:
+            return list(users)
+        seen = []
+        for user in users:
+            if not user.report:
+                if not self.hides(user.login):
+                    seen.append(user)
+            # The login of a report is what its source is called: nobody asks for that.
+            elif report := self._listed(clean(user.report)):
+                seen.append(user._replace(report=report))
+        return seen
+
+    def _listed(self, report: str) -> str:
+        if self._word is None or self._word.search(report) is None:
+            return report
+        # What comes before the first record is a table, whose first line heads no others.
+        whole = (
+            record
+            for record in _records(report)
+            if _RECORD.match(record) is None or not self._isOfHidden(record)
+        )
+        lines = "".join(whole).split("\n")
+        return "\n".join(line for line in lines if self._word.search(line) is None)
+
+    def _isOfHidden(self, record: str) -> bool:
+        # What names the user of a record is its first line; the rest is what they wrote.
+        return self._word is not None and self._word.search(record.partition("\n")[0]) is not None
+
+
+def _records(report: str) -> list[str]:
+    """A report, cut before each line that begins a user's record."""
+    edges = sorted({0, *(match.start() for match in _RECORD.finditer(report)), len(report)})
+    return [report[start:end] for start, end in pairwise(edges)]

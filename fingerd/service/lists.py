@@ -1,0 +1,134 @@
+"""The list {C}: what all directories have to say, joined; and whom a name matches in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import cast
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from fingerd.logs.failures import Failures, tookTooLong
+from fingerd.model.errors import DirectoryError
+from fingerd.model.interfaces import IDirectory, IStatusStore, IVerboseDirectory
+from fingerd.model.limits import Limits
+from fingerd.model.listing import Listing
+from fingerd.model.matching import matches
+from fingerd.model.record import Status
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+
+_Results = list[tuple[bool, list[User] | Failure]]
+# Users that are compared with a name before others have their turn: some milliseconds' work.
+_COMPARED_AT_ONCE = 250
+
+
+class Lists:
+    """
+    Makes lists of what directories say and of what was set. A list is kept for a moment, since
+    it may be long, and many may ask.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directories: Sequence[IDirectory],
+        statuses: IStatusStore,
+        limits: Limits,
+        rules: Rules,
+        clock: IReactorTime,
+    ) -> None:
+        self._directories = directories
+        self._statuses = statuses
+        self._limits = limits
+        self._rules = rules
+        self._clock = clock
+        self._failures = Failures(self._log, limits, clock)
+        # The latest lists, verbose and not, and when they were made; how often statuses changed.
+        self._kept: dict[bool, tuple[Listing, float]] = {}
+        self._changes = 0
+
+    def changed(self) -> None:
+        """A status was set: the lists that are kept are no good any more."""
+        self._changes += 1
+        self._kept.clear()
+
+    async def join(self, verbose: bool) -> Listing:
+        """
+        All that may be listed.
+
+        @raise Exception: what the directory does, where there is one and it fails.
+        """
+        listing, since = self._kept.get(verbose, (None, 0.0))
+        if listing is not None and self._clock.seconds() - since < self._limits.listKept:
+            return listing
+        changes = self._changes
+        listing = await self._joined(verbose)
+        if changes == self._changes and not listing.failures:
+            self._kept[verbose] = listing, self._clock.seconds()
+        return listing
+
+    async def matching(self, name: str) -> Sequence[str]:
+        """
+        The logins of those in the list who have ``name`` in their full name.
+
+        @raise DirectoryError: where a directory failed: it might have known one.
+        """
+        listing = await self.join(verbose=False)
+        if listing.failures:
+            raise DirectoryError("a directory failed, and might have known whom that matches")
+        users = iter([user for user in listing.users if not user.report])
+        found: list[str] = []
+        while some := list(islice(users, _COMPARED_AT_ONCE)):
+            found += (user.login for user in some if matches(user, name))
+            if len(some) == _COMPARED_AT_ONCE:
+                await deferLater(self._clock, 0)
+        return found[: self._limits.matchedUsers]
+
+    async def _joined(self, verbose: bool) -> Listing:
+        users: dict[str, User] = {}
+        reports: list[User] = []
+        failures: list[tuple[str, str]] = []
+        asked = [self._ofDirectory(directory, verbose) for directory in self._directories]
+        results = cast(_Results, await DeferredList(asked, consumeErrors=True))
+        for number, (_, result) in enumerate(results, 1):
+            if not isinstance(result, Failure):
+                for user in self._rules.mask.users(result):
+                    if user.report:
+                        reports.append(user)
+                    else:
+                        # Of two with the same login, the first is the one that is asked.
+                        users.setdefault(user.login, user)
+            elif len(results) == 1 or result.check(CancelledError):
+                result.raiseException()
+            else:
+                what = f"listing the users of directory {number}"
+                failures.append((f"source {number}", self._failures.internalError(result, what)))
+        if self._rules.setting.create:
+            made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
+            for user in self._rules.mask.users(made):
+                users.setdefault(user.login, user)
+        listed = list(islice(users.values(), self._limits.listedUsers))
+        statuses = await self._statuses.getStatuses([user.login for user in listed])
+        overlaid = [overlay(user, statuses.get(user.login)) for user in listed]
+        return Listing([*overlaid, *reports], failures)
+
+    def _ofDirectory(self, directory: IDirectory, verbose: bool) -> Deferred[list[User]]:
+        full = verbose and IVerboseDirectory.providedBy(directory)
+        ask = cast(IVerboseDirectory, directory).getVerboseUsers if full else directory.getUsers
+        asked: Deferred[list[User]] = maybeDeferred(ask, self._limits.listedUsers)
+        if not asked.called or asked.paused:
+            asked.addTimeout(self._limits.directoryListTime, self._clock, tookTooLong)
+        return asked
+
+
+def overlay(user: User, status: Status | None) -> User:
+    """``user``, with what they have set over what their directory says."""
+    if status is None:
+        return user
+    return user._replace(status=status.text, statusSet=status.set)

@@ -1,0 +1,222 @@
+"""
+The SQLite file that statuses are kept in. Everything here waits for the disk.
+
+What was committed survives the process and the machine: the write-ahead log is on disk before
+a commit returns (``synchronous=FULL``).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import Limits
+from fingerd.model.record import Status
+
+NAME = "statuses.sqlite"
+# All that SQLite may make beside each other.
+FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+
+T = TypeVar("T")
+
+# A login and its status.
+Setting = tuple[str, Status]
+# An id, a login and the fields of its status.
+Row = tuple[int, str, str, float, str, float | None]
+
+# The n-th script makes schema n of schema n - 1. They are read now: later, the daemon's user may
+# not be allowed to.
+_SCRIPTS = [
+    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
+]
+
+# Many rows in one statement: Python gives up its lock, and has to get it back from a busy reactor,
+# for each step of one.
+_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES "
+_VALUES = "(?, ?, ?, ?, ?)"
+_TRIM = """
+DELETE FROM statuses
+WHERE id IN (
+    SELECT older.id
+    FROM (VALUES {logins}) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.column1
+      AND older.id <= (
+        SELECT id FROM statuses WHERE login = changed.column1 ORDER BY id DESC LIMIT 1 OFFSET ?
+      )
+    WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
+)
+"""
+_NEWS = """
+SELECT id, login, status, set_at, set_by, until FROM lasting
+WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+"""
+# Rows in one statement: with five values each, no SQLite takes that for too many.
+_ROWS = 100
+_NO_ID = 2**63 - 1
+
+
+class Replaced(Exception):
+    """The file is no longer the one that was opened: what is written to it would be lost."""
+
+
+class Database:
+    """
+    The database in a directory.
+
+    @ivar path: its file.
+    @ivar arguments: how to connect: keyword arguments of L{sqlite3.connect}.
+    """
+
+    def __init__(self, directory: str, limits: Limits) -> None:
+        self.path = os.path.join(os.path.abspath(directory), NAME)
+        self.arguments: dict[str, Any] = {
+            "database": self.path,
+            # Another process may hold the lock for so long.
+            "timeout": limits.statusesLocked,
+            # A transaction that writes takes the lock when it begins.
+            "isolation_level": "IMMEDIATE",
+            # A pool's connections are closed in another thread than they are used in.
+            "check_same_thread": False,
+        }
+        self._limits = limits
+        self._file: tuple[int, int] | None = None
+
+    def open(self) -> sqlite3.Connection:
+        """
+        Look whether the database is sound, make it where there is none, and bring an older
+        schema up to date. A damaged one is left as it is.
+
+        @raise CannotStart: when it can't be used, with the reason in words.
+        """
+        try:
+            if os.path.exists(self.path):
+                self._examine()
+            connection: sqlite3.Connection = sqlite3.connect(**self.arguments)
+            try:
+                self._upgrade(connection)
+                prepare(connection)
+                info = os.stat(self.path)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise CannotStart(f"can't keep statuses in {self.path}: {error}") from None
+        self._file = (info.st_dev, info.st_ino)
+        return connection
+
+    def news(self, cursor: sqlite3.Cursor, seen: int, end: int = _NO_ID) -> list[Row]:
+        """
+        The first rows behind the one with the id ``seen``, and before ``end``: fewer than
+        C{limits.statusesAtOnce} when there are no more.
+        """
+        return cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
+
+    def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
+        """
+        Write ``settings``, in a transaction that is to be committed then, and give back the
+        L{news}.
+
+        @raise Replaced: when somebody took the file away.
+        """
+        if not settings:
+            return self.news(cursor, seen)
+        first = self._keep(cursor, settings)
+        others = self.news(cursor, seen, first)
+        if len(others) >= self._limits.statusesAtOnce:
+            return others
+        # What was just written needn't be read.
+        written = enumerate(settings, first)
+        return others + [(id, login, s.text, s.set, s.by, s.until) for id, (login, s) in written]
+
+    def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> int:
+        """Write ``settings``, and give back the id of the first; the others' follow it."""
+        info = os.stat(self.path)
+        if (info.st_dev, info.st_ino) != self._file:
+            raise Replaced(f"{self.path} was replaced while it was in use")
+        for some in _pieces(settings):
+            values = [v for login, s in some for v in (login, s.text, s.set, s.by, s.until)]
+            cursor.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
+        last = cursor.lastrowid
+        assert last is not None
+        for logins in _pieces(list({login for login, _ in settings})):
+            trim = _TRIM.format(logins=", ".join(["(?)"] * len(logins)))
+            cursor.execute(trim, (*logins, self._limits.statusHistory + 1))
+        return last - len(settings) + 1
+
+    def _examine(self) -> None:
+        """Look at the file in a way that can't change it."""
+        # A connection that may write moves a log that a crash has left into the damaged file.
+        # Only where a crash has left a rollback journal must that be undone before all else.
+        for mode in ("ro", "rw"):
+            uri = f"{Path(self.path).as_uri()}?mode={mode}"
+            with closing(sqlite3.connect(**{**self.arguments, "database": uri}, uri=True)) as file:
+                try:
+                    return self._look(file)
+                except sqlite3.OperationalError as error:
+                    if mode == "rw" or error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                        raise
+
+    def _look(self, connection: sqlite3.Connection) -> None:
+        try:
+            (schema,) = connection.execute("PRAGMA user_version").fetchone()
+            if schema > len(_SCRIPTS):
+                raise CannotStart(
+                    f"the statuses in {self.path} were written by a newer fingerd: "
+                    f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
+                )
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise
+            found = str(error)
+        if found != "ok":
+            raise CannotStart(
+                f"the statuses in {self.path} are damaged ({found.splitlines()[-1]}); nothing was "
+                "changed: move them and the files beside them away, then put a backup there or "
+                "begin anew"
+            )
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        # In one transaction: two daemons may do this at the same time.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={number}")
+        connection.commit()
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make a commit wait until what it writes is on disk."""
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def tidy(cursor: sqlite3.Cursor) -> None:
+    """Move what is in the log into the database."""
+    cursor.execute("PRAGMA wal_checkpoint").fetchall()
+
+
+def primary(error: Exception) -> int:
+    """SQLite's code for what went wrong, without its details; 0 for another's error."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[at : at + _ROWS] for at in range(0, len(items), _ROWS))
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,54 @@
+"""Only so many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, fail
+from twisted.internet.interfaces import IReactorTime
+
+from fingerd.model.errors import DirectoryError
+
+T = TypeVar("T")
+
+
+class Turns:
+    """
+    Lets a number of things be done at once. Some more may wait for their turn, not for long;
+    what comes beyond fails at once, so that a source that hangs can't gather up queries.
+    """
+
+    def __init__(self, atOnce: int, waiting: int, seconds: float, clock: IReactorTime) -> None:
+        """
+        @param atOnce: how many are done at a time.
+        @param waiting: how many may wait.
+        @param seconds: how long each may.
+        """
+        self._semaphore = DeferredSemaphore(atOnce)
+        self._waiting = waiting
+        self._seconds = seconds
+        self._clock = clock
+
+    def take(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
+        """
+        What ``begin`` gives, when its turn has come. The turn lasts until that Deferred fires.
+
+        It fails with L{DirectoryError} when the turn doesn't come.
+        """
+        if len(self._semaphore.waiting) >= self._waiting and not self._semaphore.tokens:
+            return fail(DirectoryError(f"busy: {self._semaphore.limit} at work, and more waiting"))
+        return Deferred.fromCoroutine(self._take(begin))
+
+    async def _take(self, begin: Callable[[], Deferred[T]]) -> T:
+        turn = self._semaphore.acquire()
+        if not turn.called:
+            turn.addTimeout(self._seconds, self._clock, self._noTurn)
+        await turn
+        try:
+            return await begin()
+        finally:
+            self._semaphore.release()
+
+    def _noTurn(self, result: object, seconds: float) -> NoReturn:
+        raise DirectoryError(f"busy: {self._semaphore.limit} at work for {seconds:g} seconds")

@@ -1,0 +1,79 @@
+"""Text in columns, as a terminal shows it. All texts here are as in L{fingerd.text.width}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fingerd.text.width import clip, displayWidth
+
+# A terminal's width, and where finger(1) begins the second column of what it tells of a user.
+COLUMNS = 80
+_SECOND = 40
+_GAP = "  "
+
+
+def pair(left: str, right: str) -> str:
+    """Two texts side by side, as in finger(1)'s header, or on two lines where they don't fit."""
+    if not left or not right:
+        return left + right
+    room = _SECOND - displayWidth(left)
+    if room < 1 or _SECOND + displayWidth(right) > COLUMNS:
+        return f"{left}\n{right}"
+    return left + " " * room + right
+
+
+def table(columns: Sequence[Sequence[str]]) -> Iterator[str]:
+    """
+    The lines of a table, aligned and within L{COLUMNS} columns of the terminal. A line that isn't
+    taken isn't made.
+
+    @param columns: the texts in each column, equally many.
+    """
+    widths = [_widths(column) for column in columns]
+    rooms = _rooms(widths, COLUMNS - len(_GAP) * (len(columns) - 1))
+    for row in zip(*map(_fitted, columns, widths, rooms), strict=True):
+        # Broken texts may be wider together than each by itself.
+        yield clip(_GAP.join(row).rstrip(), COLUMNS)
+
+
+def _widths(column: Sequence[str]) -> list[int]:
+    ascii = "".join(column).isascii()
+    return list(map(len if ascii else displayWidth, column))
+
+
+def _fitted(column: Sequence[str], widths: Sequence[int], room: int) -> Iterator[str]:
+    """The texts, with spaces behind them or clipped, so that each takes all the room."""
+    # ljust counts characters, not columns.
+    return (
+        text.ljust(room + len(text) - width) if width <= room else _clipped(text, room)
+        for text, width in zip(column, widths, strict=True)
+    )
+
+
+def _clipped(text: str, room: int) -> str:
+    text = clip(text, room)
+    # Where half of a wide letter would have had room, there is some left.
+    return text + " " * (room - displayWidth(text))
+
+
+def _rooms(widths: Sequence[Sequence[int]], whole: int) -> list[int]:
+    """
+    How wide each column may be. Each gets what most of its texts take, and as far as there is
+    more room what all of them take: so a few very long ones don't push all else away.
+    """
+    # An empty text says nothing about what the others need.
+    ordered = [sorted(filter(None, taken)) or [0] for taken in widths]
+    rooms = _shared([taken[(len(taken) - 1) * 9 // 10] for taken in ordered], whole)
+    lacking = [taken[-1] - room for taken, room in zip(ordered, rooms, strict=True)]
+    more = _shared(lacking, whole - sum(rooms))
+    return [room + added for room, added in zip(rooms, more, strict=True)]
+
+
+def _shared(wanted: Sequence[int], whole: int) -> list[int]:
+    """``whole``, shared evenly, but with nobody given more than is ``wanted``."""
+    shares = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for place, index in enumerate(order):
+        shares[index] = min(wanted[index], whole // (len(order) - place))
+        whole -= shares[index]
+    return shares
