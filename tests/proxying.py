@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from fingerd.service.admission import Admission
+from fingerd.service.asking import Asker
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import serverFromString
@@ -20,8 +22,6 @@ from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.proxied import ProxiedFactory
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.service.admission import Admission
-from fingerd.service.asking import Asker
 from fingerd.service.finger_service import FingerService
 from fingerd.service.rates import Rates
 from fingerd.system.addresses import describe

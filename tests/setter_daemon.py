@@ -17,7 +17,7 @@ from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
 from fingerd.service.finger_service import FingerService
-from fingerd.stores.sqlite import SQLiteStatuses
+from fingerd.stores.sqlite import SQLiteStore
 from fingerd.system import privileges
 
 home = os.environ["HOME_OF_TEST"]
@@ -38,7 +38,7 @@ class Everyone:
 
 
 identity = privileges.lesserUser("nobody" if os.geteuid() == 0 else None)
-statuses = SQLiteStatuses(os.path.join(home, "state"), reactor, identity, limits)
+statuses = SQLiteStore(os.path.join(home, "state"), reactor, identity, limits)
 finger = FingerService(reactor, [Everyone()], statuses, limits)
 queries = Listener(
     "queries", endpoint(reactor, f"unix:{sockets}/finger"), finger.getFingerFactory()

@@ -17,10 +17,10 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from fingerd.model.errors import SettingRefused
-from fingerd.model.interfaces import IStatusStore
+from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.database import NAME
-from fingerd.stores.sqlite import SQLiteStatuses
+from fingerd.stores.sqlite import SQLiteStore
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -50,16 +50,16 @@ class SQLiteCase(TestCase):
         self.path = os.path.join(self.state, NAME)
         self.now = 1000.0
 
-    def store(self, **limits: Any) -> SQLiteStatuses:
+    def store(self, **limits: Any) -> SQLiteStore:
         """A store in that directory that runs until it or the test ends."""
-        store = SQLiteStatuses(
+        store = SQLiteStore(
             self.state, reactor, limits=replace(DEFAULTS, **limits), now=lambda: self.now
         )
         store.startService()
         self.addCleanup(lambda: store.stopService() if store.running else None)
         return store
 
-    def shown(self, store: IStatusStore, login: str = "moshez") -> str | None:
+    def shown(self, store: IStore, login: str = "moshez") -> str | None:
         """The text that shows, read without waiting."""
         status = self.successResultOf(store.getStatus(login))
         return None if status is None else status.text

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from io import StringIO
 from types import FrameType
 
+from fingerd.service.admission import Admission
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionDone
@@ -34,7 +35,6 @@ from fingerd.doors.setter import owner
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs import audit
 from fingerd.model.limits import DEFAULTS
-from fingerd.service.admission import Admission
 from fingerd.service.finger_service import FingerService
 from tests.support import inMemory, temporaryFolder
 

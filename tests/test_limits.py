@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import resource
 
+from fingerd.service.admission import Admission
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.limits import DEFAULTS, Limits, changed
 from fingerd.model.user import User
-from fingerd.service.admission import Admission
 from fingerd.service.finger_service import FingerService
 from fingerd.service.rates import Rates
 from fingerd.system import descriptors

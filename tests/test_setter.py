@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fingerd.service.admission import Admission
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
@@ -17,7 +18,6 @@ from fingerd.model.limits import DEFAULTS
 from fingerd.model.policy import SetPolicy
 from fingerd.model.record import Setter
 from fingerd.model.rules import Rules
-from fingerd.service.admission import Admission
 from fingerd.service.finger_service import FingerService
 from tests.support import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
 

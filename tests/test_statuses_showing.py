@@ -15,7 +15,7 @@ from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.record import Status
 from fingerd.stores.database import Database
-from fingerd.stores.memory import MemoryStatuses
+from fingerd.stores.memory import MemoryStore
 from fingerd.stores.showing import Showing
 
 # A login, a text that is empty for a clearing, and how long it is to last.
@@ -45,7 +45,7 @@ class ShowingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.now = 1000.0
-        self.statuses = MemoryStatuses(lambda: self.now)
+        self.statuses = MemoryStore(lambda: self.now)
 
     def set(self, text: str, until: float | None = None) -> None:
         self.successResultOf(self.statuses.setStatus("moshez", Status(text, self.now, "", until)))
@@ -121,7 +121,7 @@ class ShowingTests(SynchronousTestCase):
     def test_tooManyBelow(self) -> None:
         """One status too many that would wait to show again is refused, and nothing changes."""
         limits = replace(DEFAULTS, statusesBelow=3)
-        self.statuses = MemoryStatuses(lambda: self.now, limits)
+        self.statuses = MemoryStore(lambda: self.now, limits)
         self.set("Happy and well")
         for until in (1030, 1020, 1010):
             self.set(f"until {until}", until)

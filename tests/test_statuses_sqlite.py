@@ -220,11 +220,11 @@ import sqlite3, sys
 from twisted.internet import reactor, task
 from fingerd.model.errors import SettingRefused
 from fingerd.model.record import Status
-from fingerd.stores.sqlite import SQLiteStatuses
+from fingerd.stores.sqlite import SQLiteStore
 
 @task.react
 async def main(reactor):
-    store = SQLiteStatuses({self.state!r}, reactor)
+    store = SQLiteStore({self.state!r}, reactor)
     before = set(sys.modules)
     store.startService()
     await store.setStatus("moshez", Status("Writing", 1.0, "", 2.0))

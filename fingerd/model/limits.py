@@ -79,6 +79,8 @@ class Limits:
     nameLookups: int = 4
     # A line to the setter, without its line end: a status is a line or a few, not a document.
     setterLineLength: int = 1024
+    # A status, in UTF-8: as much as fits into such a line.
+    statusSize: int = 1024
     # A status with an end, which is more than a year away: a mistake, or for good.
     statusTime: float = 366 * 86400.0
     # Refusals to set a status that are logged, in this time; the others are counted.

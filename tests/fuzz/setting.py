@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from fingerd.service.admission import Admission
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
@@ -14,9 +15,8 @@ from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
 from fingerd.model import texts
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.record import Status
-from fingerd.service.admission import Admission
 from fingerd.service.finger_service import FingerService
-from fingerd.stores.memory import MemoryStatuses
+from fingerd.stores.memory import MemoryStore
 from tests.fuzz import checks
 from tests.support import inMemory
 
@@ -47,7 +47,7 @@ class Setting:
         clock = Clock()
         self._uid: int | None = None
         self._login: str | None = None
-        self._store = MemoryStatuses(lambda: _NOW)
+        self._store = MemoryStore(lambda: _NOW)
         users = dict.fromkeys(_USERS, "Happy")
         self._factory = FingerSetterFactory(
             FingerService(clock, (), self._store, **users),
