@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _THREE = re.compile(rb"[ \t]*[^ \t]+[ \t]+3[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"\\([\\n])")
 _TIME = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _SECONDS = (86400, 3600, 60, 1)
@@ -63,6 +64,9 @@ def parse(lines: Sequence[bytes]) -> Setting:
         raise ValueError("a status is UTF-8 text") from None
     if lasting:
         login = login[:-1].rstrip(" \t")
+    # (Of the login and the status the service says what may be in them.)
+    if any(map(_CONTROL.search, lasting)):
+        raise ValueError("a status has no control characters")
     text = _ESCAPE.sub(_unescaped, text).strip(" \t\n")
     if not lasting:
         return Setting(login, text)
