@@ -18,7 +18,7 @@ from fingerd.service.admission import Admission
 from fingerd.service.finger_service import FingerService
 from fingerd.stores.memory import MemoryStatuses
 from tests.fuzz import checks
-from tests.support import inMemory
+from tests.support.ports import inMemory
 
 _ENDS = 0
 # Who asks: root; else one whose uid nobody knows; else, with or without a login, a user.
