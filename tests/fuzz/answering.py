@@ -20,7 +20,7 @@ from fingerd.remote.hosts import HostEndpoint
 from fingerd.service.finger_service import FingerService
 from tests.fuzz import checks
 from tests.fuzz.peer import ADDRESS, Peer, PublicResolver
-from tests.support import inMemory
+from tests.support.ports import inMemory
 
 _BREAKS = 0
 _LIST = 1

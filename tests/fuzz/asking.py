@@ -20,7 +20,7 @@ from fingerd.service.finger_service import FingerService
 from fingerd.text.replacing import Replacements
 from tests.fuzz import checks
 from tests.fuzz.peer import Peer, PublicResolver
-from tests.support import inMemory
+from tests.support.ports import inMemory
 
 SECRET = "whom nobody may see"
 

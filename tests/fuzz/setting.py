@@ -18,7 +18,7 @@ from fingerd.model.record import Status
 from fingerd.service.finger_service import FingerService
 from fingerd.stores.memory import MemoryStore
 from tests.fuzz import checks
-from tests.support import inMemory
+from tests.support.ports import inMemory
 
 _ENDS = 0
 # Who asks: root; else one whose uid nobody knows; else, with or without a login, a user.
