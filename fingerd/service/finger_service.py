@@ -88,7 +88,7 @@ class FingerService(MultiService):
         self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
         self.setters = Visits(limits, clock, limits.setterConnections)
         failures = Failures(self._log, limits, clock)
-        users = Users(directories, store, limits, rules, clock, failures)
+        self._users = users = Users(directories, store, limits, rules, clock, failures)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock)
         self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
         for part in (*directories, store, queryLog):

@@ -14,9 +14,9 @@ from zope.interface.verify import verifyObject
 from fingerd.directories.program import ProcessUsers, fromURL
 from fingerd.model.interfaces import IVerboseDirectory
 from fingerd.model.user import User, isLogin
-from fingerd.service.finger_service import FingerService
 from fingerd.text import cleaning
 from tests.support.programs import ProgramTestCase, openDescriptors
+from tests.support.service import Finger
 
 
 class AskingTests(ProgramTestCase):
@@ -128,7 +128,7 @@ print(os.getsid(0) == os.getpgid(0) == os.getpid())
     async def test_overlaid(self) -> None:
         """A service finds the users of a program."""
         users = ProcessUsers([self.program("echo here")], reactor)
-        service = FingerService(reactor, [users])
+        service = Finger(reactor, [users])
         service.startService()
         self.addCleanup(service.stopService)
         self.assertEqual(await service.getUser("moshez"), User("moshez", report="here"))

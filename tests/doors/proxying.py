@@ -22,16 +22,16 @@ from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.proxied import ProxiedFactory
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.service.finger_service import FingerService
 from fingerd.service.rates import Rates
 from fingerd.system.addresses import describe
 from tests.support.ports import TIME, Sockets
+from tests.support.service import Finger
 
 
 class NotingFactory(FingerFactory):
     """A finger factory that notes for whom it builds its protocols, and may have no place."""
 
-    def __init__(self, finger: FingerService, limits: Limits, clock: IReactorTime = TIME) -> None:
+    def __init__(self, finger: Finger, limits: Limits, clock: IReactorTime = TIME) -> None:
         super().__init__(
             Asker(finger, limits, clock),
             limits,
@@ -54,7 +54,7 @@ class Proxied(Sockets):
     """A test with ports behind balancers."""
 
     def setUp(self) -> None:
-        self.finger = FingerService(TIME, moshez="Happy and well")
+        self.finger = Finger(TIME, moshez="Happy and well")
 
     def noting(self, limits: Limits = DEFAULTS) -> NotingFactory:
         return NotingFactory(self.finger, limits)

@@ -10,11 +10,11 @@ from twisted.internet.threads import deferToThread
 
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.daemon.test_twistd import selfSigned
 from tests.doors.proxying import NotingFactory, Proxied
 from tests.doors.tls import End, TLSClient
 from tests.support.ports import TIME, Directory, temporaryFolder
+from tests.support.service import Finger
 
 
 class Secure(Proxied):
@@ -29,7 +29,7 @@ class Secure(Proxied):
         self.ssl = f"ssl:0:privateKey={self.certificate}:interface=127.0.0.1"
         self.tls = f"tls:{folder}:0:interface=127.0.0.1"
         self.directory = Directory(self.slow)
-        self.factory = NotingFactory(FingerService(TIME, [self.directory]), DEFAULTS)
+        self.factory = NotingFactory(Finger(TIME, [self.directory]), DEFAULTS)
         # How long a lookup takes, and what comes of it.
         self.seconds = 0.05
         self.status = "Happy and well"

@@ -12,12 +12,12 @@ from twisted.internet.threads import deferToThread
 
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.doors.proxying import NotingFactory, Proxied, numberOf
 from tests.doors.secure import Secure
 from tests.doors.tls import End
 from tests.support.daemon import PATIENCE, needs
 from tests.support.ports import TIME, Directory, temporaryFolder, until
+from tests.support.service import Finger
 
 HAPPY = b"Happy and well\r\n"
 # Where the clients are; the balancer itself is at 127.0.0.1.
@@ -93,7 +93,7 @@ class HAProxyTests(Balanced):
         def slow(login: str) -> Deferred[User | None]:
             return deferLater(TIME, 0.2, User, login, status="x" * 200_000)
 
-        factory = NotingFactory(FingerService(TIME, [Directory(slow)]), DEFAULTS)
+        factory = NotingFactory(Finger(TIME, [Directory(slow)]), DEFAULTS)
         port = numberOf(await self.open(factory, f"{BALANCER}/32"))
         balancer = self.balance(f"127.0.0.1:{port} send-proxy-v2")
         for halfClose in False, True:

@@ -18,7 +18,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import (
     TIME,
     Client,
@@ -31,6 +30,7 @@ from tests.support.ports import (
     turn,
     until,
 )
+from tests.support.service import Finger
 
 HAPPY = b"Happy and well\r\n"
 NO_SUCH_USER = b"No such user\r\n"
@@ -206,7 +206,7 @@ class LineTests(Sockets):
 
     async def test_unixSocket(self) -> None:
         """So are they over a UNIX socket."""
-        finger = FingerService(TIME, moshez="Happy and well")
+        finger = Finger(TIME, moshez="Happy and well")
         path = str(temporaryFolder(self) / "socket")
         factory = finger.getFingerFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
@@ -319,7 +319,7 @@ class DeadlineTests(SynchronousTestCase):
         self.clock = Clock()
 
     def factory(self, directory: Directory) -> FingerFactory:
-        return FingerService(self.clock, [directory], moshez="Happy").getFingerFactory()
+        return Finger(self.clock, [directory], moshez="Happy").getFingerFactory()
 
     def test_silentClient(self) -> None:
         """A client that never ends its line is cut off after 30 seconds in all."""
@@ -406,7 +406,7 @@ class SplitTests(SynchronousTestCase):
     )
     def test_anySplit(self, data: bytes, places: list[int], ends: bool) -> None:
         """Any bytes in any segments get the answer they get in one piece."""
-        factory = FingerService(Clock(), moshez="Happy and well").getFingerFactory()
+        factory = Finger(Clock(), moshez="Happy and well").getFingerFactory()
         whole = inMemory(factory, [data], ends)
         for segments in (cut(data, places), cut(data, list(range(len(data))))):
             split = inMemory(factory, segments, ends)
@@ -421,7 +421,7 @@ class DrainTests(Sockets):
         """An answer that is being looked up is still sent, and then stopping is done."""
         looked: Deferred[User | None] = Deferred()
         directory = Directory(lambda login: looked)
-        finger = FingerService(TIME, [directory])
+        finger = Finger(TIME, [directory])
         port = self.listen(finger.getFingerFactory())
         finger.startService()
         client = await self.connect(port)
@@ -437,7 +437,7 @@ class DrainTests(Sockets):
 
     async def test_silentClients(self) -> None:
         """Clients that have asked nothing don't hold it up for long."""
-        finger = FingerService(TIME, (), None, Limits(stopSilence=0.01))
+        finger = Finger(TIME, (), None, Limits(stopSilence=0.01))
         port = self.listen(finger.getFingerFactory())
         finger.startService()
         client = await self.connect(port)

@@ -22,7 +22,6 @@ from fingerd.doors.net.proxied import ProxiedFactory, Waiting
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.doors.proxying import NotingFactory, Proxied, numberOf
 from tests.doors.test_proxyheader import HEADERS, IPV4, SIGNATURE, v2
 from tests.support.daemon import ROOT, Daemon
@@ -35,6 +34,7 @@ from tests.support.ports import (
     turn,
     until,
 )
+from tests.support.service import Finger
 
 HAPPY = b"Happy and well\r\n"
 NO_SUCH_USER = b"No such user\r\n"
@@ -82,7 +82,7 @@ class HeaderTests(Proxied):
         """Send this and the end of it before the daemon reads a byte, and look at the answer."""
         looked: Deferred[User | None] = Deferred()
         directory = Directory(lambda login: looked)
-        factory = NotingFactory(FingerService(TIME, [directory]), DEFAULTS)
+        factory = NotingFactory(Finger(TIME, [directory]), DEFAULTS)
         port = await self.number(factory, LOOPBACK)
         with socket.create_connection(("127.0.0.1", port)) as client:
             # The daemon, which is this process, has not so much as accepted it yet.
@@ -218,7 +218,7 @@ class CountTests(Proxied):
         """A header that comes in this time is in time: what is asked is still answered."""
         looked: Deferred[User | None] = Deferred()
         directory = Directory(lambda login: looked)
-        factory = NotingFactory(FingerService(TIME, [directory]), DEFAULTS)
+        factory = NotingFactory(Finger(TIME, [directory]), DEFAULTS)
         port = await self.open(factory, LOOPBACK)
         client = await self.connect(numberOf(port))
         await until(lambda: list(factory.exchanges))
@@ -240,7 +240,7 @@ class DeadlineTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        finger = FingerService(self.clock, moshez="Happy and well")
+        finger = Finger(self.clock, moshez="Happy and well")
         self.inner: ExchangeFactory = finger.getFingerFactory()
         balancers = parseBalancers(["127.0.0.1"])
         self.factory = ProxiedFactory(self.inner, self.inner, balancers, DEFAULTS, self.clock)

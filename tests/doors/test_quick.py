@@ -21,8 +21,8 @@ from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import Directory, cut, inMemory
+from tests.support.service import Finger
 
 LONG = "x" * 200_000
 NAMES = [b"moshez", b"radix", b"nobody", b"caf\xc3\xa9", b"/W", b"\xff\xfb\x01", b"x" * 511]
@@ -43,7 +43,7 @@ class QuickCase(SynchronousTestCase):
     def open(self, limits: Limits) -> None:
         """Listen, with these limits."""
         directory = Directory(lambda login: self.later)
-        finger = FingerService(self.clock, [directory], None, limits, moshez="Happy", long=LONG)
+        finger = Finger(self.clock, [directory], None, limits, moshez="Happy", long=LONG)
         self.factory = finger.getFingerFactory()
         self.port = self.listen(self.factory)
 

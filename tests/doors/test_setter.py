@@ -18,8 +18,8 @@ from fingerd.model.limits import DEFAULTS
 from fingerd.model.policy import SetPolicy
 from fingerd.model.record import Setter
 from fingerd.model.rules import Rules
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
+from tests.support.service import Finger
 
 OK = b"OK\r\n"
 TWO_LINES = b"Two lines are needed: the user, then the status\r\n"
@@ -29,7 +29,7 @@ class SetterTests(Sockets):
     """Setting a status, and asking for it."""
 
     def setUp(self) -> None:
-        self.finger = FingerService(TIME, moshez="Happy and well", radix="Writing")
+        self.finger = Finger(TIME, moshez="Happy and well", radix="Writing")
         self.port = self.listen(self.finger.getFingerFactory())
         self.setter = self.listen(self.finger.getFingerSetterFactory())
 
@@ -216,7 +216,7 @@ class FailureTests(Sockets):
 
     async def test_failingDirectory(self) -> None:
         """A directory that can't say whether there is such a user is no "no such user"."""
-        finger = FingerService(TIME, [Directory(lambda login: fail(RuntimeError()))])
+        finger = Finger(TIME, [Directory(lambda login: fail(RuntimeError()))])
         port = self.listen(finger.getFingerSetterFactory())
         answer = await self.ask(port, b"moshez\nBusy\n")
         self.assertTrue(answer.startswith(b"Internal error in server\r\n"))
@@ -293,7 +293,7 @@ class PeerTests(SynchronousTestCase):
     def answer(self, host: str) -> bytes:
         """What a client at ``host`` is told."""
         anyone = Rules(setting=SetPolicy(anyone=True))
-        finger = FingerService(Clock(), [], None, DEFAULTS, anyone, moshez="Happy")
+        finger = Finger(Clock(), [], None, DEFAULTS, anyone, moshez="Happy")
         factory = finger.getFingerSetterFactory()
         said: bytes = inMemory(factory, [b"moshez\nBusy\n"], ends=False, host=host).value()
         return said

@@ -15,10 +15,10 @@ from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
 from fingerd.model import texts
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.record import Status
-from fingerd.service.finger_service import FingerService
 from fingerd.stores.memory import MemoryStore
 from tests.fuzz import checks
 from tests.support.ports import inMemory
+from tests.support.service import Finger
 
 _ENDS = 0
 # Who asks: root; else one whose uid nobody knows; else, with or without a login, a user.
@@ -50,7 +50,7 @@ class Setting:
         self._store = MemoryStore(lambda: _NOW)
         users = dict.fromkeys(_USERS, "Happy")
         self._factory = FingerSetterFactory(
-            FingerService(clock, (), self._store, **users),
+            Finger(clock, (), self._store, **users),
             DEFAULTS,
             clock,
             Admission(10),

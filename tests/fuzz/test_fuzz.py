@@ -15,11 +15,11 @@ from fingerd.doors.net.telnet import Telnet
 from fingerd.model import masking
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
-from fingerd.service.finger_service import FingerService
 from fingerd.text import cleaning
 from tests.fuzz import reading
 from tests.fuzz.checks import answerIsWellFormed, read, written
 from tests.fuzz.targets import CORPUS, TARGETS
+from tests.support.service import Finger
 
 QUERY = TARGETS["query"]()
 SETTER = TARGETS["setter"]()
@@ -163,9 +163,9 @@ class TargetTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """That something fails which can't."""
-        self.patch(FingerService, "findUsers", lambda self, name, verbose: fail(ValueError()))
+        self.patch(Finger, "findUsers", lambda self, name, verbose: fail(ValueError()))
         self.fails("query", written(b"moshez\r\n"))
-        self.patch(FingerService, "setUser", lambda self, *asked: fail(ValueError()))
+        self.patch(Finger, "setUser", lambda self, *asked: fail(ValueError()))
         self.fails("setter", written(b"moshez\nBusy\n"))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
 

@@ -15,8 +15,8 @@ from fingerd.logs.repeats import Repeats
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import Directory, inMemory
+from tests.support.service import Finger
 
 LIMITS = Limits(repeatsLogged=3, repeatsTime=60.0)
 
@@ -113,7 +113,7 @@ class FloodTests(SynchronousTestCase):
             return fail(DirectoryError(f"no connection for {login}"))
 
         clock = Clock()
-        finger = FingerService(clock, [Directory(answers)])
+        finger = Finger(clock, [Directory(answers)])
         factory = finger.getFingerFactory()
         with capturedLogs() as events:
             for minute in range(3):

@@ -24,10 +24,10 @@ from fingerd.model.rules import DEFAULT_RULES
 from fingerd.remote.client import requestLine
 from fingerd.remote.forwarding import Forwarder, isPublic
 from fingerd.remote.hosts import Resolver
-from fingerd.service.finger_service import FingerService
 from tests.fuzz.peer import Peer, PublicResolver
 from tests.support import upstreams
 from tests.support.ports import TCP, TIME, Sockets
+from tests.support.service import Finger
 from tests.support.upstreams import Names, Upstream
 
 DENIED = b"Finger forwarding service denied\r\n"
@@ -62,7 +62,7 @@ class Forwarders(Sockets):
     def daemon(self, *hosts: str, limits: Limits = DEFAULTS, port: int | None = None) -> int:
         """A daemon that forwards to these hosts; give its port."""
         forwarder = self.forwarder(*hosts, limits=limits, port=port)
-        finger = FingerService(TIME, (), None, limits, DEFAULT_RULES, forwarder, moshez="Local")
+        finger = Finger(TIME, (), None, limits, DEFAULT_RULES, forwarder, moshez="Local")
         return self.listen(finger.getFingerFactory())
 
 

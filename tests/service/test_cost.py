@@ -35,8 +35,8 @@ from fingerd.doors.setter import owner
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs import audit
 from fingerd.model.limits import DEFAULTS
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import inMemory, temporaryFolder
+from tests.support.service import Finger
 
 # With the transport in memory that stands for a connection.
 QUERY = 124
@@ -95,7 +95,7 @@ class CostTests(SynchronousTestCase):
         path.write_text("".join(f"user{number}:status {number}\n" for number in range(1000)))
         self.clock = Clock()
         users = UsersFile(str(path), self.clock)
-        self.finger = FingerService(self.clock, [users])
+        self.finger = Finger(self.clock, [users])
         self.finger.startService()
         self.addCleanup(self.finger.stopService)
         # The lines for the log are made as for a file.

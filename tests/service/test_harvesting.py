@@ -10,9 +10,9 @@ from fingerd.model.limits import DEFAULTS
 from fingerd.model.masking import Mask
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.harvesting import NAMES, WAYS, ask, hiding
 from tests.support.ports import Directory, temporaryFolder
+from tests.support.service import Finger
 
 
 class HarvestingTests(SynchronousTestCase):
@@ -37,7 +37,7 @@ class HarvestingTests(SynchronousTestCase):
         """For a masked user the same directories are asked as for an unknown one."""
         directories = [Directory(self.knows) for _ in range(3)]
         rules = Rules(mask=Mask(["maskeduser"]))
-        finger = FingerService(Clock(), directories, None, DEFAULTS, rules)
+        finger = Finger(Clock(), directories, None, DEFAULTS, rules)
         for name in ("nobodyatall", "maskeduser"):
             self.assertIsNone(self.successResultOf(finger.getUser(name)))
         for directory in directories:

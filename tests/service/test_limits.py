@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.limits import DEFAULTS, Limits, changed
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from fingerd.service.rates import Rates
 from fingerd.system import descriptors
 from fingerd.system.addresses import peerOf
 from tests.support.ports import TIME, Client, Directory, Sockets, inMemory, until
+from tests.support.service import Finger
 
 HAPPY = b"Happy\r\n"
 TOO_MANY = b"Too many queries; try again in a minute\r\n"
@@ -95,7 +95,7 @@ class ConnectionTests(Sockets):
 
     async def test_setter(self) -> None:
         """Clients of the setter that send nothing keep nobody from it, nor from the queries."""
-        finger = FingerService(TIME, (), None, Limits(setterConnections=2), moshez="Happy")
+        finger = Finger(TIME, (), None, Limits(setterConnections=2), moshez="Happy")
         port = self.listen(finger.getFingerFactory())
         setter = self.listen(finger.getFingerSetterFactory())
         clients = await self.silent(setter, 2)
@@ -188,7 +188,7 @@ class LookupTests(SynchronousTestCase):
             return waiting[-1]
 
         limits = Limits(lookups=2)
-        finger = FingerService(Clock(), [Directory(look)], None, limits, moshez="Happy")
+        finger = Finger(Clock(), [Directory(look)], None, limits, moshez="Happy")
         asker = finger.getFingerFactory()
         first, second, third = (asker.ask(None, b"radix") for _ in range(3))
         self.assertFalse(first.called or second.called)
@@ -206,7 +206,7 @@ class UnsentTests(SynchronousTestCase):
     def test_tooMany(self) -> None:
         """Of too many bytes, the oldest answer is given up; those within the limit are kept."""
         limits = Limits(unsentAnswers=500)
-        factory = FingerService(Clock(), (), None, limits, moshez="x" * 198).getFingerFactory()
+        factory = Finger(Clock(), (), None, limits, moshez="x" * 198).getFingerFactory()
         query = [b"moshez\r\n"]
         first, second = (inMemory(factory, query, ends=False) for _ in range(2))
         self.assertFalse(first.aborted or second.aborted)

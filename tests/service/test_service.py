@@ -18,8 +18,8 @@ from fingerd.model.policy import NOT_YOURS, SetPolicy
 from fingerd.model.record import Setter
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from tests.support.ports import Directory, failing
+from tests.support.service import Finger
 
 ROOT = Setter(0, "root", "nowhere")
 MOSHEZ = Setter(1000, "moshez", "nowhere")
@@ -31,7 +31,7 @@ class GetUserTests(SynchronousTestCase):
     def test_order(self) -> None:
         """The first directory that knows a user answers, users given by keyword first."""
         first, second = GivenUsers({"a": "first", "b": "first"}), GivenUsers({"b": "2", "c": "2"})
-        finger = FingerService(Clock(), [first, second], a="given")
+        finger = Finger(Clock(), [first, second], a="given")
         for login, status in (("a", "given"), ("b", "first"), ("c", "2")):
             self.assertEqual(
                 self.successResultOf(finger.getUser(login)), User(login, status=status)
@@ -40,13 +40,13 @@ class GetUserTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """Where a directory fails, no other answers for it."""
-        finger = FingerService(Clock(), [failing(RuntimeError()), GivenUsers({"a": "Wrong"})])
+        finger = Finger(Clock(), [failing(RuntimeError()), GivenUsers(a="Wrong")])
         self.failureResultOf(finger.getUser("a"), RuntimeError)
 
     def test_impossibleLogins(self) -> None:
         """What can't be a login reaches no directory."""
         directory = Directory(lambda login: succeed(User(login)))
-        finger = FingerService(Clock(), [directory])
+        finger = Finger(Clock(), [directory])
         for login in ("", "-l", "/W", "a b", "a@b", "a\nb", "\x1b"):
             self.assertIsNone(self.successResultOf(finger.getUser(login)), login)
         self.assertEqual(directory.asked, [])
@@ -54,7 +54,7 @@ class GetUserTests(SynchronousTestCase):
     def test_cancel(self) -> None:
         """To cancel a lookup is to cancel the directory's."""
         cancelled: list[object] = []
-        finger = FingerService(Clock(), [Directory(lambda login: Deferred(cancelled.append))])
+        finger = Finger(Clock(), [Directory(lambda login: Deferred(cancelled.append))])
         lookup = finger.getUser("a")
         lookup.cancel()
         self.failureResultOf(lookup)
@@ -66,7 +66,7 @@ class GetUsersTests(SynchronousTestCase):
 
     def test_joined(self) -> None:
         """It has the users of every directory, each once, in the order they are asked in."""
-        finger = FingerService(
+        finger = Finger(
             Clock(), [GivenUsers({"b": "1", "a": "1"}), GivenUsers({"c": "2", "a": "2"})]
         )
         users = self.successResultOf(finger.getUsers()).users
@@ -77,13 +77,13 @@ class GetUsersTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """It has so many users and no more."""
         many = GivenUsers({str(number): "x" for number in range(10)})
-        finger = FingerService(Clock(), [many, GivenUsers({"z": "x"})], None, Limits(listedUsers=4))
+        finger = Finger(Clock(), [many, GivenUsers(z="x")], None, Limits(listedUsers=4))
         logins = [user.login for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(logins, ["0", "1", "2", "3"])
 
     def test_set(self) -> None:
         """It has what was set."""
-        finger = FingerService(Clock(), a="1", b="2")
+        finger = Finger(Clock(), a="1", b="2")
         self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 2)
         self.successResultOf(finger.setUser("b", "set", ROOT))
         statuses = [user.status for user in self.successResultOf(finger.getUsers()).users]
@@ -98,7 +98,7 @@ class GetUsersTests(SynchronousTestCase):
             def getUsers(self, limit: int) -> Deferred[list[User]]:
                 return succeed(list(users.values()))
 
-        finger = FingerService(clock, [Growing(lambda login: succeed(users.get(login)))])
+        finger = Finger(clock, [Growing(lambda login: succeed(users.get(login)))])
         first = self.successResultOf(finger.getUsers())
         users["b"] = User("b")
         self.assertIs(self.successResultOf(finger.getUsers()), first)
@@ -116,7 +116,7 @@ class GetUsersTests(SynchronousTestCase):
         sources = list(listing)
         directories = [Source(lambda login: succeed(None)) for _ in range(2)]
         rules = Rules(mask=Mask(["moshez"]))
-        finger = FingerService(Clock(), directories, None, DEFAULTS, rules, moshez="Happy")
+        finger = Finger(Clock(), directories, None, DEFAULTS, rules, moshez="Happy")
         users = self.successResultOf(finger.getUsers()).users
         self.assertEqual([user.report for user in users], ["two", "one"])
 
@@ -127,7 +127,7 @@ class GetUsersTests(SynchronousTestCase):
             def getUsers(self, limit: int) -> Deferred[list[User]]:
                 return fail(DirectoryError("secret reason"))
 
-        finger = FingerService(Clock(), [Bad(lambda login: succeed(None))], a="1")
+        finger = Finger(Clock(), [Bad(lambda login: succeed(None))], a="1")
         listing = self.successResultOf(finger.getUsers())
         self.assertEqual([user.login for user in listing.users], ["a"])
         [(source, said)] = listing.failures
@@ -142,7 +142,7 @@ class GetUsersTests(SynchronousTestCase):
                 return Deferred()
 
         slow = [Slow(lambda login: succeed(None)) for _ in range(2)]
-        lookup = FingerService(Clock(), slow).getUsers()
+        lookup = Finger(Clock(), slow).getUsers()
         lookup.cancel()
         self.failureResultOf(lookup, CancelledError)
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -163,7 +163,7 @@ class MatchTests(SynchronousTestCase):
 
         directory = Named(lambda login: succeed(full.get(login)))
         for matched, found in ((True, [full["moshez"]]), (False, [])):
-            finger = FingerService(clock, [directory], None, DEFAULTS, Rules(matched=matched))
+            finger = Finger(clock, [directory], None, DEFAULTS, Rules(matched=matched))
             users = self.successResultOf(finger.findUsers("zadka"))
             self.assertEqual(list(users), found)
 
@@ -171,16 +171,16 @@ class MatchTests(SynchronousTestCase):
         """A masked user is not found by their name either, in whatever case they are asked for."""
         rules = Rules(matched=True, mask=Mask(["moshez"]))
         directory = Directory(lambda login: succeed(User(login, name="Moshe")))
-        finger = FingerService(Clock(), [directory], None, DEFAULTS, rules)
+        finger = Finger(Clock(), [directory], None, DEFAULTS, rules)
         for name in ("moshez", "MOSHEZ"):
             users = self.successResultOf(finger.findUsers(name))
             self.assertEqual(list(users), [])
 
     def test_maskedOrUnknown(self) -> None:
         """A directory that fails does so for a masked user as for one whom nobody knows."""
-        directories = [GivenUsers({"moshez": "Happy"}), failing(DirectoryError("down"))]
+        directories = [GivenUsers(moshez="Happy"), failing(DirectoryError("down"))]
         rules = Rules(mask=Mask(["moshez"]))
-        finger = FingerService(Clock(), directories, None, DEFAULTS, rules)
+        finger = Finger(Clock(), directories, None, DEFAULTS, rules)
         for name in ("moshez", "nobody"):
             self.failureResultOf(finger.getUser(name), DirectoryError)
 
@@ -190,7 +190,7 @@ class SetUserTests(SynchronousTestCase):
 
     def test_set(self) -> None:
         """What was set lies over what the directory says, until it is cleared."""
-        finger = FingerService(Clock(), a="given")
+        finger = Finger(Clock(), a="given")
         self.successResultOf(finger.setUser("a", "set", ROOT))
         user = self.successResultOf(finger.getUser("a"))
         assert user is not None
@@ -201,13 +201,13 @@ class SetUserTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """Setting a status makes no user."""
-        finger = FingerService(Clock(), a="given")
+        finger = Finger(Clock(), a="given")
         refused = self.failureResultOf(finger.setUser("b", "set", ROOT), SettingRefused)
         self.assertEqual(refused.getErrorMessage(), "No such user")
 
     def test_notTheirs(self) -> None:
         """A user sets their own status; whether another one exists, they are not told."""
-        finger = FingerService(Clock(), moshez="given", radix="given")
+        finger = Finger(Clock(), moshez="given", radix="given")
         self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
         for login in ("radix", "nobody", "", "/W"):
             refused = self.failureResultOf(finger.setUser(login, "set", MOSHEZ), SettingRefused)
@@ -218,7 +218,7 @@ class SetUserTests(SynchronousTestCase):
 
     def test_audit(self) -> None:
         """A change is logged in one line: who, from where, whose and what, and never the text."""
-        finger = FingerService(Clock(), moshez="given")
+        finger = Finger(Clock(), moshez="given")
         with capturedLogs() as events:
             self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ))
             self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ, 1800000000.5))
@@ -236,7 +236,7 @@ class SetUserTests(SynchronousTestCase):
     def test_create(self) -> None:
         """Where the administrator allows it, a status makes a user, and clearing it ends them."""
         allowed = Rules(setting=SetPolicy(create=True))
-        finger = FingerService(Clock(), [GivenUsers({"a": "b"})], None, DEFAULTS, allowed)
+        finger = Finger(Clock(), [GivenUsers(a="b")], None, DEFAULTS, allowed)
         self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
         user = self.successResultOf(finger.getUser("moshez"))
         assert user is not None
@@ -254,7 +254,7 @@ class SetUserTests(SynchronousTestCase):
     def test_createMasked(self) -> None:
         """A user who is made can be masked as any other."""
         rules = Rules(setting=SetPolicy(create=True), mask=Mask(["moshez"]))
-        finger = FingerService(Clock(), (), None, DEFAULTS, rules)
+        finger = Finger(Clock(), (), None, DEFAULTS, rules)
         self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
         self.assertIsNone(self.successResultOf(finger.getUser("moshez")))
         self.assertEqual(self.successResultOf(finger.getUsers()).users, [])
@@ -265,7 +265,7 @@ class SetUserTests(SynchronousTestCase):
         directory = Directory(
             lambda login: succeed(User(login, status=users[login]) if login in users else None)
         )
-        finger = FingerService(Clock(), [directory])
+        finger = Finger(Clock(), [directory])
         self.successResultOf(finger.setUser("a", "set", ROOT))
         users.clear()
         self.assertIsNone(self.successResultOf(finger.getUser("a")))
@@ -296,7 +296,7 @@ class LifeTests(SynchronousTestCase):
     def test_reload(self) -> None:
         """Every directory that can is reloaded, also where one of them fails."""
         bad, good = Reloading(fail(RuntimeError())), Reloading(succeed(None))
-        finger = FingerService(Clock(), [bad, good, GivenUsers({})])
+        finger = Finger(Clock(), [bad, good, GivenUsers()])
         self.successResultOf(finger.reload())
         self.assertEqual((bad.reloads, good.reloads), (1, 1))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
@@ -304,7 +304,7 @@ class LifeTests(SynchronousTestCase):
     def test_directoriesThatAreServices(self) -> None:
         """A directory that is a service starts and stops with the daemon."""
         directory = Reloading(succeed(None))
-        finger = FingerService(Clock(), [directory])
+        finger = Finger(Clock(), [directory])
         finger.startService()
         self.assertTrue(directory.running)
         self.successResultOf(finger.stopService())
@@ -312,5 +312,5 @@ class LifeTests(SynchronousTestCase):
 
     def test_count(self) -> None:
         """The users are counted, unless a directory can't tell how many it has."""
-        self.assertEqual(FingerService(Clock(), [GivenUsers({"b": ""})], a="").count(), 2)
-        self.assertIsNone(FingerService(Clock(), [failing(RuntimeError())], a="").count())
+        self.assertEqual(Finger(Clock(), [GivenUsers(b="")], a="").count(), 2)
+        self.assertIsNone(Finger(Clock(), [failing(RuntimeError())], a="").count())

@@ -33,7 +33,7 @@ from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
+from tests.support.service import Finger
 
 TIME = cast(IReactorTime, reactor)
 TCP = cast(IReactorTCP, reactor)
@@ -89,7 +89,7 @@ class Sockets(TestCase):
         **users: str,
     ) -> int:
         """Serve these users on a finger port, and give its number."""
-        finger = FingerService(TIME, directories, None, limits, **users)
+        finger = Finger(TIME, directories, None, limits, **users)
         return self.listen(finger.getFingerFactory(), interface)
 
     def connect(self, port: int, host: str = "127.0.0.1") -> Deferred[Client]:

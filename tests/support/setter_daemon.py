@@ -6,19 +6,19 @@ in the directory that the environment variable HOME_OF_TEST names.
 import os
 from dataclasses import replace
 
+from fingerd.daemon.running import Daemon, StartLine
 from twisted.application.service import Application
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from fingerd.daemon.running import Daemon, StartLine
 from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
-from fingerd.service.finger_service import FingerService
 from fingerd.stores.sqlite import SQLiteStore
 from fingerd.system import privileges
+from tests.support.service import Finger
 
 home = os.environ["HOME_OF_TEST"]
 sockets = os.path.join(home, os.environ["SOCKETS_OF_TEST"])
@@ -39,7 +39,7 @@ class Everyone:
 
 identity = privileges.lesserUser("nobody" if os.geteuid() == 0 else None)
 statuses = SQLiteStore(os.path.join(home, "state"), reactor, identity, limits)
-finger = FingerService(reactor, [Everyone()], statuses, limits)
+finger = Finger(reactor, [Everyone()], statuses, limits)
 queries = Listener(
     "queries", endpoint(reactor, f"unix:{sockets}/finger"), finger.getFingerFactory()
 )
