@@ -56,6 +56,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
             module.options(bench)
             if "--quick" in words:
                 bench.set_defaults(**module.QUICK)
+            elif "--brief" in words:
+                bench.set_defaults(**getattr(module, "BRIEF", {}))
     return parser.parse_args(words)
 
 
