@@ -26,6 +26,7 @@ class Wire:
     One scenario, as long as the C{with} statement lasts.
 
     @ivar folder: a temporary folder that every user may look into.
+    @ivar memory: another one, where nothing waits for a disk: for statuses.
     """
 
     def __init__(self) -> None:
@@ -36,7 +37,12 @@ class Wire:
 
     def __enter__(self) -> Wire:
         self.folder = self._ending.enter_context(tempfile.TemporaryDirectory(prefix="wire-"))
-        os.chmod(self.folder, 0o755)
+        memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+        self.memory = self._ending.enter_context(
+            tempfile.TemporaryDirectory(prefix="wire-", dir=memory)
+        )
+        for folder in (self.folder, self.memory):
+            os.chmod(folder, 0o755)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -129,8 +135,8 @@ class Wire:
         @param tac: a file to run instead of C{twistd finger}.
         @param inside: what is put before the command.
         """
-        command = byFile(tac) if tac else byOptions(options, self.folder)
-        state = {"FINGER_STATE": f"{self.folder}/state", "PYTHONPATH": str(ROOT)}
+        command = byFile(tac) if tac else byOptions(options, f"{self.memory}/state")
+        state = {"FINGER_STATE": f"{self.memory}/state", "PYTHONPATH": str(ROOT)}
         daemon = Daemon(command, {**state, **(environment or {})}, inside)
         self._ending.callback(daemon.end)
         words = " ".join([f"finger.tac with {environment}"] if tac else ["twistd finger", *options])
@@ -139,7 +145,8 @@ class Wire:
 
     def constant(self, text: str) -> str:
         """Text without what is different each time."""
-        return self._constant(text.encode()).decode().replace(self.folder, "<folder>")
+        constant = self._constant(text.encode()).decode()
+        return constant.replace(self.folder, "<folder>").replace(self.memory, "<folder>")
 
     def said(self, request: Request, answer: Answer, door: str = "") -> None:
         """Note a request and its answer, and what other servers were asked meanwhile."""
