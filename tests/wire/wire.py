@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -100,20 +101,24 @@ class Wire:
 
     def namespace(self, files: Mapping[str, str], addresses: Sequence[str] = ()) -> list[str]:
         """
-        What is put before a command so that it has files of its own in C{/etc}. Only root can.
+        What is put before a command so that it has files of its own in C{/etc}, beside
+        those that all may read there. Only root can.
 
         @param files: their contents by their names.
         @param addresses: where there are any, it has a network of its own too, with nothing but
             loopback in it, which has these addresses.
         """
+        # The folder as a whole: where another process replaces a file, what is mounted over that
+        # file in here would be gone.
+        for entry in os.scandir("/etc"):
+            if entry.is_file(follow_symlinks=False) and entry.stat().st_mode & stat.S_IROTH:
+                self.file(f"etc/{entry.name}", Path(entry).read_bytes())
         own = {"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n", **files}
-        mounts = [
-            f"mount --bind {self.file(f'etc/{name}', text)} /etc/{name}"
-            for name, text in own.items()
-        ]
+        for name, text in own.items():
+            self.file(f"etc/{name}", text)
         network = ["ip link set lo up"] if addresses else []
         network += [f"ip address add {address}/32 dev lo" for address in addresses]
-        script = " && ".join([*mounts, *network, 'exec "$0" "$@"'])
+        script = " && ".join([f"mount --bind {self.folder}/etc /etc", *network, 'exec "$0" "$@"'])
         options = ["--mount", *(["--net"] if addresses else [])]
         return ["unshare", *options, "sh", "-c", script]
 
