@@ -12,15 +12,14 @@ the commit. When the daemon got cheaper, lower it, so that it stays so.
 from __future__ import annotations
 
 import gc
+import pwd
 import socket
 import sys
 from collections.abc import Callable
 from io import StringIO
 from types import FrameType
 
-from fingerd.service.admission import Admission
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
@@ -35,6 +34,8 @@ from fingerd.doors.setter import owner
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs import audit
 from fingerd.model.limits import DEFAULTS
+from fingerd.model.rules import Rules
+from fingerd.system.logins import Logins
 from tests.support.ports import inMemory, temporaryFolder
 from tests.support.service import Finger
 
@@ -95,7 +96,9 @@ class CostTests(SynchronousTestCase):
         path.write_text("".join(f"user{number}:status {number}\n" for number in range(1000)))
         self.clock = Clock()
         users = UsersFile(str(path), self.clock)
-        self.finger = Finger(self.clock, [users])
+        account = pwd.struct_passwd(("user500", "x", 1000, 1000, "", "/", "/bin/sh"))
+        logins = Logins(self.clock, look=lambda uid: account)
+        self.finger = Finger(self.clock, [users], None, DEFAULTS, Rules(), None, None, logins)
         self.finger.startService()
         self.addCleanup(self.finger.stopService)
         # The lines for the log are made as for a file.
@@ -142,13 +145,7 @@ class CostTests(SynchronousTestCase):
     def test_set(self) -> None:
         """A status is set, in memory, by somebody who is known; and the log says so."""
         factory = FingerSetterFactory(
-            self.finger,
-            DEFAULTS,
-            self.clock,
-            Admission(10),
-            owner=lambda transport: 1000,
-            loginOf=lambda uid: succeed("user500"),
-            now=lambda: 0.0,
+            self.finger, DEFAULTS, self.clock, owner=lambda transport: 1000
         )
 
         def set() -> bytes:
