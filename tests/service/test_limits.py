@@ -189,6 +189,19 @@ class RateTests(Sockets):
         self.assertFalse(rates.take("a", 1.0))
         self.assertTrue(rates.take("b", 1.0))
 
+    def test_forgotten(self) -> None:
+        """Peers who may ask as often as any stranger take no memory, however many there were."""
+        rates = Rates(60, 1000)
+        for _ in range(61):
+            rates.take("greedy", 0.0)
+        for tenth in range(300):
+            rates.take(str(tenth), tenth / 10)
+        # What is still to be known of somebody stays, and with it what came later.
+        self.assertEqual([rates.take("greedy", 30.0) for _ in range(31)], [True] * 30 + [False])
+        for tenth in range(900, 1800):
+            rates.take(str(tenth), tenth / 10)
+        self.assertLess(len(rates), 20)
+
     async def test_queries(self) -> None:
         """A query above the limit is refused in words, whichever way it comes."""
         port = self.serve(limits=Limits(peerQueries=2), moshez="Happy")
