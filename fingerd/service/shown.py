@@ -58,7 +58,8 @@ class Shown:
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.
-        kept = User(self.words(cleanLine(user.login)), report=self.words(report))
+        # A report of which replacing leaves nothing is a report all the same.
+        kept = User(self.words(cleanLine(user.login)), report=self.words(report) or " ")
         if Field.STATUS in fields and user.status:
             status = self._text(Field.STATUS, user.status)
             kept = kept._replace(status=status, statusSet=user.statusSet)

@@ -29,8 +29,10 @@ SECRETS = {
     for field in Field
     if field is not Field.LOGIN
 }
-USER = User("moshez")._replace(**{field.value: text for field, text in SECRETS.items()})
-MASKED = User("masked")._replace(**{field.value: "of-the-masked-user" for field in SECRETS})
+USER, MASKED = User("moshez"), User("masked")
+for secret, text in SECRETS.items():
+    USER = USER._replace(**{secret.value: text})  # type: ignore[arg-type]
+    MASKED = MASKED._replace(**{secret.value: "of-the-masked-user"})  # type: ignore[arg-type]
 FIELDS = st.frozensets(st.sampled_from(Field)).map(ALWAYS.union)
 QUERIES = (b"moshez", b"/W moshez", b"", b"/W", b"moshez masked", b"masked", b"Microsoft")
 
