@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures, tookTooLong
 from fingerd.model import texts
+from fingerd.model.fields import Field
 from fingerd.model.interfaces import IForwarder, IVisit
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -90,6 +91,13 @@ class Replies:
             return reply
         return self._tooManyQueries
 
+    def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        if not self._mayAsk(visit):
+            return succeed(self._tooManyQueries)
+        return begun(self._askHistory(login, visit, most))
+
     def _mayAsk(self, visit: IVisit) -> bool:
         return visit.peer is None or self._rates.take(visit.peer, self._clock.seconds())
 
@@ -155,6 +163,20 @@ class Replies:
             return self._found(users, verbose) if users else self._unknown
         except Exception:
             return self._failed(f"looking up {login!r}", visit)
+
+    async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
+        fields = self._views.user
+        try:
+            user, set = await self._bounded(
+                begun(self._users.withHistory(login, most if Field.STATUS in fields else 0))
+            )
+            if user is None:
+                return self._unknown
+            reply = self._found((user,), False)
+            reply.history = self._shown.statuses(set)
+            return reply
+        except Exception:
+            return self._failed(f"looking up the history of {login!r}", visit)
 
     def _found(self, users: Sequence[User], verbose: bool) -> Reply:
         fields = self._views.verbose if verbose else self._views.user
