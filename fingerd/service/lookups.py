@@ -23,8 +23,9 @@ class TooManyLookups(Exception):
 class Lookups:
     """
     Bounds the lookups that have no result at once: C{limits.lookups} in all, and
-    C{limits.lookupTime} seconds for each. Of one peer C{limits.peerLookups} are under way at a time, and its others wait
-    until one of these is over: a source that is slow has turns left for other peers.
+    C{limits.lookupTime} seconds for each. Of one peer C{limits.peerLookups} are under way at a
+    time, and its others wait until one of these is over: a source that is slow has turns left for
+    other peers.
     """
 
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
@@ -101,7 +102,8 @@ class Lookups:
             turns.popleft().callback(None)
         if not turns:
             self._waiting.pop(peer, None)
-            if not self._underWay[peer]:
+            # (What waited may be over by now, too.)
+            if not self._underWay.get(peer, 1):
                 del self._underWay[peer]
         return result
 
