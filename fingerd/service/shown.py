@@ -47,19 +47,24 @@ class Shown:
 
     def listed(self, user: User, fields: Fields) -> User:
         """What may be shown of a user in a list: the first line of each text."""
-        if user.report and (report := clean(user.report).strip("\n").rstrip()):
-            return self._report(user, report, frozenset())
+        if user.report:
+            return self._listedReport(user)
         return self._reduced(user, fields, self._cell)
 
     def listedInFull(self, user: User, fields: Fields) -> User:
         """What may be shown of a user in a list with all there is to tell."""
-        if user.report and (report := clean(user.report).strip("\n").rstrip()):
-            return self._report(user, report, frozenset())
+        if user.report:
+            return self._listedReport(user)
         return self._reduced(user, fields, self._text)
 
     def statuses(self, statuses: Sequence[Status]) -> list[Status]:
         """What may be shown of statuses: what each says, and when it was set."""
         return [Status(self._text(Field.STATUS, each.text), each.set) for each in statuses]
+
+    def _listedReport(self, user: User) -> User:
+        # A blank list is a list too: without a report, its source would be taken for a user.
+        report = clean(user.report).strip("\n").rstrip()
+        return self._report(user, report or "\n", frozenset())
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import Logger, capturedLogs, formatEvent
@@ -65,11 +63,10 @@ class FailuresTests(SynchronousTestCase):
     def failed(self, error: Exception, what: str = "looking") -> tuple[str, list[str]]:
         """The reference that a client gets, and what is logged."""
         with capturedLogs() as events:
-            answer = self.failures.internalError(Failure(error), what)
+            reference = self.failures.reference(Failure(error), what)
         self.flushLoggedErrors()
-        found = re.fullmatch("Internal error in server\nReference: ([0-9a-f]{8})", answer)
-        assert found is not None
-        return found[1], [str(formatEvent(event)) for event in events]
+        self.assertRegex(reference, "^[0-9a-f]{8}$")
+        return reference, [str(formatEvent(event)) for event in events]
 
     def test_sameReason(self) -> None:
         """Who fails for the same reason gets the reference of the line that is in the log."""

@@ -129,3 +129,68 @@ class RateTests(SynchronousTestCase):
         self.assertEqual(
             self.successResultOf(finger.asked(b"moshez", "192.0.2.2")).outcome, "found"
         )
+
+    def test_namesCount(self) -> None:
+        """A query for several names counts as so many."""
+        finger = Finger(Clock(), (), None, Limits(peerQueries=8), moshez="Happy")
+        for names, outcome in ((5, "several"), (4, "limited"), (3, "several"), (1, "limited")):
+            line = b" ".join([b"moshez"] * names)
+            reply = self.successResultOf(finger.asked(line, "192.0.2.1"))
+            self.assertEqual(reply.outcome, outcome)
+
+
+class TurnTests(SynchronousTestCase):
+    """A peer's lookups that take their time."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.under: list[Deferred[User | None]] = []
+
+    def look(self, login: str) -> Deferred[User | None]:
+        """A slow directory's lookup."""
+        self.under.append(Deferred())
+        return self.under[-1]
+
+    def finger(self, **limits: int) -> Finger:
+        """A service with that directory."""
+        return Finger(self.clock, [Directory(self.look)], None, Limits(**limits))
+
+    def test_othersFirst(self) -> None:
+        """One peer has so many lookups under way and no more; another one's begins at once."""
+        finger = self.finger(peerLookups=2)
+        asked = [finger.asked(b"moshez", "192.0.2.1") for _ in range(4)]
+        self.assertEqual(len(self.under), 2)
+        other = finger.asked(b"moshez", "192.0.2.2")
+        self.assertEqual(len(self.under), 3)
+        self.under[2].callback(User("moshez"))
+        self.assertEqual(self.successResultOf(other).outcome, "found")
+        for number in (0, 1, 3, 4):
+            self.under[number].callback(User("moshez"))
+        for each in asked:
+            self.assertEqual(self.successResultOf(each).outcome, "found")
+
+    def test_late(self) -> None:
+        """A lookup whose turn doesn't come in time is refused in words, and begins no more."""
+        finger = self.finger(peerLookups=1)
+        first, second = (finger.asked(b"moshez", "192.0.2.1") for _ in range(2))
+        self.clock.advance(4.5)
+        self.assertEqual(self.successResultOf(first).outcome, "failed")
+        self.assertEqual(self.successResultOf(second).outcome, "limited")
+        self.assertEqual(len(self.under), 1)
+        self.assertFalse(finger.asked(b"moshez", "192.0.2.1").called)
+        self.assertEqual(len(self.under), 2)
+
+    def test_leaves(self) -> None:
+        """A client that leaves while it waits for its turn gives it up."""
+        finger = self.finger(peerLookups=1, lookups=2)
+        first = finger.asked(b"moshez", "192.0.2.1")
+        visit = finger.visit("192.0.2.1")
+        second = finger.ask(parse(b"moshez"), visit)
+        visit.leave()
+        second.cancel()
+        third = finger.asked(b"moshez", "192.0.2.1")
+        for number in range(2):
+            self.under[number].callback(None)
+        self.assertEqual(self.successResultOf(first).outcome, "unknown")
+        self.assertEqual(self.successResultOf(third).outcome, "unknown")
+        self.assertEqual(len(self.under), 2)

@@ -47,7 +47,7 @@ class Waiting(Protocol):
 
     def connectionMade(self) -> None:
         # The client is nobody, until the balancer says who it is.
-        self.visit = self._factory.visits.enter("tcp", None, self.abort)
+        self.visit = self._factory.visits.enter(self._factory.doorOf(self.peer), None, self.abort)
         if self.visit is None:
             self.abort()
         else:
@@ -145,6 +145,7 @@ class ProxiedFactory:
         @param clock: the reactor.
         """
         self.visits = exchanges.visits
+        self._exchanges = exchanges
         self.limits = limits
         self.waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
         self._factory = factory
@@ -166,6 +167,10 @@ class ProxiedFactory:
         if addr not in self._balancers:
             return self._factory.buildProtocol(addr)
         return Waiting(self, addr)
+
+    def doorOf(self, peer: IAddress) -> str:
+        """What the door is called that the balancer at C{peer} has come to."""
+        return self._exchanges.doorOf(hostOf(peer))
 
     def buildInner(self, address: IAddress, visit: IVisit) -> IProtocol:
         """The protocol of the client at C{address}, which takes over its C{visit}."""
