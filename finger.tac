@@ -28,7 +28,7 @@ from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.stores.sqlite import SQLiteStatuses
 
 # Nothing raw gets into the log; with "json" it has a line of JSON for each event.
-DaemonLog("text", reactor)
+log = DaemonLog("text", reactor)
 
 # Timers keep their time, whoever sets the clock on the wall.
 useMonotonicTime(reactor)
@@ -94,12 +94,14 @@ setter = internet.TCPServer(SETTER_PORT, finger.getFingerSetterFactory(), interf
 # Where systemd has started this, it is told when all runs, and when the daemon reloads and stops.
 notifier = Notifier(reactor)
 
-# Look for changes of the users file every 30 seconds, and on SIGHUP.
+# Look for changes of the users file every 30 seconds, and on SIGHUP. On SIGHUP and SIGUSR1 go on
+# in another log file, where logrotate has moved the old one away.
 periodic = internet.TimerService(30, finger.reload)
-hangup = OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), reactor)
+hangup = OnSignal(signal.SIGHUP, reactor, log.reopen, notifier.reloading(finger.reload))
+rotated = OnSignal(signal.SIGUSR1, reactor, log.reopen)
 
 # Put it together. The ports are opened first; then, if this is root, it becomes that other user.
 application = service.Application("finger", uid=lesser.uid, gid=lesser.gid)
 startLine = StartLine(finger, servers, [setter])
-for part in (finger, *servers, setter, periodic, hangup, startLine, notifier):
+for part in (finger, *servers, setter, periodic, hangup, rotated, startLine, notifier):
     part.setServiceParent(application)

@@ -40,7 +40,7 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
-    DaemonLog(options["log-format"], reactor, limits)
+    daemonLog = DaemonLog(options["log-format"], reactor, limits)
     directories = [
         _made("directory", url, lambda url: fromURL(url, reactor, limits))
         for url in options["directory"]
@@ -111,17 +111,17 @@ def makeService(options: Options) -> IService:
         os.environ,
         lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
     )
-    # What logrotate(8) sends.
-    reopening = (signal.SIGHUP, signal.SIGUSR1)
     threads = cast(IReactorFromThreads, reactor)
+    logs = [daemonLog.reopen, *([queryLog.reopen] if queryLog else [])]
     daemon = Daemon(options["identity"])
     for part in (
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), threads),
-        *(OnSignal(number, queryLog.reopen, threads) for number in reopening if queryLog),
+        OnSignal(signal.SIGHUP, threads, *logs, notifier.reloading(finger.reload)),
+        # What logrotate(8) sends.
+        OnSignal(signal.SIGUSR1, threads, *logs),
         StartLine(finger, fingerServers, setterServers),
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier,

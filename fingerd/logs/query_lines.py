@@ -21,8 +21,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from json.encoder import encode_basestring_ascii as quoted
+
+from fingerd.system.addresses import parseIP
 
 Line = Callable[[str | None, str, bytes, str, int, float], str]
 
@@ -82,16 +84,13 @@ def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time
 
 def shownPeer(peer: str, masked: bool) -> str | None:
     """
-    An IP address, or the network that it is in; None for what is no IP address. An IPv4 address
-    in IPv6 clothes is an IPv4 address.
+    An IP address, or the network that it is in; None for what is no IP address. An IPv4 client
+    of an IPv6 socket has its IPv4 address.
     """
     try:
-        # A link-local address may carry its interface: fe80::1%eth0.
-        ip = ip_address(peer.partition("%")[0])
+        ip = parseIP(peer)
     except ValueError:
         return None
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip
     if not masked:
         return str(ip)
     return str(ip_network((ip, 24 if ip.version == 4 else 48), strict=False))

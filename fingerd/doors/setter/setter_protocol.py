@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from fingerd.doors.finger import answer
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.doors.setter import grammar, owner
-from fingerd.logs.audit import Refusals
+from fingerd.logs import audit
 from fingerd.logs.failures import Failures
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
@@ -100,7 +100,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         try:
             await factory.service.setUser(wanted.login, wanted.text, by, until)
         except SettingRefused as refusal:
-            factory.refusals.refused(by, wanted.login, str(refusal))
+            audit.refused(by, wanted.login, str(refusal))
             return str(refusal)
         return OK
 
@@ -113,7 +113,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         return self._factory.failures.internalError(failure, f"setting the status of {login!r}")
 
     def _refuse(self, text: str) -> None:
-        self._factory.refusals.refused(self._by, None, text)
+        audit.refused(self._by, None, text)
         self._say(text)
 
     def _say(self, text: str) -> None:
@@ -125,7 +125,6 @@ class FingerSetterFactory(ExchangeFactory):
     Makes the protocols of a setter port.
 
     @ivar service: where they set statuses.
-    @ivar refusals: where they say what was not set.
     @ivar failures: where they say why something failed.
     """
 
@@ -152,7 +151,6 @@ class FingerSetterFactory(ExchangeFactory):
         self._accounts = Accounts(clock, limits=limits)
         self.loginOf = self._accounts.loginOf if loginOf is None else loginOf
         self.now = now
-        self.refusals = Refusals(limits, clock)
         self.failures = Failures(FingerSetterProtocol.log, limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
