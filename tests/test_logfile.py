@@ -33,7 +33,8 @@ class LogFileCase(SynchronousTestCase):
         nobody = cast(Told, None)
         file = LogFile(str(self.path), by, cast(IReactorFromThreads, reactor), nobody)
         file.open(asRoot)
-        self.addCleanup(lambda: file._file is None or os.close(file._file))
+        if file._file is not None:
+            self.addCleanup(os.close, file._file)
         return file
 
     def refused(self, by: Identity = PRESENT) -> str:

@@ -208,7 +208,9 @@ class HandingOverTests(StateCase):
         )
         os.unlink(path)
         os.link(target, path)
-        self.assertEqual(self.refused(SERVICE), "statuses.sqlite in it is no ordinary file with one name")
+        self.assertEqual(
+            self.refused(SERVICE), "statuses.sqlite in it is no ordinary file with one name"
+        )
         self.assertEqual(owner(target), (0, 0))
 
     def test_strangeFile(self) -> None:

@@ -84,7 +84,7 @@ class Repeats:
             return True
         lines.left += 1
         # A line may come from any thread, and the clock is for one thread only.
-        if self._later is None and threadable.isInIOThread():
+        if self._later is None and threadable.ioThread in (None, threadable.getThreadID()):
             self._later = self._clock.callLater(self._since + self._seconds - now, self.sum)
         return False
 
