@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from fingerd.directories.program import ProcessUsers, fromURL
 from fingerd.model.interfaces import IVerboseDirectory
+from fingerd.model.limits import Limits
 from fingerd.model.user import User, isLogin
 from fingerd.service.finger_service import FingerService
 from fingerd.text import cleaning

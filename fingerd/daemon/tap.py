@@ -22,6 +22,7 @@ from fingerd.model.limits import Limits
 from fingerd.service.finger_service import FingerService
 from fingerd.system.addresses import describe
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.pid_file import LeftPidFile
 from fingerd.system.signals import OnSignal
 from fingerd.system.systemd import Notifier
 
@@ -115,13 +116,15 @@ def makeService(options: Options) -> IService:
     logs = [daemonLog.reopen, *([queryLog.reopen] if queryLog else [])]
     daemon = Daemon(options["identity"])
     for part in (
+        # First, since SIGUSR1 ends a process that does nothing about it.
+        OnSignal(signal.SIGHUP, threads, *logs, notifier.reloading(finger.reload)),
+        # What logrotate(8) sends.
+        OnSignal(signal.SIGUSR1, threads, *logs),
+        LeftPidFile(options.parent or {}),
         finger,
         *fingerServers,
         *setterServers,
         TimerService(options["reload"], finger.reload),
-        OnSignal(signal.SIGHUP, threads, *logs, notifier.reloading(finger.reload)),
-        # What logrotate(8) sends.
-        OnSignal(signal.SIGUSR1, threads, *logs),
         StartLine(finger, fingerServers, setterServers),
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier,
