@@ -150,6 +150,29 @@ class DaemonLogTests(SynchronousTestCase):
                 daemon.signal(signal.SIGTERM)
                 self.assertEqual(daemon.ended(), -signal.SIGTERM)
 
+    def test_tac(self) -> None:
+        """The same goes for finger.tac."""
+        environment = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
+        tac = str(ROOT / "finger.tac")
+        with Daemon("-noy", tac, "--pidfile=", environment=environment) as daemon:
+            daemon.signal(signal.SIGUSR1)
+            daemon.signal(signal.SIGHUP)
+            self.assertTrue(daemon.ask(b"\r\n"))
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.ended(), -signal.SIGTERM)
+
+    def test_settings(self) -> None:
+        """Of a user's settings the log has a few in a minute, and at the stop, how many more."""
+        setter = "--setter=tcp:0:interface=127.0.0.1"
+        with Daemon("-n", "--pidfile=", *self.listen, setter, "--limit=repeatsLogged=3") as daemon:
+            for number in range(8):
+                self.assertEqual(daemon.set("moshez", f"Busy {number}"), b"OK\r\n")
+            daemon.signal(signal.SIGTERM)
+            daemon.ended()
+        lines = [line for line in daemon.log if "status of 'moshez' set by" in line]
+        self.assertEqual(len(lines), 4)
+        self.assertIn("5 more lines like this one: status of 'moshez' set by uid ", lines[-1])
+
     def test_twist(self) -> None:
         """The file that twist logs to is begun anew at the signal, too."""
         path = self.folder / "log"

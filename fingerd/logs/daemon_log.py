@@ -115,8 +115,8 @@ class DaemonLog:
 
     def __call__(self, event: LogEvent) -> None:
         """
-        See L{ILogObserver}. This was there first, so it sees an event before twistd's observer
-        does, and before that it doesn't know which one that will be.
+        See L{ILogObserver}. This observer was there first, so it sees twistd's first event before
+        twistd's observer does; only then is that one known.
         """
         if not self._writers:
             for observer in self._publisher._observers:

@@ -33,13 +33,14 @@ PEERS = ("full", "masked", "none")
 
 # Printable ASCII that stands for itself in a JSON string.
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
-# Peers whose text is remembered: to make it takes longer than all the rest of a line.
+# Peers whose texts are remembered: such a text takes longer to make than all the rest of a line.
 _REMEMBERED = 4096
 
 
 def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time.time) -> Line:
     """
-    What makes lines, with their line ends, of peer, door, query, outcome, size (bytes) and seconds.
+    A function that makes a line, with its line end, of a query's peer, door, text, outcome, size
+    (bytes) and seconds.
 
     @param form: C{json} or C{text}.
     @param peers: C{full}; C{masked}, to the /24 of an IPv4 address and the /48 of another; C{none}.
@@ -59,7 +60,7 @@ def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time
         peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
     ) -> str:
         nonlocal moment, moments
-        # Many queries have the same millisecond, and its text is dear.
+        # Many queries come in the same millisecond, and its text takes long to make.
         now = int(clock() * 1000)
         if now != moment:
             moment, moments = now, _momentText(now)
