@@ -11,15 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd.logs.repeats import Like
-from fingerd.model import texts
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 
 
 class Failures:
     """
-    Logs failures, and gives the answers for the clients: each has a reference that leads to a
-    line of the log.
+    Logs failures, and gives the references for the clients: each leads to a line of the log.
 
     A source that fails does so for everyone who asks, and as often. So failures for one reason
     have one reference for C{limits.repeatsTime}, and the daemon's log has one line of them. There
@@ -35,9 +33,9 @@ class Failures:
         self._since = clock.seconds()
         self._references: dict[tuple[object, ...], str] = {}
 
-    def internalError(self, failure: Failure, what: str) -> str:
+    def reference(self, failure: Failure, what: str) -> str:
         """
-        Log ``failure``, and give back the answer for the client, under the same reference.
+        Log ``failure``, and give back the reference that it has in the log, for the client.
 
         @param what: what was being done, with anything from a client or a file in it quoted.
         """
@@ -61,7 +59,7 @@ class Failures:
                 reference=reference,
                 like=like,
             )
-        return texts.internalError(reference)
+        return reference
 
     def _reference(self, failure: Failure) -> tuple[str, bool]:
         """The reference, and whether nobody was told it before."""
