@@ -18,6 +18,7 @@ from fingerd.model.rules import Rules
 from fingerd.model.user import isLogin
 from fingerd.system import privileges
 from fingerd.system.addresses import everyInterface
+from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
 
@@ -238,6 +239,8 @@ class Options(usage.Options):
             raise usage.UsageError(f"--limit {error}") from None
         self["rules"] = self._rules()
         self._identities()
+        if self.parent and self.parent.get("pidfile"):
+            takeAwayStale(self.parent["pidfile"])
 
     def _rules(self) -> Rules:
         if self["set-policy"] not in ("owner", "anyone"):

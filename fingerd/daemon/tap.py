@@ -18,6 +18,7 @@ from fingerd.model.interfaces import IForwarder, IListener, IQueryLog, IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.pid_file import LeftPidFile
 
 __all__ = ["Options", "makeService"]
 
@@ -78,7 +79,8 @@ def makeService(options: Options) -> IService:
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
-    for part in (finger, *asked, *others, *setters, timer, upkeep):
+    pidFile = LeftPidFile(options.parent or {})
+    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 
