@@ -14,10 +14,12 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from fingerd.daemon.options import Options
 from fingerd.daemon.running import Daemon, StartLine
 from fingerd.directories.by_url import fromURL
+from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.doors.finger.ports import fingerEndpoint
 from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.logs.daemon_log import DaemonLog
 from fingerd.model.errors import CannotStart
+from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import Limits
 from fingerd.service.finger_service import FingerService
 from fingerd.system.addresses import describe
@@ -41,10 +43,7 @@ def makeService(options: Options) -> IService:
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
     DaemonLog(options["log-format"], reactor, limits)
-    directories = [
-        _made("directory", url, lambda url: fromURL(url, reactor, limits))
-        for url in options["directory"]
-    ]
+    directories = [_directory(url, reactor, limits) for url in options["directory"]]
     statuses = None
     # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
     if options["state"] is not None:
@@ -128,6 +127,10 @@ def makeService(options: Options) -> IService:
     ):
         part.setServiceParent(daemon)
     return daemon
+
+
+def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:
+    return _made("directory", withoutPassword(url), lambda _: fromURL(url, reactor, limits))
 
 
 def _made(option: str, text: str, make: Callable[[str], T]) -> T:
