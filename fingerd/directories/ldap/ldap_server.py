@@ -20,6 +20,9 @@ from fingerd.model.user import User
 # No login begins so: an entry that is searched for by this is never found.
 _NOBODY = "/"
 
+# What libldap says where GnuTLS fails.
+_NO_WORDS = "(unknown error code)"
+
 _Entry = Mapping[str, list[bytes]]
 
 
@@ -108,6 +111,8 @@ class LDAPServer:
             (ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3),
             (ldap.OPT_NETWORK_TIMEOUT, self._limits.databaseConnectTime),
             (ldap.OPT_TIMEOUT, self._limits.databaseTime),
+            # Otherwise that time doesn't count for TLS: libldap tries to read again and again.
+            (ldap.OPT_CONNECT_ASYNC, ldap.OPT_ON),
             # Where else to ask is the administrator's to say, and not the server's.
             (ldap.OPT_REFERRALS, ldap.OPT_OFF),
             (ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND),
@@ -164,7 +169,7 @@ def _inWords(limits: Limits) -> Generator[None, None, None]:
         yield
     except (ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED):
         raise DirectoryError(f"it took longer than {limits.databaseTime:g} seconds") from None
-    except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE) as error:
+    except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY) as error:
         raise Lost(_words(error)) from None
     except ldap.LDAPError as error:
         raise DirectoryError(_words(error)) from None
@@ -173,4 +178,7 @@ def _inWords(limits: Limits) -> Generator[None, None, None]:
 def _words(error: ldap.LDAPError) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     words = said.get("desc") or str(error) or type(error).__name__
-    return f"{words} ({said['info']})" if said.get("info") else words
+    info = said.get("info")
+    if info == _NO_WORDS:
+        info = "no TLS; is the certificate one that is trusted, and of a host called so?"
+    return f"{words} ({info})" if info else words

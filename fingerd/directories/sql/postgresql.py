@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -39,7 +40,14 @@ class _Impatient(psycopg.Connection[tuple[Any, ...]]):
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         # psycopg waits for ever. A server whose disk hangs can't even end what takes too long.
-        return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        patience = self.patience if timeout is None else timeout
+        end = time.monotonic() + patience
+        try:
+            return super().wait(gen, interval, patience)
+        except errors.OperationalError:
+            if time.monotonic() < end:
+                raise
+            raise DirectoryError(f"it said nothing for {patience:g} seconds") from None
 
 
 class PostgreSQL:
