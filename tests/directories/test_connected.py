@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event, Lock
+from typing import cast
 
 from twisted.internet.defer import CancelledError, gatherResults
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from fingerd.directories.by_url import fromURL
@@ -125,11 +126,9 @@ class ConnectedTests(TestCase):
         said: list[str | None] = []
         directory = self.directory(Limits())
 
-        def observe(event: LogEvent) -> None:
-            said.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        observer = cast(ILogObserver, lambda event: said.append(formatEvent(event)))
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
         def notYet() -> Connections:
             raise Lost("nobody listens")

@@ -231,6 +231,7 @@ class PostgreSQLStartTests(SynchronousTestCase):
     def test_url(self) -> None:
         """What PostgreSQL's library can't make sense of, and a password."""
         option = f"query={self.query}"
+        self.assertIn("://USER@HOST", self.refused(f"postgresql:people?{option}"))
         self.assertIn("sslmod", self.refused(f"postgresql://localhost/db?{option}&sslmod=require"))
         for url in (
             f"postgresql://finger:geheim@localhost/db?{option}",

@@ -140,6 +140,8 @@ def fromURL(
             "a password on a command line can be seen by every user of this machine: put it into "
             "a file, and name that with passfile=FILE"
         )
+    if not rest.startswith("//"):
+        raise ValueError("it is written postgresql://USER@HOST/DATABASE?query=FILE")
     rest, path = withoutQuery(rest)
     url = f"postgresql:{rest}"
     try:
