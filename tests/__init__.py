@@ -1,5 +1,8 @@
 """
-The tests, with pytest or with trial.
+The tests, with pytest or with trial: a room for each room of the daemon, with the same name.
+
+C{tests.support} is what they share. C{tests.attacks}, C{tests.fuzz}, C{tests.harvesting},
+C{tests.kill} and C{tests.soak} are programs too, for longer runs: C{python -m tests.soak}.
 
 C{HYPOTHESIS_PROFILE=deep} in the environment lets every property be tried with many examples
 instead of a hundred. C{ci} tries the same ones each time; Hypothesis takes that by itself where

@@ -46,6 +46,7 @@ _FORM = _oneOf("text", "json")
 # Options that can be given more than once.
 _REPEATED = (
     "listen",
+    "door",
     "setter",
     "directory",
     "replace",
@@ -143,6 +144,12 @@ class Options(usage.Options):
         [default: port 79 for root, else 7979, of all addresses, IPv4 and IPv6]
         """
         self["listen"].append(description)
+
+    def opt_door(self, text: str) -> None:
+        """
+        NAME:ENDPOINT: another door, of a plugin's; can be given more than once. [default: none]
+        """
+        self["door"].append(text)
 
     def opt_setter(self, description: str) -> None:
         """

@@ -10,14 +10,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd.logs.repeats import Repeats
-from fingerd.model import texts
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 
 
 class Failures:
     """
-    Logs failures, and gives the answers for the clients: each has a reference that leads to a
+    Logs failures, and gives the references for the clients: each leads to a
     line of the log.
 
     A source that fails does so for everyone who asks, and as often. So of failures for one reason
@@ -29,15 +28,13 @@ class Failures:
         self._log = log
         self._repeats = Repeats(limits.repeatsLogged, limits.repeatsTime, clock, self._more)
 
-    def internalError(self, failure: Failure, what: str) -> str:
+    def reference(self, failure: Failure, what: str) -> str:
         """
-        Log ``failure``, and give back the answer for the client, under the same reference.
+        Log ``failure``, and give back the reference that it has in the log, for the client.
 
         @param what: what was being done, with anything from a client or a file in it quoted.
         """
-        return texts.internalError(
-            self._repeats.fold(_kind(failure), lambda: self._say(failure, what))
-        )
+        return self._repeats.fold(_kind(failure), lambda: self._say(failure, what))
 
     def _say(self, failure: Failure, what: str) -> str:
         reference = secrets.token_hex(4)

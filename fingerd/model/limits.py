@@ -37,7 +37,8 @@ class Limits:
     connections: int = 10_000
     # Those of one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets.
     peerConnections: int = 50
-    # Queries of one peer in a minute; after a rest it has all of them at once.
+    # Names that one peer asks for in a minute, the list counted as one; after a rest it has all of
+    # them at once.
     peerQueries: int = 300
     # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
     peersCounted: int = 65_536
@@ -59,6 +60,9 @@ class Limits:
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
     # refused in words.
     lookups: int = 1000
+    # Those of one peer that are under way at a time: as many as one query can bring about. Its
+    # others wait, so that a slow source has turns left for others.
+    peerLookups: int = 8
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
     # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
@@ -79,6 +83,8 @@ class Limits:
     nameLookups: int = 4
     # A line to the setter, without its line end: a status is a line or a few, not a document.
     setterLineLength: int = 1024
+    # A status, in UTF-8: as much as fits into such a line.
+    statusSize: int = 1024
     # A status with an end, which is more than a year away: a mistake, or for good.
     statusTime: float = 366 * 86400.0
     # Refusals to set a status that are logged, in this time; the others are counted.

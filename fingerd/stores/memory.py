@@ -8,13 +8,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from fingerd.model.errors import SettingRefused
-from fingerd.model.interfaces import IStatusStore
+from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.showing import Showing
 
 
-class HeldStatuses:
+class HeldStore:
     """What a store that has all that shows in memory says, without waiting for anything."""
 
     def __init__(self, now: Callable[[], float], limits: Limits) -> None:
@@ -37,8 +37,8 @@ class HeldStatuses:
         return succeed(self._showing.logins(limit, self._now()))
 
 
-@implementer(IStatusStore)
-class MemoryStatuses(HeldStatuses):
+@implementer(IStore)
+class MemoryStore(HeldStore):
     """Statuses that last as long as the process."""
 
     def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:

@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.model.errors import SettingRefused
-from fingerd.model.interfaces import IStatusStore
+from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.database import FILES, Database, Replaced, Row, Setting, prepare, primary, tidy
-from fingerd.stores.memory import HeldStatuses
+from fingerd.stores.memory import HeldStore
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
 
@@ -46,8 +46,8 @@ class _Waiting(NamedTuple):
     kept: Deferred[None]
 
 
-@implementer(IStatusStore)
-class SQLiteStatuses(HeldStatuses, Service):
+@implementer(IStore)
+class SQLiteStore(HeldStore, Service):
     """
     Statuses in a database in the state directory; several daemons may share it.
 

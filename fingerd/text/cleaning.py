@@ -52,3 +52,9 @@ def cleanLine(text: str) -> str:
     if text.isprintable():
         return text
     return clean(text).replace("\n", " ").replace("\t", " ")
+
+
+def cleanLines(text: str) -> str:
+    """A text of several lines, cleaned, without what is empty around it."""
+    # The first line's indentation may be part of a picture.
+    return clean(text).rstrip().lstrip("\n")

@@ -20,7 +20,7 @@ from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-from tests.support import temporaryFolder
+from tests.support.ports import temporaryFolder
 
 THREADS = cast(IReactorFromThreads, reactor)
 

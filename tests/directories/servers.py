@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.daemon import IS_ROOT, NOBODY, PATIENCE, needs, run
+from tests.support.daemon import IS_ROOT, NOBODY, PATIENCE, needs, run
 
 _AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 _PREFIX: Sequence[str] = _AS_NOBODY if IS_ROOT else ()

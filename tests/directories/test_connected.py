@@ -17,7 +17,7 @@ from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
 from tests.directories.people import THREADS
-from tests.support import temporaryFolder, until
+from tests.support.ports import temporaryFolder, until
 
 
 class Connections:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.daemon import IS_ROOT, NOBODY, TWISTD, Daemon
+from tests.daemon.sources import UNKNOWN, asked, over
 from tests.directories.people import HIDDEN, SHOWN
 from tests.directories.servers import PostgreSQLServer, Slapd
 from tests.directories.test_ldap import MAPPING, everybody
 from tests.directories.test_postgresql import QUERIES, TABLE
 from tests.directories.test_sqlite import QUERIES as SQLITE_QUERIES
 from tests.directories.test_sqlite import made
-from tests.sources import UNKNOWN, asked, over
-from tests.support import temporaryFolder
+from tests.support.daemon import IS_ROOT, NOBODY, TWISTD, Daemon
+from tests.support.ports import temporaryFolder
 
 
 class DatabasesTests(SynchronousTestCase):

@@ -32,7 +32,7 @@ from tests.directories.people import (
     written,
 )
 from tests.directories.servers import Slapd
-from tests.support import temporaryFolder
+from tests.support.ports import temporaryFolder
 
 # Where the entries have what no standard attribute is for, or what this server doesn't know.
 ATTRIBUTES = {

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.connected_directory import ConnectedDirectory
-from fingerd.directories.sql.postgresql import PostgreSQL
+from fingerd.directories.sql.postgresql_users import PostgreSQL
 from fingerd.directories.sql.queries import Queries
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
@@ -31,7 +31,7 @@ from tests.directories.people import (
     written,
 )
 from tests.directories.servers import PostgreSQLServer
-from tests.support import temporaryFolder, until
+from tests.support.ports import temporaryFolder, until
 
 QUERIES = """
 user = "SELECT * FROM people WHERE login = $1"
@@ -243,7 +243,7 @@ class PostgreSQLStartTests(SynchronousTestCase):
 
     def test_noExtra(self) -> None:
         """Without psycopg, it is said how to install it."""
-        name = "fingerd.directories.sql.postgresql"
+        name = "fingerd.directories.sql.postgresql_users"
         with mock.patch.dict(sys.modules, {"psycopg": None}):
             sys.modules.pop(name)
             said = self.refused(f"postgresql://localhost/db?query={self.query}")

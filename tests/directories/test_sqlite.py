@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.connected_directory import ConnectedDirectory
 from fingerd.directories.sql.queries import Queries
-from fingerd.directories.sql.sqlite import SQLite
+from fingerd.directories.sql.sqlite_users import SQLite
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User, isLogin
@@ -29,7 +29,7 @@ from tests.directories.people import (
     opened,
     written,
 )
-from tests.support import temporaryFolder
+from tests.support.ports import temporaryFolder
 
 QUERIES = """
 user = "SELECT * FROM people WHERE login = $1"
