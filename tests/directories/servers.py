@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import glob
 import os
 import random
@@ -13,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from fingerd.model.user import User
 from tests.support.daemon import IS_ROOT, NOBODY, PATIENCE, needs, run
 
 _AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
@@ -79,6 +81,40 @@ class PostgreSQLServer:
             timeout=PATIENCE,
             cwd="/",
         )
+
+
+def entry(kind: str, name: str, **attributes: str) -> str:
+    """An entry, as LDIF."""
+    texts = {"objectClass": kind, **attributes}
+    lines = [f"dn:: {encoded(name)}"]
+    lines += [f"{each}:: {encoded(text)}" for each, text in texts.items() if text]
+    return "\n".join([*lines, "", ""])
+
+
+def encoded(text: str) -> str:
+    """As LDIF has what it can't have as it is."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def person(user: User, hidden: str = "") -> str:
+    """The entry of a user."""
+    return entry(
+        "inetOrgPerson",
+        f"uid={user.login},ou=people,dc=example,dc=com",
+        uid=user.login,
+        # Nobody can be without these two.
+        cn=user.name or user.login,
+        displayName=user.name,
+        sn=user.login,
+        roomNumber=user.office,
+        telephoneNumber=user.officePhone,
+        homePhone=user.homePhone,
+        description=user.plan,
+        title=user.status,
+        ou=user.project,
+        labeledURI=user.publicKey,
+        employeeType=hidden,
+    )
 
 
 _SLAPD = """

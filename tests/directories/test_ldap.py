@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import socket
 import sys
@@ -31,7 +30,7 @@ from tests.directories.people import (
     opened,
     written,
 )
-from tests.directories.servers import Slapd
+from tests.directories.servers import Slapd, entry, person
 from tests.support.ports import temporaryFolder
 
 # Where the entries have what no standard attribute is for, or what this server doesn't know.
@@ -42,39 +41,6 @@ ATTRIBUTES = {
     "hidden": "employeeType",
 }
 MAPPING = "[attributes]\n" + "".join(f'{word} = "{name}"\n' for word, name in ATTRIBUTES.items())
-
-
-def entry(kind: str, name: str, **attributes: str) -> str:
-    """An entry, as LDIF."""
-    texts = {"objectClass": kind, **attributes}
-    lines = [f"dn:: {encoded(name)}"]
-    lines += [f"{each}:: {encoded(text)}" for each, text in texts.items() if text]
-    return "\n".join([*lines, "", ""])
-
-
-def encoded(text: str) -> str:
-    """As LDIF has what it can't have as it is."""
-    return base64.b64encode(text.encode()).decode()
-
-
-def person(user: User, hidden: str = "") -> str:
-    """The entry of a user."""
-    return entry(
-        "inetOrgPerson",
-        f"uid={user.login},ou=people,dc=example,dc=com",
-        uid=user.login,
-        # Nobody can be without these two.
-        cn=user.name or user.login,
-        sn=user.login,
-        roomNumber=user.office,
-        telephoneNumber=user.officePhone,
-        homePhone=user.homePhone,
-        description=user.plan,
-        title=user.status,
-        ou=user.project,
-        labeledURI=user.publicKey,
-        employeeType=hidden,
-    )
 
 
 def everybody() -> str:
