@@ -161,8 +161,9 @@ class Options(usage.Options):
 
     def opt_directory(self, url: str) -> None:
         """
-        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST or none:, or a
-        plugin's; can be given more than once, and the first that knows a user answers.
+        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST,
+        postgresql://HOST/DATABASE, sqlite:FILE, ldap://HOST/BASE or none:, or a plugin's; can be
+        given more than once, and the first that knows a user answers.
         [default: file:/etc/users; where there is no such file, the example of the daemon's]
         """
         self["directory"].append(url)

@@ -134,6 +134,14 @@ class Limits:
     programsAtOnce: int = 8
     # ...and lookups that wait for a turn: more than can have one in time would only wait.
     programsWaiting: int = 64
+    # Connections to one database or LDAP server, each in a thread: as many lookups there at once...
+    databaseThreads: int = 8
+    # ...and lookups that wait for one of these threads: a burst of clients, not a flood.
+    databaseWaiting: int = 1000
+    # Connecting to it: whole seconds for PostgreSQL, at least 2, for each of its addresses.
+    databaseConnectTime: float = 2.0
+    # What it is asked takes no longer: less than a lookup has, so that the log names it.
+    databaseTime: float = 3.5
     # Earlier statuses kept for a user, beside those that are still to show again...
     statusHistory: int = 100
     # ...and of those, how many may wait under the one that shows.
