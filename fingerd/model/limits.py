@@ -1,7 +1,7 @@
 """
 Every limit of the daemon, with its default and its reason.
 
-The README's table of limits is this module's, line by line; a test compares them.
+The table in docs/limits.md is this module's, line by line; a test compares them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Limits:
     peerQueries: int = 300
     # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
     peersCounted: int = 65_536
-    # Bytes of answers that clients of one port haven't taken yet: of more, the oldest are given up.
+    # Bytes of answers that clients haven't taken yet: of more, the oldest are given up.
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from fingerd.model.fields import Field, Fields
+from fingerd.model.fields import SEVERAL_LINES, Field, Fields
 from fingerd.model.user import User, isBare
 from fingerd.text.cleaning import clean, cleanLine, cleanLines
 from fingerd.text.replacing import Replacements
@@ -14,7 +14,6 @@ from fingerd.text.replacing import Replacements
 # no room, but not a whole plan for each of thousands of users.
 _LISTED_TEXT = 320
 
-_SEVERAL_LINES = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 # The fields of a user in their order: None for what isn't shown as it is.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
@@ -79,7 +78,7 @@ class Shown:
         return reduced._replace(statusSet=user.statusSet if Field.STATUS in fields else None)
 
     def _text(self, field: Field, text: str) -> str:
-        cleaned = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
+        cleaned = cleanLines(text) if field in SEVERAL_LINES else cleanLine(text).strip()
         return self.words(cleaned)
 
     def _cell(self, field: Field, text: str) -> str:
