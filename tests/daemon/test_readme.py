@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.daemon.tap import Options
@@ -41,6 +42,8 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
+# The commands name their ports.
+@pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""
 
