@@ -101,7 +101,7 @@ class ProgramTestCase(TestCase):
     def users(
         self, path: str, *arguments: str, verboseOption: str | None = None, **limits: Any
     ) -> ProcessUsers:
-        limits.setdefault("programTime", 20.0)
+        limits.setdefault("programTime", float(PATIENCE))
         users = ProcessUsers(
             [path, *arguments], reactor, Limits(**limits), verboseOption=verboseOption
         )
