@@ -20,7 +20,12 @@ from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.database import NAME
+<<<<<<< HEAD
 from fingerd.stores.sqlite import SQLiteStore
+=======
+from fingerd.stores.sqlite import SQLiteStatuses
+from tests.support.daemon import PATIENCE
+>>>>>>> 2789293 (The tests run with six workers, and bear each other's company)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -41,7 +46,7 @@ async def outcome(setting: Deferred[None]) -> str:
 class SQLiteCase(TestCase):
     """Has a state directory."""
 
-    timeout = 60
+    timeout = PATIENCE
 
     def setUp(self) -> None:
         home = tempfile.mkdtemp()
