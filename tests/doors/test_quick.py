@@ -21,11 +21,7 @@ from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-<<<<<<< HEAD
-=======
-from fingerd.service.finger_service import FingerService
 from tests.support.daemon import PATIENCE
->>>>>>> 2789293 (The tests run with six workers, and bear each other's company)
 from tests.support.ports import Directory, cut, inMemory
 from tests.support.service import Finger
 

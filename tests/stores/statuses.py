@@ -20,12 +20,8 @@ from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.database import NAME
-<<<<<<< HEAD
 from fingerd.stores.sqlite import SQLiteStore
-=======
-from fingerd.stores.sqlite import SQLiteStatuses
 from tests.support.daemon import PATIENCE
->>>>>>> 2789293 (The tests run with six workers, and bear each other's company)
 
 
 async def until(condition: Callable[[], bool]) -> None:
