@@ -291,7 +291,7 @@ class IQueryLog(Interface):
         @param peer: the client's IP address, where it has one.
         @param door: which port it came to, in a word.
         @param query: the request line, as it came.
-        @param outcome: what became of it; see L{fingerd.model.outcome.Outcome}.
+        @param outcome: what became of it; see L{fingerd.model.reply.Outcome}.
         @param size: the answer's bytes.
         @param seconds: from the connection's beginning to the answer.
         """

@@ -126,11 +126,11 @@ class Lists:
                 )
         if self._rules.setting.create:
             for login in await self._statuses.getLogins(self._limits.listedUsers):
+                if login in users or self._rules.mask.hides(login):
+                    continue
                 # A directory may hide them.
-                if login not in users and await self._known(login) is None:
-                    users.update(
-                        (user.login, user) for user in self._rules.mask.users([User(login)])
-                    )
+                if await self._known(login) is None:
+                    users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
         statuses = await self._statuses.getStatuses([user.login for user in listed])
         overlaid = [overlay(user, statuses.get(user.login)) for user in listed]

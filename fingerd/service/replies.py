@@ -165,10 +165,10 @@ class Replies:
             return self._failed(f"looking up {login!r}", visit)
 
     async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
-        shown = most if Field.STATUS in self._views.user else 0
+        most = most if Field.STATUS in self._views.user else 0
         try:
             user, set = await self._lookups.run(
-                visit.peer, lambda: begun(self._users.withHistory(login, shown))
+                visit.peer, lambda: begun(self._users.withHistory(login, most))
             )
             if user is None:
                 return self._unknown

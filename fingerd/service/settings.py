@@ -51,11 +51,10 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._refusals = audit.Refusals(limits, clock)
 
     def refused(self, by: Setter, reason: str, login: str | None = None) -> None:
         """Log that C{by} was told C{reason}, instead of having set what shows for C{login}."""
-        self._refusals.refused(by, login, reason)
+        audit.refused(by, login, reason)
 
     async def set(self, login: str, change: Change, by: Setter) -> Status:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
