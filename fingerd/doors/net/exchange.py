@@ -20,12 +20,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.telnet import Telnet
+from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.model.interfaces import IVisit, IVisits
 from fingerd.model.limits import Limits
 from fingerd.model.reply import Outcome
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IVisited)
 class ExchangeProtocol(LineReceiver):
     """
     Takes lines until the request is whole, then sends one answer and closes.
@@ -155,6 +156,7 @@ class ExchangeProtocol(LineReceiver):
         return self.visit is not None and self.visit.present
 
 
+@implementer(IVisitedFactory)
 class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     """
     Makes exchanges.
