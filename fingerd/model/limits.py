@@ -61,6 +61,9 @@ class Limits:
     lookups: int = 1000
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
+    # Sockets of clients that have had a short answer and close at their leisure, no visitors any
+    # more; of more, the oldest is closed. Else what a client sends late could cost it the answer.
+    lingering: int = 1000
     # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
     # its name looked up...
     upstreamConnectTime: float = 2.5

@@ -174,6 +174,14 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
 
+    def startFactory(self) -> None:
+        """A port is open."""
+        self.visits.opened()
+
+    def stopFactory(self) -> None:
+        """The last port is closed."""
+        self.visits.closed()
+
     def doorOf(self, host: str | None) -> str:
         """What the door is called for a client with this address: without one, it is a socket."""
         return "unix" if host is None else self.door
