@@ -22,6 +22,7 @@ from fingerd.model.record import Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.system.sharing import Shared
+from fingerd.text.cleaning import clean
 
 _Results = list[tuple[bool, list[User] | Failure]]
 # Users that are compared with a name before others have their turn: some milliseconds' work.
@@ -105,7 +106,8 @@ class Lists:
             if not isinstance(result, Failure):
                 for user in self._rules.mask.users(result):
                     if user.report:
-                        reports.append(user)
+                        if clean(user.report).strip():
+                            reports.append(user)
                     else:
                         # Of two with the same login, the first is the one that is asked.
                         users.setdefault(user.login, user)

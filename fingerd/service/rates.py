@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 
 
 class Rates:
@@ -11,7 +12,9 @@ class Rates:
     rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
 
     What is kept of a peer is one number: the moment at which its bucket will be full again
-    (the generic cell rate algorithm).
+    (the generic cell rate algorithm). From then on there is nothing to know of the peer, so it
+    is forgotten, with the next new peers: the memory is that of those who have asked in the last
+    minute, and not of everyone who ever did.
     """
 
     def __init__(self, perMinute: int, counted: int) -> None:
@@ -33,8 +36,10 @@ class Rates:
         full = self._full
         at = full.get(peer)
         if at is None:
-            if len(full) >= self._counted:
-                full.popitem(last=False)
+            # Two for each new one: that is enough for fewer and fewer to be left.
+            for oldest in list(islice(full, 2)):
+                if len(full) >= self._counted or full[oldest] <= now:
+                    del full[oldest]
             full[peer] = now + self._interval
             return True
         full.move_to_end(peer)

@@ -40,25 +40,26 @@ class Shown:
             # Most users are no more than that, where they come from a users file.
             status = cleanLines(user.status)
             return user if status is user.status else user._replace(status=status)
-        if user.report:
-            return self._report(user, clean(user.report).rstrip(), fields)
+        if user.report and (report := clean(user.report).rstrip()):
+            return self._report(user, report, fields)
         return self._reduced(user, fields, self._text)
 
     def listed(self, user: User, fields: Fields) -> User:
         """What may be shown of a user in a list: the first line of each text."""
-        if user.report:
-            return self._report(user, clean(user.report).strip("\n").rstrip(), frozenset())
+        if user.report and (report := clean(user.report).strip("\n").rstrip()):
+            return self._report(user, report, frozenset())
         return self._reduced(user, fields, self._cell)
 
     def listedInFull(self, user: User, fields: Fields) -> User:
         """What may be shown of a user in a list with all there is to tell."""
-        if user.report:
-            return self._report(user, clean(user.report).strip("\n").rstrip(), frozenset())
+        if user.report and (report := clean(user.report).strip("\n").rstrip()):
+            return self._report(user, report, frozenset())
         return self._reduced(user, fields, self._text)
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.
-        kept = User(self.words(cleanLine(user.login)), report=self.words(report))
+        # A report of which replacing leaves nothing is a report all the same.
+        kept = User(self.words(cleanLine(user.login)), report=self.words(report) or " ")
         if Field.STATUS in fields and user.status:
             status = self._text(Field.STATUS, user.status)
             kept = kept._replace(status=status, statusSet=user.statusSet)

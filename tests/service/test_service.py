@@ -30,7 +30,7 @@ class GetUserTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """The first directory that knows a user answers, users given by keyword first."""
-        first, second = GivenUsers({"a": "first", "b": "first"}), GivenUsers({"b": "2", "c": "2"})
+        first, second = GivenUsers(a="first", b="first"), GivenUsers(b="2", c="2")
         finger = Finger(Clock(), [first, second], a="given")
         for login, status in (("a", "given"), ("b", "first"), ("c", "2")):
             self.assertEqual(
@@ -66,9 +66,7 @@ class GetUsersTests(SynchronousTestCase):
 
     def test_joined(self) -> None:
         """It has the users of every directory, each once, in the order they are asked in."""
-        finger = Finger(
-            Clock(), [GivenUsers({"b": "1", "a": "1"}), GivenUsers({"c": "2", "a": "2"})]
-        )
+        finger = Finger(Clock(), [GivenUsers(b="1", a="1"), GivenUsers(c="2", a="2")])
         users = self.successResultOf(finger.getUsers()).users
         self.assertEqual(
             users, [User("b", status="1"), User("a", status="1"), User("c", status="2")]
@@ -76,7 +74,7 @@ class GetUsersTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """It has so many users and no more."""
-        many = GivenUsers({str(number): "x" for number in range(10)})
+        many = GivenUsers(**{str(number): "x" for number in range(10)})
         finger = Finger(Clock(), [many, GivenUsers(z="x")], None, Limits(listedUsers=4))
         logins = [user.login for user in self.successResultOf(finger.getUsers()).users]
         self.assertEqual(logins, ["0", "1", "2", "3"])
@@ -218,10 +216,13 @@ class SetUserTests(SynchronousTestCase):
 
     def test_audit(self) -> None:
         """A change is logged in one line: who, from where, whose and what, and never the text."""
-        finger = Finger(Clock(), moshez="given")
+        now = 1800000000.5 - 7200
+        finger = Finger(
+            Clock(), (), None, DEFAULTS, Rules(), None, None, None, lambda: now, moshez="given"
+        )
         with capturedLogs() as events:
             self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ))
-            self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ, 1800000000.5))
+            self.successResultOf(finger.setUser("moshez", "secret", MOSHEZ, 7200))
             self.successResultOf(finger.setUser("moshez", "", ROOT))
         self.assertEqual(
             [formatEvent(event) for event in events],

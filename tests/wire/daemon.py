@@ -19,7 +19,10 @@ IS_ROOT = os.geteuid() == 0
 _START_LINE = re.compile(r"finger on (?P<finger>.+?); setter (?:on (?P<setter>.+?)|off); .+?; try:")
 _LOOPBACK = "tcp:0:interface=127.0.0.1"
 # On a busy machine nothing is to take too long, but where that is what is looked at.
-_PATIENT = ("lookupTime", "directoryListTime", "programTime", "upstreamTime", "upstreamConnectTime")
+_PATIENT = (
+    *("connectionTime", "proxyHeaderTime", "lookupTime", "directoryListTime", "programTime"),
+    *("upstreamTime", "upstreamConnectTime"),
+)
 
 
 class Daemon:
@@ -90,9 +93,9 @@ def _port(address: str) -> int:
     return int(port) if port.isdigit() else 0
 
 
-def byOptions(options: Sequence[str], folder: str) -> list[str]:
-    """The command ``twistd finger``, with ports that are free and a state of its own."""
-    ours = {"--listen": _LOOPBACK, "--setter": _LOOPBACK, "--state": f"{folder}/state"}
+def byOptions(options: Sequence[str], state: str) -> list[str]:
+    """The command ``twistd finger``, with ports that are free; statuses are kept in ``state``."""
+    ours = {"--listen": _LOOPBACK, "--setter": _LOOPBACK, "--state": state}
     if "--no-setter" in options:
         del ours["--setter"], ours["--state"]
     given = {option.partition("=")[0] for option in options}

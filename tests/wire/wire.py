@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ class Wire:
     One scenario, as long as the C{with} statement lasts.
 
     @ivar folder: a temporary folder that every user may look into.
+    @ivar memory: another one, where nothing waits for a disk: for statuses.
     """
 
     def __init__(self) -> None:
@@ -36,7 +38,12 @@ class Wire:
 
     def __enter__(self) -> Wire:
         self.folder = self._ending.enter_context(tempfile.TemporaryDirectory(prefix="wire-"))
-        os.chmod(self.folder, 0o755)
+        memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+        self.memory = self._ending.enter_context(
+            tempfile.TemporaryDirectory(prefix="wire-", dir=memory)
+        )
+        for folder in (self.folder, self.memory):
+            os.chmod(folder, 0o755)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -94,20 +101,24 @@ class Wire:
 
     def namespace(self, files: Mapping[str, str], addresses: Sequence[str] = ()) -> list[str]:
         """
-        What is put before a command so that it has files of its own in C{/etc}. Only root can.
+        What is put before a command so that it has files of its own in C{/etc}, beside
+        those that all may read there. Only root can.
 
         @param files: their contents by their names.
         @param addresses: where there are any, it has a network of its own too, with nothing but
             loopback in it, which has these addresses.
         """
+        # The folder as a whole: where another process replaces a file, what is mounted over that
+        # file in here would be gone.
+        for entry in os.scandir("/etc"):
+            if entry.is_file(follow_symlinks=False) and entry.stat().st_mode & stat.S_IROTH:
+                self.file(f"etc/{entry.name}", Path(entry).read_bytes())
         own = {"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n", **files}
-        mounts = [
-            f"mount --bind {self.file(f'etc/{name}', text)} /etc/{name}"
-            for name, text in own.items()
-        ]
+        for name, text in own.items():
+            self.file(f"etc/{name}", text)
         network = ["ip link set lo up"] if addresses else []
         network += [f"ip address add {address}/32 dev lo" for address in addresses]
-        script = " && ".join([*mounts, *network, 'exec "$0" "$@"'])
+        script = " && ".join([f"mount --bind {self.folder}/etc /etc", *network, 'exec "$0" "$@"'])
         options = ["--mount", *(["--net"] if addresses else [])]
         return ["unshare", *options, "sh", "-c", script]
 
@@ -129,8 +140,8 @@ class Wire:
         @param tac: a file to run instead of C{twistd finger}.
         @param inside: what is put before the command.
         """
-        command = byFile(tac) if tac else byOptions(options, self.folder)
-        state = {"FINGER_STATE": f"{self.folder}/state", "PYTHONPATH": str(ROOT)}
+        command = byFile(tac) if tac else byOptions(options, f"{self.memory}/state")
+        state = {"FINGER_STATE": f"{self.memory}/state", "PYTHONPATH": str(ROOT)}
         daemon = Daemon(command, {**state, **(environment or {})}, inside)
         self._ending.callback(daemon.end)
         words = " ".join([f"finger.tac with {environment}"] if tac else ["twistd finger", *options])
@@ -139,7 +150,8 @@ class Wire:
 
     def constant(self, text: str) -> str:
         """Text without what is different each time."""
-        return self._constant(text.encode()).decode().replace(self.folder, "<folder>")
+        constant = self._constant(text.encode()).decode()
+        return constant.replace(self.folder, "<folder>").replace(self.memory, "<folder>")
 
     def said(self, request: Request, answer: Answer, door: str = "") -> None:
         """Note a request and its answer, and what other servers were asked meanwhile."""

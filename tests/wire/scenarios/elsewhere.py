@@ -64,7 +64,8 @@ def programsOptions(wire: Wire) -> None:
 
 UPSTREAM: dict[bytes, bytes | Trouble] = {
     b"\r\n": b"Login  Name\r\nada    Ada\r\nbob    Bob\r\n",
-    b"/W\r\n": b"Login: ada   Name: Ada\r\nPlan:\r\nx\r\n\r\nLogin: bob   Name: Bob\r\nNo Plan.\r\n",
+    b"/W\r\n": b"Login: ada   Name: Ada\r\nPlan:\r\nx\r\n\r\n"
+    b"Login: bob   Name: Bob\r\nNo Plan.\r\n",
     b"ada\r\n": b"Login: ada   Name: Ada\r\nNo Plan.\r\n",
     b"/W ada\r\n": b"Login: ada   Name: Ada\r\nPlan:\r\nIn full\r\n",
     b"bob\r\n": b"Login: bob   Name: Bob\r\nNo Plan.\r\n",

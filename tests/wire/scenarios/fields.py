@@ -88,7 +88,7 @@ def tomlUsers(wire: Wire) -> None:
 def listFields(wire: Wire) -> None:
     """The administrator chooses what the list shows, and names are always in it."""
     people = f"--directory=toml:{wire.file('users.toml', PEOPLE)}"
-    for fields in ("all", "login", "status,office-phone,home_phone,plan"):
+    for fields in ("all", "status,office-phone,home_phone,plan"):
         wire.daemon(people, f"--list-fields={fields}", "--no-setter").asks(
             "\r\n", "/W\r\n", "bob\r\n"
         )
@@ -98,7 +98,7 @@ def listFields(wire: Wire) -> None:
 def userFields(wire: Wire) -> None:
     """The administrator chooses what is shown of one user, and /W doesn't tell more then."""
     people = f"--directory=toml:{wire.file('users.toml', PEOPLE)}"
-    for fields in ("all", "status", "office,home-phone,public-key"):
+    for fields in ("status", "office,home-phone,public-key"):
         wire.daemon(people, f"--user-fields={fields}", "--no-setter").asks(*FEW)
 
 

@@ -132,7 +132,7 @@ def settingForATime(wire: Wire) -> None:
     daemon.asks("radix\r\n")
     daemon = wire.daemon(
         f"--users={wire.file('users', USERS)}",
-        *("--limit=setterLineLength=10", "--limit=statusTime=172800", f"--state={wire.folder}/two"),
+        *("--limit=setterLineLength=10", "--limit=statusTime=172800", f"--state={wire.memory}/two"),
     )
     daemon.sets(
         "ada 3\nHello\n2d\n", "ada 3\nHello\n3d\n", "ada\n12345678901\n", "ada\n1234567890\n"
@@ -152,10 +152,10 @@ def whoMaySet(wire: Wire) -> None:
     daemon.sets("ada\nBy eve\n", "ada\nbell\x07\n", "eve\nBy eve\n", uid=1002)
     daemon.sets("ada\nBy nobody known\n", "nobody\nx\n", "4242\nx\n", uid=4242)
     daemon.asks("ada\r\n", "eve\r\n", "\r\n")
-    daemon = wire.daemon(users, "--set-policy=anyone", f"--state={wire.folder}/two", inside=inside)
+    daemon = wire.daemon(users, "--set-policy=anyone", f"--state={wire.memory}/two", inside=inside)
     daemon.sets("ada\nBy nobody known\n", "eve 3\nBy nobody known\n2h\n", "nobody\nx\n", uid=4242)
     daemon.asks("ada\r\n", "eve\r\n")
-    daemon = wire.daemon(users, "--create", f"--state={wire.folder}/three", inside=inside)
+    daemon = wire.daemon(users, "--create", f"--state={wire.memory}/three", inside=inside)
     daemon.sets("daemon\nI made myself\n", "ada\nNot mine\n", "new\nNot mine\n", uid=1)
     daemon.asks("daemon\r\n", "new\r\n", "\r\n")
 
@@ -215,7 +215,7 @@ def afterARestart(wire: Wire) -> None:
 @scenario()
 def keptStatuses(wire: Wire) -> None:
     """Statuses that an earlier daemon has kept still show, where their time isn't up."""
-    state = Path(wire.folder, "state")
+    state = Path(wire.memory, "state")
     state.mkdir()
     path = state / "statuses.sqlite"
     with closing(sqlite3.connect(path)) as connection:

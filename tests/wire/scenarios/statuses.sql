@@ -37,7 +37,7 @@ FROM (
     UNION ALL SELECT 'd', '', 3000, NULL
     UNION ALL SELECT 'e', 'All have ended', 4000, -2000
     UNION ALL SELECT 'e', 'This one too', 3000, -1000
-    UNION ALL SELECT 'f', 'One line' || char(10) || 'and another ' || char(27) || '[31m', 330, NULL
+    UNION ALL SELECT 'f', 'One line' || char(10) || 'and another ' || char(27) || '[31m', 305, NULL
     UNION ALL SELECT 'g', 'In the future', -100000, NULL
     UNION ALL SELECT 'kept', 'Of nobody known', 90000, NULL
 )
