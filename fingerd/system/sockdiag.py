@@ -133,7 +133,8 @@ def _connecting(family: int, port: int) -> bool:
         kernel.sendto(asked, (0, 0))
         reply, sender = kernel.recvfrom(4096, socket.MSG_DONTWAIT)
     # The list begins with a socket or, where there is none, with its end.
-    return sender[0] == 0 and _HEADER.unpack_from(reply)[1] == _SOCK_DIAG_BY_FAMILY
+    kind: int = _HEADER.unpack_from(reply)[1]
+    return sender[0] == 0 and kind == _SOCK_DIAG_BY_FAMILY
 
 
 def _kernel() -> socket.socket:

@@ -10,7 +10,14 @@ from typing import Any, cast
 
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLContextFactory,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.python.failure import Failure
 
 from fingerd.system import newcomers
 
@@ -21,6 +28,8 @@ AT_ONCE = 50
 # a silent client back for one. And how often to look whether they are in.
 _LAST = 1.1
 _LOOK = 0.02
+
+_DONE = Failure(ConnectionDone())
 
 
 class _Port(tcp.Port):
@@ -41,7 +50,7 @@ class _Port(tcp.Port):
         self.numberAccepts = AT_ONCE
         super().doRead()
 
-    def stopListening(self) -> Deferred[None]:
+    def loseConnection(self, connDone: Failure = _DONE) -> Deferred[None]:
         """
         Close the port when those are accepted who have connected, or are about to; whoever comes
         now is kept out.
@@ -54,19 +63,19 @@ class _Port(tcp.Port):
                 newcomers.keepOut(self.socket)
             # (Other sockets are somebody else's too, who may go on with them.)
             clock = cast(IReactorTime, self.reactor)
-            self._stopWhenEmpty(clock, clock.seconds() + _LAST)
+            self._stopWhenEmpty(clock, clock.seconds() + _LAST, connDone)
         return self._stopped
 
-    loseConnection = stopListening
+    stopListening = loseConnection
 
-    def _stopWhenEmpty(self, clock: IReactorTime, until: float) -> None:
+    def _stopWhenEmpty(self, clock: IReactorTime, until: float, connDone: Failure) -> None:
         assert self._stopped is not None
         if not self.connected:
             self._stopped.callback(None)
         elif clock.seconds() < until and self._areWaiting():
-            clock.callLater(_LOOK, self._stopWhenEmpty, clock, until)
+            clock.callLater(_LOOK, self._stopWhenEmpty, clock, until, connDone)
         else:
-            super().loseConnection().chainDeferred(self._stopped)
+            super().loseConnection(connDone).chainDeferred(self._stopped)
 
     def _areWaiting(self) -> bool:
         """Whether there are clients still to be accepted."""
@@ -110,7 +119,7 @@ class Ports:
         self,
         port: int,
         factory: IProtocolFactory,
-        contextFactory: object,
+        contextFactory: IOpenSSLContextFactory,
         backlog: int = 50,
         interface: str = "",
     ) -> IListeningPort:

@@ -14,7 +14,7 @@ import re
 import socket
 from typing import Any, cast
 
-from twisted.internet.interfaces import IProtocolFactory, IReactorFDSet
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -113,8 +113,7 @@ class QuickPort(TCPPort):
             elif data is not None:
                 self._answer(client, address, visit, data)
             else:
-                reactor = cast(IReactorFDSet, self.reactor)
-                Silent(client, address, visit, reactor, self._clock, self._received)
+                Silent(client, address, visit, self.reactor, self._clock, self._received)
         except Exception:
             self._failed(client, visit)
 
