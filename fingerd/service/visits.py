@@ -31,6 +31,10 @@ class State(Enum):
     LEFT = "the client has left"
 
 
+# By name, since the way through their class costs more than all else that is done with them here.
+ASKING, WAITING, ANSWERED, ENDING, LEFT = State
+
+
 @implementer(IVisit)
 class Visit:
     """
@@ -61,12 +65,13 @@ class Visit:
         self.end = end
         self.began = book.clock.seconds()
         self.line = b""
-        self.state = State.ASKING
+        self.state = ASKING
 
     @property
     def present(self) -> bool:
         """Whether the client can still be answered."""
-        return self.state is not State.LEFT and self.state is not State.ENDING
+        state = self.state
+        return state is not LEFT and state is not ENDING
 
     def arrived(self, host: str) -> bool:
         """See L{IVisit}."""
@@ -75,34 +80,32 @@ class Visit:
     def waits(self) -> None:
         """See L{IVisit}."""
         if self.present:
-            self.state = State.WAITING
+            self.state = WAITING
 
     def answered(self, outcome: Outcome, size: int, unsent: int = 0) -> bool:
         """See L{IVisit}."""
         if not self.present:
             return False
-        self.state = State.ANSWERED
+        self.state = ANSWERED
         self._book.answered(self, outcome, size, unsent)
         return self.present
 
     def leave(self) -> None:
         """See L{IVisit}."""
-        if self.state is not State.LEFT:
-            self._gone()
-            self.state = State.LEFT
+        if self.state is not LEFT:
+            if self.state is WAITING:
+                self._book.log(self, "gone", 0)
+            self.state = LEFT
             self._book.left(self)
 
     def close(self) -> None:
         """See L{IVisit}."""
         if self.present:
-            self._gone()
-            self.state = State.ENDING
+            if self.state is WAITING:
+                self._book.log(self, "gone", 0)
+            self.state = ENDING
             self._book.release(self)
             self.end()
-
-    def _gone(self) -> None:
-        if self.state is State.WAITING:
-            self._book.log(self, "gone", 0)
 
 
 @implementer(IVisits)
@@ -181,7 +184,7 @@ class Visits:
             return None
         visit = Visit(self, door, host, peer, end)
         self._open[visit] = None
-        self._inTime.add(visit)
+        self._inTime.add(visit, visit.began)
         if peer is not None:
             self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
         if not lookedAt:
@@ -258,7 +261,7 @@ class Visits:
         emptied: Deferred[None] = Deferred()
         self._emptied = emptied
         timers = [
-            self.clock.callLater(self._limits.stopSilence, self._end, State.ASKING),
+            self.clock.callLater(self._limits.stopSilence, self._end, ASKING),
             self.clock.callLater(self._limits.stopTime, self._end, *State),
         ]
         self._lookWhetherEmpty()
@@ -288,7 +291,7 @@ class Visits:
     def _asksNothing(self, visit: Visit) -> bool:
         """Whether this visitor has been looked at, and has asked nothing."""
         fresh = visit in self._newest or visit in self._newer
-        return visit.state is State.ASKING and not fresh
+        return visit.state is ASKING and not fresh
 
     def _turned(self) -> None:
         """Another turn of the reactor begins: it has looked at those who came before the last."""
