@@ -22,17 +22,20 @@ class Rates:
         # A bucket that would take longer than this to fill up has no token left.
         self._patience = 60.0 - self._interval * 0.5
         self._counted = counted
+        self._most = perMinute
         self._full: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._full)
 
-    def take(self, peer: str, now: float) -> bool:
+    def take(self, peer: str, now: float, tokens: int = 1) -> bool:
         """
-        Take a token, if there is one.
+        Take so many tokens, if there are as many.
 
         @param now: in seconds, by a clock that never goes back.
+        @param tokens: of more than a full bucket has, all that it has are taken.
         """
+        more = min(tokens, self._most) * self._interval if tokens > 1 else self._interval
         full = self._full
         at = full.get(peer)
         if at is None:
@@ -40,10 +43,10 @@ class Rates:
             for oldest in list(islice(full, 2)):
                 if len(full) >= self._counted or full[oldest] <= now:
                     del full[oldest]
-            full[peer] = now + self._interval
+            full[peer] = now + more
             return True
         full.move_to_end(peer)
-        if at - now > self._patience:
+        if at - now + more - self._interval > self._patience:
             return False
-        full[peer] = (at if at > now else now) + self._interval
+        full[peer] = (at if at > now else now) + more
         return True

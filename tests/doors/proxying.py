@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from fingerd.service.admission import Admission
-from fingerd.service.asking import Asker
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import serverFromString
@@ -13,7 +11,6 @@ from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IProtocolFactory,
-    IReactorTime,
 )
 
 from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
@@ -22,42 +19,36 @@ from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.proxied import ProxiedFactory
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.service.rates import Rates
 from fingerd.system.addresses import describe
-from tests.support.ports import TIME, Sockets
+from tests.support.ports import TIME, Sockets, visitsAt
 from tests.support.service import Finger
 
 
 class NotingFactory(FingerFactory):
-    """A finger factory that notes for whom it builds its protocols, and may have no place."""
+    """
+    A finger factory that notes for whom it builds its protocols.
 
-    def __init__(self, finger: Finger, limits: Limits, clock: IReactorTime = TIME) -> None:
-        super().__init__(
-            Asker(finger, limits, clock),
-            limits,
-            clock,
-            Admission(limits.connections, limits.peerConnections),
-            Rates(limits.peerQueries, limits.peersCounted),
-        )
+    @ivar clients: where they are.
+    @ivar present: who is at its ports, their protocols built or not.
+    """
+
+    def __init__(self, finger: Finger, limits: Limits) -> None:
+        super().__init__(finger, limits, TIME)
+        self.present = finger.visits
         self.clients: list[str] = []
-        self.full = False
 
     def buildProtocol(self, addr: IAddress | None) -> FingerProtocol:
         assert addr is not None
         self.clients.append(describe(addr))
-        if self.full:
-            return cast(FingerProtocol, None)
         return super().buildProtocol(addr)
 
 
 class Proxied(Sockets):
     """A test with ports behind balancers."""
 
-    def setUp(self) -> None:
-        self.finger = Finger(TIME, moshez="Happy and well")
-
     def noting(self, limits: Limits = DEFAULTS) -> NotingFactory:
-        return NotingFactory(self.finger, limits)
+        """A factory with one user, of a service of its own."""
+        return NotingFactory(Finger(TIME, (), None, limits, moshez="Happy and well"), limits)
 
     async def open(
         self,
@@ -73,7 +64,7 @@ class Proxied(Sockets):
 
         layered = LayeredEndpoint(serverFromString(reactor, endpoint), before if listed else None)
         port = await layered.listen(factory)
-        self.addCleanup(factory.drain)
+        self.addCleanup(visitsAt(factory).drain)
         self.addCleanup(port.stopListening)
         return port
 

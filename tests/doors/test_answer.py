@@ -68,9 +68,9 @@ def reply(
         "list",
         shown.words(texts.NO_SUCH_USER),
         ShownUsers(listing.users, fields, shown.listedInFull if verbose else shown.listed),
-        fields,
-        verbose,
-        [(shown.words(name), shown.words(words)) for name, words in listing.failures],
+        fields=fields,
+        verbose=verbose,
+        failures=[(shown.words(name), shown.words(words)) for name, words in listing.failures],
     )
 
 
@@ -288,7 +288,7 @@ class OfUsersTests(SynchronousTestCase):
             text = ofUsers(listing, fields, replacements)
             self.assertEqual(harm(text), [])
             self.assertEqual(harm(ofUsersInFull(listing, fields, 1.0, replacements)), [])
-            tabled = [user for user in users if not clean(user.report).strip()]
+            tabled = [user for user in users if not user.report]
             table = text.split("\n\n")[0].split("\n") if tabled else []
             self.assertEqual([line for line in table if displayWidth(line) > 80], [])
             self.assertEqual(table[len(tabled) + 1 :], [])

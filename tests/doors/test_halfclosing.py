@@ -7,6 +7,7 @@ import ssl
 
 from twisted.internet.threads import deferToThread
 
+from fingerd.model.limits import Limits
 from tests.doors.proxying import numberOf
 from tests.doors.secure import Secure
 from tests.doors.test_proxyheader import HEADERS
@@ -32,7 +33,7 @@ class HalfCloseTests(Secure):
                     answer = await self.client(port, b"moshez\r\n", end)
                     self.assertEqual(answer, status.encode() + b"\r\n", (endpoint[:3], end))
         # None waits for its deadline.
-        await until(lambda: not list(self.factory.exchanges))
+        await until(lambda: not len(self.factory.present))
 
     async def test_aSecond(self) -> None:
         """An answer that takes a second comes all the same."""
@@ -54,7 +55,7 @@ class HalfCloseTests(Secure):
         with self.assertRaises((ssl.SSLEOFError, ConnectionError)):
             await self.client(port, b"mos", End.FIN)
         self.assertEqual(self.directory.asked, [])
-        await until(lambda: not list(self.factory.exchanges))
+        await until(lambda: not len(self.factory.present))
 
     async def test_noHandshake(self) -> None:
         """Who closes before TLS has begun is forgotten at once."""
@@ -65,14 +66,19 @@ class HalfCloseTests(Secure):
                 client.sendall(data)
                 await until(lambda: self.factory.clients)
                 client.shutdown(socket.SHUT_WR)
-                await until(lambda: not list(self.factory.exchanges))
+                await until(lambda: not len(self.factory.present))
 
     async def test_noPlace(self) -> None:
         """A client for whom there is no place is closed, and nothing goes wrong."""
-        self.factory.full = True
-        port = numberOf(await self.open(self.factory, endpoint=self.ssl))
+        factory = self.noting(Limits(peerConnections=1))
+        port = numberOf(await self.open(factory, endpoint=self.ssl))
+        first = await self.connect(port)
+        await until(lambda: len(factory.present))
         with self.assertRaises((ssl.SSLEOFError, ConnectionError)):
             await self.client(port, b"moshez\r\n", End.NOTHING)
+        self.assertFalse(first.closed.called)
+        self.assertEqual(len(factory.present), 1)
+        first.transport.abortConnection()
 
     async def test_ncat(self) -> None:
         """Ncat, which closes its TCP side when its input ends, gets its answer."""
@@ -117,9 +123,13 @@ class BehindBalancerTests(Secure):
 
     async def test_noPlace(self) -> None:
         """A client for whom there is no place is closed behind its header."""
-        self.factory.full = True
-        port = numberOf(await self.open(self.factory, LOOPBACK, endpoint=self.ssl))
+        factory = self.noting(Limits(peerConnections=1))
+        port = numberOf(await self.open(factory, LOOPBACK, endpoint=self.ssl))
+        first = await self.connect(port)
+        first.transport.write(HEADERS[0])
+        await until(lambda: factory.clients)
         with self.assertRaises((ssl.SSLEOFError, ConnectionError)):
             await self.client(port, b"moshez\r\n", End.NOTHING, before=HEADERS[0])
-        self.assertEqual(self.factory.clients, ["192.0.2.1:4660"])
-        self.assertEqual(list(self.factory.exchanges), [])
+        self.assertFalse(first.closed.called)
+        self.assertEqual(len(factory.present), 1)
+        first.transport.abortConnection()

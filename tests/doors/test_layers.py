@@ -78,7 +78,7 @@ class LayersTests(Proxied):
         with socket.create_server(("127.0.0.1", 0)) as opened:
             endpoint = AdoptedStreamServerEndpoint(reactor, opened.detach(), socket.AF_INET)
             port = await LayeredEndpoint(endpoint, before).listen(factory)
-        self.addCleanup(factory.drain)
+        self.addCleanup(factory.present.drain)
         self.addCleanup(port.stopListening)
         self.assertEqual(await self.ask(numberOf(port), HEADERS[0] + b"moshez\r\n"), HAPPY)
         self.assertEqual(factory.clients, ["192.0.2.1:4660"])

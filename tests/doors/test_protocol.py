@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
+from fingerd.service.visits import State
 from tests.support.ports import (
     TIME,
     Client,
@@ -29,6 +30,7 @@ from tests.support.ports import (
     temporaryFolder,
     turn,
     until,
+    visitsAt,
 )
 from tests.support.service import Finger
 
@@ -163,8 +165,8 @@ class LineTests(Sockets):
         client = await self.connect(port)
         cast(IPushProducer, client.transport).pauseProducing()
         client.transport.write(b"moshez\r\n")
-        factory = self.factories[0]
-        await until(lambda: any(not exchange.asking for exchange in factory.exchanges))
+        present = visitsAt(self.factories[0])
+        await until(lambda: any(visit.state is State.ANSWERED for visit in present))
         for _ in range(10):
             client.transport.write(b"more\r\n")
             await turn()
@@ -210,7 +212,7 @@ class LineTests(Sockets):
         path = str(temporaryFolder(self) / "socket")
         factory = finger.getFingerFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
-        self.addCleanup(factory.drain)
+        self.addCleanup(finger.visits.drain)
         self.addCleanup(port.stopListening)
         for line in (b"moshez\r\n", b"moshez\r\nmore\r\n"):
             client = await UNIXClientEndpoint(reactor, path).connect(Factory.forProtocol(Client))

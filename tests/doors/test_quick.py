@@ -28,6 +28,7 @@ from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.doors.finger.quick.silent import Silent
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
+from tests.support.daemon import PATIENCE
 from tests.support.ports import Directory, cut, inMemory
 from tests.support.service import Finger
 
@@ -42,7 +43,7 @@ class Short(socket.SocketType):
 
     room = 0
 
-    def send(self, data: Any, flags: int = 0) -> int:  # type: ignore[override]
+    def send(self, data: Any, flags: int = 0) -> int:
         if not self.room:
             raise BlockingIOError
         return super().send(data[: self.room], socket.MSG_DONTWAIT)
@@ -111,7 +112,7 @@ class QuickCase(SynchronousTestCase):
         """All that it is sent, until the server closes its side."""
         client.setblocking(False)
         answer = b""
-        patience = time.monotonic() + 30
+        patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:
             self.clock.advance(0)
             self.reactor.runUntilCurrent()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fingerd.service.admission import Admission
+import os
+import pwd
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
@@ -13,12 +15,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
+from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
-from fingerd.model.limits import DEFAULTS
+from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.policy import SetPolicy
-from fingerd.model.record import Setter
+from fingerd.model.record import Change, Setter, Status
 from fingerd.model.rules import Rules
-from tests.support.ports import TIME, Client, Directory, Sockets, inMemory, temporaryFolder, until
+from fingerd.service.visits import Visits
+from fingerd.system.logins import Logins
+from tests.support.ports import TIME, Client, Sockets, failing, inMemory, temporaryFolder, until
 from tests.support.service import Finger
 
 OK = b"OK\r\n"
@@ -179,7 +184,7 @@ class SetterTests(Sockets):
         path = str(temporaryFolder(self) / "socket")
         factory = self.finger.getFingerSetterFactory()
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
-        self.addCleanup(factory.drain)
+        self.addCleanup(self.finger.setters.drain)
         self.addCleanup(port.stopListening)
         client = await UNIXClientEndpoint(reactor, path).connect(Factory.forProtocol(Client))
         client.transport.write(b"moshez\nBusy\n")
@@ -189,93 +194,61 @@ class SetterTests(Sockets):
 
 @implementer(IFingerSetterService)
 class Setting:
-    """A service that keeps its time, or fails."""
+    """A service that takes its time."""
 
-    def __init__(self, result: Deferred[None]) -> None:
-        self.asked: list[tuple[str, str, Setter, float | None]] = []
+    def __init__(self, result: Deferred[Status]) -> None:
+        self.setters = Visits(DEFAULTS, TIME, 10)
+        self.asked: list[tuple[str, Change, Setter]] = []
+        self.refusals: list[tuple[Setter, str]] = []
         self.result = result
 
-    def setUser(
-        self, login: str, status: str, by: Setter, until: float | None = None
-    ) -> Deferred[None]:
-        self.asked.append((login, status, by, until))
+    def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
+        self.asked.append((login, change, by))
         return self.result
 
+    def refused(self, by: Setter, reason: str) -> None:
+        self.refusals.append((by, reason))
 
-class FailureTests(Sockets):
-    """What is said when a status can't be kept."""
 
-    async def test_failure(self) -> None:
-        """A failure is told in the same words as a failing lookup, and never as OK."""
-        setting = Setting(fail(RuntimeError("secret reason")))
-        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME, Admission(10, 10)))
-        answer = await self.ask(port, b"moshez\nBusy\n")
-        self.assertTrue(answer.startswith(b"Internal error in server\r\nReference: "))
-        self.assertNotIn(b"secret", answer)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+class ServiceTests(Sockets):
+    """What the service is told, and when the client is told what it said."""
 
-    async def test_failingDirectory(self) -> None:
-        """A directory that can't say whether there is such a user is no "no such user"."""
-        finger = Finger(TIME, [Directory(lambda login: fail(RuntimeError()))])
-        port = self.listen(finger.getFingerSetterFactory())
-        answer = await self.ask(port, b"moshez\nBusy\n")
-        self.assertTrue(answer.startswith(b"Internal error in server\r\n"))
-        self.flushLoggedErrors(RuntimeError)
+    def open(self, setting: Setting) -> int:
+        """A port whose clients all are the user 1000's."""
+        return self.listen(FingerSetterFactory(setting, DEFAULTS, TIME, lambda transport: 1000))
 
     async def test_whoAsks(self) -> None:
-        """The service is told who asks, from where, and when the status ends."""
-        setting = Setting(succeed(None))
-        factory = FingerSetterFactory(
-            setting,
-            DEFAULTS,
-            TIME,
-            Admission(10, 10),
-            owner=lambda transport: 1000,
-            loginOf=lambda uid: succeed("moshez" if uid == 1000 else None),
-            now=lambda: 1000000.0,
-        )
-        port = self.listen(factory)
+        """The service is told who asks, from where, and for how long the status is to last."""
+        setting = Setting(succeed(Status("", 0)))
+        port = self.open(setting)
         for request in (b"moshez\nBusy\n", b"moshez 3\nAt lunch\n2h\n"):
             self.assertEqual(await self.ask(port, request), OK)
-        [(_, _, by, forGood), (_, text, _, end)] = setting.asked
-        self.assertEqual((by.uid, by.login), (1000, "moshez"))
+        [(login, forGood, by), (_, forATime, _)] = setting.asked
+        self.assertEqual((login, by.uid), ("moshez", 1000))
         self.assertTrue(by.where.startswith("127.0.0.1:"), by.where)
-        self.assertEqual((forGood, text, end), (None, "At lunch", 1007200.0))
+        self.assertEqual((forGood, forATime), (Change("Busy"), Change("At lunch", 7200)))
+        self.assertEqual(setting.refusals, [])
 
-    async def test_slowAccounts(self) -> None:
-        """Where the system doesn't tell the asking user's login, that is said in time."""
-        setting, clock = Setting(succeed(None)), Clock()
-        asked: list[int] = []
-
-        def loginOf(uid: int) -> Deferred[str | None]:
-            asked.append(uid)
-            return Deferred()
-
-        factory = FingerSetterFactory(
-            setting,
-            DEFAULTS,
-            clock,
-            Admission(10, 10),
-            owner=lambda transport: 1000,
-            loginOf=loginOf,
-        )
-        client = await self.connect(self.listen(factory))
-        client.transport.write(b"moshez\nBusy\n")
-        await until(lambda: asked)
-        with capturedLogs() as events:
-            clock.advance(DEFAULTS.lookupTime)
-            answer = await client.closed
-        self.assertTrue(answer.startswith(b"Internal error in server\r\n"), answer)
-        self.assertIn("no login for uid 1000", "".join(formatEvent(e) or "" for e in events))
+    async def test_refused(self) -> None:
+        """The service is told who was refused, and why, also where nothing could be set."""
+        setting = Setting(succeed(Status("", 0)))
+        port = self.open(setting)
+        for request in (b"moshez\n", b"moshez 3\nBusy\nsoon\n", b"x" * 2000):
+            answer = await self.ask(port, request, halfClose=True)
+            by, reason = setting.refusals.pop()
+            self.assertEqual((by.uid, reason.encode() + b"\r\n"), (1000, answer))
         self.assertEqual(setting.asked, [])
-        # What still runs is the drain's: it has this clock.
-        factory.drain()
+
+    async def test_notSet(self) -> None:
+        """What the service refuses, the client is told in the service's words."""
+        port = self.open(Setting(fail(SettingRefused("Not set: the disk is full"))))
+        self.assertEqual(await self.ask(port, b"moshez\nBusy\n"), b"Not set: the disk is full\r\n")
 
     async def test_notBeforeItIsSafe(self) -> None:
         """The answer waits until the status is safe; a client that leaves cancels nothing."""
-        result: Deferred[None] = Deferred()
+        result: Deferred[Status] = Deferred()
         setting = Setting(result)
-        port = self.listen(FingerSetterFactory(setting, DEFAULTS, TIME, Admission(10, 10)))
+        port = self.open(setting)
         patient, hasty = await self.connect(port), await self.connect(port)
         patient.transport.write(b"moshez\nBusy\n")
         hasty.transport.write(b"moshez\nBusy\n")
@@ -283,8 +256,57 @@ class FailureTests(Sockets):
         hasty.transport.abortConnection()
         await hasty.closed
         self.assertEqual(patient.received, b"")
-        result.callback(None)
+        result.callback(Status("Busy", 0))
         self.assertEqual(await patient.closed, OK)
+
+
+class DaemonTests(Sockets):
+    """What all setter ports of a daemon have in common."""
+
+    async def test_reference(self) -> None:
+        """
+        A directory that fails is no "no such user"; its failure has one reference, whichever port
+        it is told at.
+        """
+        finger = Finger(TIME, [failing(RuntimeError("secret reason"))])
+        factories = finger.getFingerSetterFactory(), finger.getFingerSetterFactory()
+        ports = [self.listen(factory) for factory in factories]
+        answers = {await self.ask(port, b"moshez\nBusy\n") for port in ports}
+        answers.add(await self.ask(self.listen(finger.getFingerFactory()), b"moshez\r\n"))
+        [answer] = answers
+        self.assertRegex(answer, rb"^Internal error in server\r\nReference: [0-9a-f]{8}\r\n$")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_login(self) -> None:
+        """Who sets one status after the other is looked up once, whichever port they use."""
+        looked: list[int] = []
+
+        def look(uid: int) -> pwd.struct_passwd:
+            looked.append(uid)
+            return pwd.getpwuid(uid)
+
+        logins = Logins(reactor, look, Limits(loginKept=3600))
+        self.addCleanup(logins.stop)
+        finger = Finger(
+            TIME, (), None, DEFAULTS, Rules(), None, None, logins, moshez="Happy and well"
+        )
+        for _ in range(2):
+            port = self.listen(finger.getFingerSetterFactory())
+            self.assertEqual(await self.ask(port, b"moshez\nBusy\n"), OK)
+        self.assertEqual(looked, [os.getuid()])
+
+    async def test_places(self) -> None:
+        """Of more clients than there may be, the one that is silent longest makes room."""
+        finger = Finger(TIME, (), None, Limits(setterConnections=2), moshez="Happy and well")
+        ports = [self.listen(finger.getFingerSetterFactory()) for _ in range(2)]
+        clients = []
+        for port in reversed(ports):
+            clients.append(await self.connect(port))
+            await until(lambda: len(finger.setters) == len(clients))
+        self.assertEqual(await self.ask(ports[0], b"moshez\nBusy\n"), OK)
+        self.assertEqual(await clients[0].closed, b"")
+        self.assertFalse(clients[1].closed.called)
+        clients[1].transport.abortConnection()
 
 
 class PeerTests(SynchronousTestCase):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from fingerd.service.admission import Admission
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from fingerd.doors.net.telnet import Telnet
@@ -15,7 +14,9 @@ from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
 from fingerd.model import texts
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.record import Status
+from fingerd.model.rules import Rules
 from fingerd.stores.memory import MemoryStore
+from fingerd.system.logins import Logins
 from tests.fuzz import checks
 from tests.support.ports import inMemory
 from tests.support.service import Finger
@@ -40,6 +41,17 @@ _REFUSALS = (
 )
 
 
+class _Logins(Logins):
+    """Tells the same login of every uid, and at once."""
+
+    def __init__(self, login: Callable[[], str | None]) -> None:
+        super().__init__(None)
+        self._login = login
+
+    def loginOf(self, uid: int) -> Deferred[str | None]:
+        return succeed(self._login())
+
+
 class Setting:
     """A setter port, with some users whose statuses can be set."""
 
@@ -48,16 +60,19 @@ class Setting:
         self._uid: int | None = None
         self._login: str | None = None
         self._store = MemoryStore(lambda: _NOW)
-        users = dict.fromkeys(_USERS, "Happy")
-        self._factory = FingerSetterFactory(
-            Finger(clock, (), self._store, **users),
-            DEFAULTS,
+        finger = Finger(
             clock,
-            Admission(10),
-            owner=lambda transport: self._uid,
-            loginOf=lambda uid: succeed(self._login),
-            now=lambda: _NOW,
+            (),
+            self._store,
+            DEFAULTS,
+            Rules(),
+            None,
+            None,
+            _Logins(lambda: self._login),
+            lambda: _NOW,
+            **dict.fromkeys(_USERS, "Happy"),
         )
+        self._factory = FingerSetterFactory(finger, DEFAULTS, clock, lambda transport: self._uid)
 
     def __call__(self, given: bytes) -> None:
         sent = checks.read(given)
@@ -81,7 +96,7 @@ class Setting:
         own = not (sent.flag(_UNKNOWN) or sent.flag(_NO_LOGIN))
         mayBeSet = _USERS if sent.flag(_ROOT) else (_USER,) if own else ()
         lines = Telnet().receive(sent.data).split(b"\n")
-        wanted = grammar.parse(lines[: grammar.linesOf(lines[0])], DEFAULTS.statusTime)
+        wanted = grammar.parse(lines[: grammar.linesOf(lines[0])])
         assert wanted.login in mayBeSet, wanted
         assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.directories.watched.lines import LineReader
@@ -15,11 +14,11 @@ from fingerd.doors.net.telnet import Telnet
 from fingerd.model import masking
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
-from fingerd.text import cleaning
+from fingerd.service import replies
+from fingerd.service.users import Users
 from tests.fuzz import reading
 from tests.fuzz.checks import answerIsWellFormed, read, written
 from tests.fuzz.targets import CORPUS, TARGETS
-from tests.support.service import Finger
 
 QUERY = TARGETS["query"]()
 SETTER = TARGETS["setter"]()
@@ -144,7 +143,7 @@ class TargetTests(SynchronousTestCase):
 
     def test_control(self) -> None:
         """That control characters get through."""
-        self.patch(cleaning, "clean", lambda text: text)
+        self.patch(replies, "clean", lambda text: text)
         self.fails("upstream", written(b"Happy\x1b[2J\r\n", 1 << 3))
 
     def test_masked(self) -> None:
@@ -163,9 +162,13 @@ class TargetTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """That something fails which can't."""
-        self.patch(Finger, "findUsers", lambda self, name, verbose: fail(ValueError()))
+
+        async def broken(self: Users, *asked: object) -> None:
+            raise ValueError
+
+        self.patch(Users, "find", broken)
         self.fails("query", written(b"moshez\r\n"))
-        self.patch(Finger, "setUser", lambda self, *asked: fail(ValueError()))
+        self.patch(Users, "known", broken)
         self.fails("setter", written(b"moshez\nBusy\n"))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
 

@@ -33,6 +33,7 @@ from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
+from fingerd.service.visits import Visits
 from tests.support.service import Finger
 
 TIME = cast(IReactorTime, reactor)
@@ -77,7 +78,7 @@ class Sockets(TestCase):
         """Open a port for the length of the test, and give its number."""
         self.factories.append(factory)
         port = QuickTCP(reactor).listenTCP(0, cast(IProtocolFactory, factory), 50, interface)
-        self.addCleanup(factory.drain)
+        self.addCleanup(visitsAt(factory).drain)
         self.addCleanup(port.stopListening)
         return cast(IPv4Address, port.getHost()).port
 
@@ -114,6 +115,11 @@ class Sockets(TestCase):
         if halfClose:
             client.transport.loseWriteConnection()
         return await client.closed
+
+
+def visitsAt(factory: ExchangeFactory) -> Visits:
+    """Who is at the ports of ``factory``, and of any other of its service."""
+    return cast(Visits, factory.visits)
 
 
 def until(condition: Callable[[], object]) -> Deferred[None]:

@@ -6,12 +6,12 @@ in the directory that the environment variable HOME_OF_TEST names.
 import os
 from dataclasses import replace
 
-from fingerd.daemon.running import Daemon, StartLine
 from twisted.application.service import Application
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from fingerd.daemon.upkeep import Daemon, StartLine, whereOf
 from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
@@ -47,8 +47,9 @@ setter = Listener(
     "setter", endpoint(reactor, f"unix:{sockets}/set"), finger.getFingerSetterFactory()
 )
 
+line = StartLine(finger, [whereOf(queries)], [whereOf(setter)])
 application = Application("setter")
 daemon = Daemon(identity)
 daemon.setServiceParent(application)
-for part in (finger, queries, setter, StartLine(finger, [queries], [setter])):
+for part in (finger, queries, setter, line):
     part.setServiceParent(daemon)

@@ -78,34 +78,6 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(self.expired, ["a"])
 
-    def test_begunBefore(self) -> None:
-        """What goes on with something has what is left of its time, and is the oldest."""
-        self.clock.advance(8)
-        self.deadlines.add("young")
-        self.deadlines.add("old", 1.0)
-        self.assertEqual(list(self.deadlines.oldestFirst()), ["old", "young"])
-        self.assertEqual(len(self.deadlines), 2)
-        self.clock.advance(2.9)
-        self.assertEqual(self.expired, [])
-        self.clock.advance(0.2)
-        self.assertEqual(self.expired, ["old"])
-        self.deadlines.add("late", 0.0)
-        self.clock.advance(0)
-        self.assertEqual(self.expired, ["old", "late"])
-        self.clock.advance(7)
-        self.assertEqual(self.expired, ["old", "late", "young"])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_manyBegunBefore(self) -> None:
-        """Any number of those run out too, and others have their turn in between."""
-        for number in range(1000):
-            self.deadlines.add(str(number), 0.0)
-        others: list[int] = []
-        self.clock.callLater(10, lambda: others.append(len(self.expired)))
-        self.clock.pump([10, 0, 0, 0, 0])
-        self.assertEqual((others, len(self.expired)), ([250], 1000))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
     def test_stop(self) -> None:
         """Once stopped there is no timer left."""
         self.deadlines.add("a")

@@ -149,7 +149,7 @@ def _cell(text: str) -> str:
 def _sections(users: Iterable[User], failures: Iterable[tuple[str, str]]) -> Iterator[str]:
     for user in users:
         if user.report:
-            yield _section(user.login, user.report)
+            yield _section(user.login, user.report.rstrip("\n"))
     for source, words in failures:
         yield _section(source, words)
 

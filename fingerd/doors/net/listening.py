@@ -45,7 +45,8 @@ class Listener(Service):
         self._description = description
         self._endpoint = endpoint
         self._factory = factory
-        self._opening: Deferred[IListeningPort] | None = None
+        # What stands for the opening of the port, until the service is stopped.
+        self._opening: object = None
         self._port: IListeningPort | None = None
         self._failure: Failure | None = None
 
@@ -57,8 +58,9 @@ class Listener(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         # Every server endpoint of Twisted listens, or fails, at once; one of a plugin may not.
-        self._opening = self._endpoint.listen(self._factory)
-        self._opening.addCallbacks(self._opened, self._failed)
+        opening = self._opening = object()
+        listening = self._endpoint.listen(self._factory)
+        listening.addCallbacks(self._opened, self._failed, callbackArgs=(opening,))
         if self._failure is not None:
             raise CannotStart(self._trouble(self._failure))
 
@@ -70,15 +72,16 @@ class Listener(Service):
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
         port, self._port = self._port, None
-        opening, self._opening = self._opening, None
-        if port is not None:
-            return port.stopListening()
-        if opening is not None:
-            opening.cancel()
-        return None
+        self._opening = None
+        return None if port is None else port.stopListening()
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, port: IListeningPort, opening: object) -> Deferred[None] | None:
+        if opening is not self._opening:
+            # The service has been stopped meanwhile. (To cancel would lose the port, where an
+            # endpoint can't be cancelled.)
+            return port.stopListening()
         self._port = port
+        return None
 
     def _failed(self, failure: Failure) -> None:
         self._failure = failure

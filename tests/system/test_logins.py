@@ -1,4 +1,4 @@
-"""The system's accounts, by uid."""
+"""The logins of uids, as the system tells them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
 from fingerd.model.limits import DEFAULTS
-from fingerd.system.logins import Accounts
+from fingerd.system.logins import Logins
 
 UNUSED = 0x7FFFFFF0
 
@@ -31,16 +31,16 @@ class Now:
         return self.now
 
 
-class AccountsTests(TestCase):
+class LoginsTests(TestCase):
     """Logins of real uids."""
 
     async def test_login(self) -> None:
         """A uid's login is the system's; one without an account has none."""
-        accounts = Accounts(reactor)
-        self.addCleanup(accounts.stop)
+        logins = Logins(reactor)
+        self.addCleanup(logins.stop)
         expected = pwd.getpwuid(os.getuid()).pw_name
-        self.assertEqual(await accounts.loginOf(os.getuid()), expected)
-        self.assertIsNone(await accounts.loginOf(UNUSED))
+        self.assertEqual(await logins.loginOf(os.getuid()), expected)
+        self.assertIsNone(await logins.loginOf(UNUSED))
 
     async def test_slow(self) -> None:
         """While the system takes its time, the reactor runs, and one thread asks for many."""
@@ -53,9 +53,9 @@ class AccountsTests(TestCase):
             go.wait()
             return pwd.getpwuid(uid)
 
-        accounts = Accounts(reactor, look)
-        self.addCleanup(accounts.stop)
-        looking = gatherResults([accounts.loginOf(0) for _ in range(100)])
+        logins = Logins(reactor, look)
+        self.addCleanup(logins.stop)
+        looking = gatherResults([logins.loginOf(0) for _ in range(100)])
         reactor.callLater(0, go.set)
         self.assertEqual(set(await looking), {pwd.getpwuid(0).pw_name})
         self.assertEqual(asked, [0])
@@ -70,11 +70,11 @@ class AccountsTests(TestCase):
             clock.now += 0.25
             return pwd.struct_passwd((next(names), "", uid, 0, "", "/", ""))
 
-        accounts = Accounts(clock, look, replace(DEFAULTS, loginKept=1.0))
-        self.addCleanup(accounts.stop)
+        logins = Logins(clock, look, replace(DEFAULTS, loginKept=1.0))
+        self.addCleanup(logins.stop)
         for now, login in ((0.0, "moshez"), (0.99, "moshez"), (1.0, "itamar"), (2.1, "glyph")):
             clock.now = now
-            self.assertEqual(await accounts.loginOf(1000), login)
+            self.assertEqual(await logins.loginOf(1000), login)
 
     async def test_notKept(self) -> None:
         """That there is no account, or that the system can't say, is asked anew each time."""
@@ -86,12 +86,12 @@ class AccountsTests(TestCase):
                 raise answer
             return pwd.struct_passwd(("moshez", "", uid, 0, "", "/", ""))
 
-        accounts = Accounts(Now(), look)
-        self.addCleanup(accounts.stop)
-        self.assertIsNone(await accounts.loginOf(1000))
+        logins = Logins(Now(), look)
+        self.addCleanup(logins.stop)
+        self.assertIsNone(await logins.loginOf(1000))
         with self.assertRaises(OSError):
-            await accounts.loginOf(1000)
-        self.assertEqual(await accounts.loginOf(1000), "moshez")
+            await logins.loginOf(1000)
+        self.assertEqual(await logins.loginOf(1000), "moshez")
 
     async def test_others(self) -> None:
         """Each uid has its own login, also where more ask than are remembered."""
@@ -99,11 +99,11 @@ class AccountsTests(TestCase):
         def look(uid: int) -> pwd.struct_passwd:
             return pwd.struct_passwd((f"user{uid}", "", uid, 0, "", "/", ""))
 
-        accounts = Accounts(Now(), look, replace(DEFAULTS, setterWaiting=5))
-        self.addCleanup(accounts.stop)
+        logins = Logins(Now(), look, replace(DEFAULTS, setterWaiting=5))
+        self.addCleanup(logins.stop)
         for uid in [*range(20), *range(20)]:
-            self.assertEqual(await accounts.loginOf(uid), f"user{uid}")
-        self.assertLessEqual(len(accounts._known), 5)
+            self.assertEqual(await logins.loginOf(uid), f"user{uid}")
+        self.assertLessEqual(len(logins._known), 5)
 
     async def test_givenUp(self) -> None:
         """Whoever gives up waiting costs the others nothing."""
@@ -113,9 +113,9 @@ class AccountsTests(TestCase):
             go.wait()
             return pwd.getpwuid(uid)
 
-        accounts = Accounts(reactor, look)
-        self.addCleanup(accounts.stop)
-        hasty, patient = accounts.loginOf(0), accounts.loginOf(0)
+        logins = Logins(reactor, look)
+        self.addCleanup(logins.stop)
+        hasty, patient = logins.loginOf(0), logins.loginOf(0)
         hasty.addErrback(lambda failure: None)
         hasty.cancel()
         go.set()
@@ -127,8 +127,8 @@ class AccountsTests(TestCase):
         def look(uid: int) -> pwd.struct_passwd:
             raise OSError("broken")
 
-        accounts = Accounts(reactor, look)
-        self.addCleanup(accounts.stop)
-        for looking in [accounts.loginOf(0), accounts.loginOf(0)]:
+        logins = Logins(reactor, look)
+        self.addCleanup(logins.stop)
+        for looking in [logins.loginOf(0), logins.loginOf(0)]:
             with self.assertRaises(OSError):
                 await looking
