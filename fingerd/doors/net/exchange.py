@@ -198,5 +198,5 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         """What the door is called for a client with this address: without one, it is a socket."""
         return "unix" if host is None else self.door
 
-    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol:
         raise NotImplementedError
