@@ -76,6 +76,11 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def threads(pid: int) -> int:
+    """How many threads a process has."""
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
 def allowDescriptors(count: int) -> None:
     """Let this process, and those that it starts, have so many files and sockets open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

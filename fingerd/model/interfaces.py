@@ -143,7 +143,9 @@ class IDirectory(Interface):
 
     def getUser(login: str) -> Deferred[User | None]:
         """
-        The user called ``login``. None is "not one of mine": the next directory is asked. A
+        The user called ``login``. None is "not one of mine": the next directory is asked.
+        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": nobody shows that user,
+        and to the client they are as one whom nobody knows. A
         failure is a failure, and no other directory answers for it; L{DirectoryError} is one
         that was foreseen. Cancelling the Deferred, when the client has gone or waited too
         long, ends the work done for it.
@@ -277,7 +279,7 @@ class IQueryLog(Interface):
         @param peer: the client's IP address, where it has one.
         @param door: which port it came to, in a word.
         @param query: the request line, as it came.
-        @param outcome: what became of it; see L{fingerd.model.outcome.Outcome}.
+        @param outcome: what became of it; see L{fingerd.model.reply.Outcome}.
         @param size: the answer's bytes.
         @param seconds: from the connection's beginning to the answer.
         """

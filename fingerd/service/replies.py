@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from fingerd.logs.failures import Failures, tookTooLong
+from fingerd.logs.failures import Failures
 from fingerd.model import texts
 from fingerd.model.interfaces import IForwarder, IVisit
 from fingerd.model.limits import Limits
@@ -18,13 +17,12 @@ from fingerd.model.query import Name, Query
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
+from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
 from fingerd.system.eager import begun
 from fingerd.text.cleaning import clean
-
-T = TypeVar("T")
 
 
 class Replies:
@@ -59,8 +57,7 @@ class Replies:
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
-        # How many lookups have no result yet.
-        self._waiting = 0
+        self._lookups = Lookups(limits, clock)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)
@@ -75,7 +72,7 @@ class Replies:
         names, verbose, tooLong = query
         if tooLong:
             return succeed(self._tooLong)
-        if not self._mayAsk(visit):
+        if not self._mayAsk(visit, min(len(names), self._limits.namesPerQuery)):
             return succeed(self._tooManyQueries)
         if len(names) == 1 and names[0].host is None:
             reply = self._atHand(names[0].user, verbose)
@@ -90,8 +87,9 @@ class Replies:
             return reply
         return self._tooManyQueries
 
-    def _mayAsk(self, visit: IVisit) -> bool:
-        return visit.peer is None or self._rates.take(visit.peer, self._clock.seconds())
+    def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
+        now, peer = self._clock.seconds(), visit.peer
+        return peer is None or self._rates.take(peer, now, names)
 
     def _atHand(self, login: str, verbose: bool) -> Reply | None:
         """The reply where all is in memory. What fails here is asked for again, and fails there."""
@@ -113,7 +111,7 @@ class Replies:
         if not self._rules.listed:
             return self._listDenied
         try:
-            listing = await self._bounded(begun(self._users.list(verbose)))
+            listing = await self._lookups.run(visit.peer, lambda: begun(self._users.list(verbose)))
         except Exception:
             return self._failed("listing the users", visit)
         kept = self._lists.get(verbose)
@@ -151,7 +149,9 @@ class Replies:
             return await self._forward(name, verbose, visit)
         login = name.user
         try:
-            users = await self._bounded(begun(self._users.find(login, verbose)))
+            users = await self._lookups.run(
+                visit.peer, lambda: begun(self._users.find(login, verbose))
+            )
             return self._found(users, verbose) if users else self._unknown
         except Exception:
             return self._failed(f"looking up {login!r}", visit)
@@ -167,41 +167,22 @@ class Replies:
     async def _forward(self, name: Name, verbose: bool, visit: IVisit) -> Reply:
         if self._forwarder is None:
             return self._forwardingDenied
+        forward = self._forwarder.forward
         try:
-            text = await self._bounded(self._forwarder.forward(name, verbose))
+            text = await self._lookups.run(visit.peer, lambda: forward(name, verbose))
         except Exception:
             return self._failed(f"forwarding {name.user!r} to {name.host!r}", visit)
         if text is None:
             return self._forwardingDenied
         return Reply("forwarded", self._shown.words(clean(text)))
 
-    def _bounded(self, lookup: Deferred[T]) -> Deferred[T]:
-        # Most lookups have their result by now, and need neither a timer nor to be counted.
-        if lookup.called and not lookup.paused:
-            return lookup
-        if self._waiting >= self._limits.lookups:
-            lookup.addErrback(lambda _: None)
-            lookup.cancel()
-            return fail(_TooManyLookups())
-        self._waiting += 1
-        lookup.addTimeout(self._limits.lookupTime, self._clock, tookTooLong)
-        return lookup.addBoth(self._waited)
-
-    def _waited(self, result: T) -> T:
-        self._waiting -= 1
-        return result
-
     def _failed(self, what: str, visit: IVisit) -> Reply:
         """What to say of the exception that is being handled."""
         failure = Failure()
-        if failure.check(_TooManyLookups):
+        if failure.check(TooManyLookups):
             return self._tooManyLookups
         if failure.check(CancelledError) and not visit.present:
             # The client has gone: nothing went wrong, and nobody reads the answer.
             return self._gone
         words = texts.internalError(self._failures.reference(failure, what))
         return Reply("failed", words)
-
-
-class _TooManyLookups(Exception):
-    """As many lookups as may wait do so already."""

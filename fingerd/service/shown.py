@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from fingerd.model.fields import Field, Fields
+from fingerd.model.fields import SEVERAL_LINES, Field, Fields
 from fingerd.model.user import User, isBare
 from fingerd.text.cleaning import clean, cleanLine, cleanLines
 from fingerd.text.replacing import Replacements
@@ -14,7 +14,6 @@ from fingerd.text.replacing import Replacements
 # no room, but not a whole plan for each of thousands of users.
 _LISTED_TEXT = 320
 
-_SEVERAL_LINES = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 # The fields of a user in their order: None for what isn't shown as it is.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
@@ -40,8 +39,8 @@ class Shown:
             # Most users are no more than that, where they come from a users file.
             status = cleanLines(user.status)
             return user if status is user.status else user._replace(status=status)
-        if user.report:
-            return self._report(user, clean(user.report).rstrip(), fields)
+        if user.report and (report := clean(user.report).rstrip()):
+            return self._report(user, report, fields)
         return self._reduced(user, fields, self._text)
 
     def listed(self, user: User, fields: Fields) -> User:
@@ -63,7 +62,8 @@ class Shown:
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.
-        kept = User(self.words(cleanLine(user.login)), report=self.words(report))
+        # A report of which replacing leaves nothing is a report all the same.
+        kept = User(self.words(cleanLine(user.login)), report=self.words(report) or " ")
         if Field.STATUS in fields and user.status:
             status = self._text(Field.STATUS, user.status)
             kept = kept._replace(status=status, statusSet=user.statusSet)
@@ -78,7 +78,7 @@ class Shown:
         return reduced._replace(statusSet=user.statusSet if Field.STATUS in fields else None)
 
     def _text(self, field: Field, text: str) -> str:
-        cleaned = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
+        cleaned = cleanLines(text) if field in SEVERAL_LINES else cleanLine(text).strip()
         return self.words(cleaned)
 
     def _cell(self, field: Field, text: str) -> str:

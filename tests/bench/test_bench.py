@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
 import json
 import subprocess
 import sys
@@ -12,9 +14,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import plots, servers, users
+from bench import memory, plots, servers, users
 from bench.__main__ import main
 from bench.loading import Load, Loading, compiled, generator
+from bench.mixed import KINDS
 from bench.processes import freePort
 from bench.report import Result, Spread, Table, Target, report
 from bench.servers import Running
@@ -83,6 +86,29 @@ class BenchTests(SynchronousTestCase):
         self.assertIn("fingerd.daemon.tap", figures["twistd finger"]["modules"])
         self.assertNotIn("fingerd.daemon.tap", figures[servers.TALKS]["modules"])
 
+    def test_memory(self) -> None:
+        """What becomes of the memory is measured, and each look at it is kept at once."""
+        self.check("memory", plotted=True)
+        figures = json.loads((self.out / "memory.json").read_text())["figures"]
+        first, *_, last = figures["looks"]
+        self.assertLess(0, first["malloc"])
+        self.assertLess(first["clients"], last["clients"])
+        self.assertEqual(last["clients"], sum(figures["came"].values()))
+        with open(self.out / "memory.csv", newline="") as file:
+            kept = list(csv.DictReader(file))
+        self.assertEqual(list(first), list(kept[0]))
+        self.assertEqual(len(figures["looks"]), len(kept))
+
+    def test_clients(self) -> None:
+        """Clients of each kind get what they should, or are sent away."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        with memory.asked(Path(folder.name), count=20, peers=20, stay=1.0) as (_, clients):
+            for kind in KINDS:
+                asyncio.run(clients.come(10, 0.3, {kind: 1.0}))
+        self.assertEqual(KINDS.keys(), clients.seen.came.keys())
+        self.assertEqual(0, clients.seen.faults.total(), clients.seen)
+
     def test_wrongAnswers(self) -> None:
         """A bench whose answers are wrong says so, and ends with another status than 0."""
         self.patch(users, "answer", lambda: "Quite another thing\r\n")
@@ -101,7 +127,7 @@ class BenchTests(SynchronousTestCase):
             check=True,
             timeout=PATIENCE,
         ).stdout
-        for name in ("queries", "reload", "idle", "statuses", "start", "all"):
+        for name in ("queries", "reload", "idle", "statuses", "start", "memory", "all"):
             self.assertIn(f"\n    {name} ", said)
 
 

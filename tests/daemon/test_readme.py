@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import tempfile
@@ -10,8 +9,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.daemon.tap import Options
-from fingerd.model.limits import DEFAULTS
 from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run
 
 README = (ROOT / "README.md").read_text()
@@ -97,22 +94,3 @@ class CommandTests(SynchronousTestCase):
         self.assertTrue(shown.startswith("Happy and very well\nfingerd\n"), shown)
         self.assertIn("Server Shut Down", shown)
         self.assertNotIn("Traceback", shown)
-
-
-class TableTests(SynchronousTestCase):
-    """The tables say what the code says."""
-
-    def test_limits(self) -> None:
-        """Every limit is in the table, with its default."""
-        rows = dict(re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+)[^|]*\|$", README, re.M))
-        expected = {
-            field.name: f"{getattr(DEFAULTS, field.name):g}"
-            for field in dataclasses.fields(DEFAULTS)
-        }
-        self.assertEqual({name: f"{float(value):g}" for name, value in rows.items()}, expected)
-
-    def test_options(self) -> None:
-        """Every option is in the table."""
-        rows = re.findall(r"^\| `--([\w-]+)", README, re.M)
-        options = {name.rstrip("=") for name in Options().longOpt}
-        self.assertEqual(sorted(rows), sorted(options - {"help", "version"}))

@@ -17,11 +17,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.by_url import fromURL
-from fingerd.model.interfaces import IDirectory
 from tests.support.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -159,37 +156,6 @@ class TacTests(WithUsers):
             self.assertEqual(daemon.ended(), -signal.SIGTERM)
             self.assertNotIn("Traceback", "\n".join(daemon.log))
             self.assertIn("Server Shut Down", "\n".join(daemon.log))
-
-    def test_usersOfItsOwn(self) -> None:
-        """The example in its comments works: users by keyword, and an object of one's own."""
-        text = Path(TAC).read_text()
-        example = re.search(r"^# So may .*?^#\n((?:#(?:   .*)?\n)+)#\nstat", text, re.M | re.S)
-        assert example is not None
-        code = re.sub(r"^#(   )?", "", example[1], flags=re.M)
-        last = "finger = FingerService(reactor, directories, statuses)\n"
-        self.assertIn(last, text)
-        edited = self.folder / "edited.tac"
-        edited.write_text(
-            text.replace(last, code).replace(
-                "os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT))
-            )
-        )
-        with Daemon("-noy", str(edited), "--pidfile=", environment=self.environment) as daemon:
-            self.assertEqual(daemon.ask(b"weather\r\n"), b"Sunny\r\n")
-            self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
-            self.assertEqual(daemon.ask(b"radix\r\n"), b"Writing\r\na web server\r\n")
-            self.assertIn(b"weather", daemon.ask(b"\r\n"))
-
-    def test_otherDirectories(self) -> None:
-        """The lines in its comments that swap the directory each name one that there is."""
-        urls = re.findall(
-            r'^#   directories = \[fromURL\("(.+?)", reactor', Path(TAC).read_text(), re.M
-        )
-        self.assertEqual(
-            [url.partition(":")[0] for url in urls], ["toml", "passwd", "exec", "finger", "none"]
-        )
-        for url in urls:
-            self.assertTrue(IDirectory.providedBy(fromURL(url, reactor)), url)
 
     def test_answerInFlight(self) -> None:
         """On SIGTERM the port closes first, then the answers in flight are finished."""

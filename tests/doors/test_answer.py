@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.finger.answer import encode, ofSeveral, ofUser, ofUsers, ofUsersInFull
+from fingerd.doors.finger import answer
+from fingerd.doors.finger.answer import ofSeveral
+from fingerd.doors.net.encoding import encode
 from fingerd.model import texts
-from fingerd.model.fields import ALL, ALWAYS, Field, parseViews
+from fingerd.model.fields import ALL, ALWAYS, Field, Fields, Views, parseViews
 from fingerd.model.listing import Listing
+from fingerd.model.reply import Reply
 from fingerd.model.user import User
+from fingerd.service.shown import Shown, ShownUsers
 from fingerd.text.cleaning import clean
-from fingerd.text.replacing import parseReplacements
+from fingerd.text.replacing import NOTHING, Replacements, parseReplacements
 from fingerd.text.width import displayWidth
 
 TEXTS = st.one_of(
@@ -42,6 +47,52 @@ USERS = st.builds(
 )
 FIELDS = st.frozensets(st.sampled_from(Field)).map(ALWAYS.union)
 REPLACEMENTS = parseReplacements(["a=山山", "b=", "é=a"])
+
+
+VIEWS = Views()
+SIZE = 256 * 1024
+
+
+def ofUser(user: User, fields: Fields = VIEWS.user, now: float | None = -1.0) -> str:
+    """The answer for a user of whom this is known: all that the service lets be seen of them."""
+    return answer.ofUser(Shown(NOTHING, SIZE).user(user, fields), fields, now)
+
+
+def reply(
+    users: Sequence[User] | Listing, fields: Fields, replacements: Replacements, verbose: bool
+) -> Reply:
+    """The reply with a list."""
+    listing = users if isinstance(users, Listing) else Listing(users)
+    shown = Shown(replacements, SIZE)
+    return Reply(
+        "list",
+        shown.words(texts.NO_SUCH_USER),
+        ShownUsers(listing.users, fields, shown.listedInFull if verbose else shown.listed),
+        fields,
+        verbose,
+        [(shown.words(name), shown.words(words)) for name, words in listing.failures],
+    )
+
+
+def ofUsers(
+    users: Sequence[User] | Listing,
+    fields: Fields = VIEWS.list,
+    replacements: Replacements = NOTHING,
+    size: int = SIZE,
+) -> str:
+    """The list."""
+    return answer.of(reply(users, fields, replacements, False), size)
+
+
+def ofUsersInFull(
+    users: Sequence[User] | Listing,
+    fields: Fields = VIEWS.verbose,
+    now: float | None = None,
+    replacements: Replacements = NOTHING,
+    size: int = SIZE,
+) -> str:
+    """The list as C{/W} asks for it."""
+    return answer.of(reply(users, fields, replacements, True), size, now)
 
 
 class TextsTests(SynchronousTestCase):
@@ -75,10 +126,6 @@ class OfUserTests(SynchronousTestCase):
         """A user with nothing to say is there all the same."""
         for status in ("", " \n", "\x1b\u200b"):
             self.assertEqual(ofUser(User("itamar", status=status)), "No status.")
-
-    def test_noSuchUser(self) -> None:
-        """Who is nobody's user is no such user."""
-        self.assertEqual(ofUser(None), "No such user")
 
     def test_form(self) -> None:
         """Where more is known it has finger(1)'s form, with the age of the status."""

@@ -15,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.doors.finger.finger1_layout import age, entry, known
 from fingerd.model.fields import ALL, ALWAYS, Field, Fields
 from fingerd.model.user import User
+from fingerd.service.shown import Shown
+from fingerd.text.replacing import NOTHING
 
 MOSHEZ = User(
     "moshez",
@@ -32,7 +34,7 @@ MOSHEZ = User(
 
 def shown(user: User, fields: Fields = ALL, statusAge: str = "") -> str:
     """What is shown of a user."""
-    return entry(known(user, fields), fields, statusAge)
+    return entry(known(Shown(NOTHING, 10_000).user(user, fields)), fields, statusAge)
 
 
 class EntryTests(SynchronousTestCase):
@@ -136,7 +138,8 @@ class EntryTests(SynchronousTestCase):
 
     def test_nothingToSee(self) -> None:
         """A field of nothing but what is taken out is as if it were empty."""
-        self.assertEqual(known(User("m", name="\x1b\u200b", plan="\x07 "), ALL), {Field.LOGIN: "m"})
+        user = User("m", name="\x1b\u200b", plan="\x07 ")
+        self.assertEqual(shown(user, ALL - {Field.PLAN}), "Login: m")
 
 
 class AgeTests(SynchronousTestCase):

@@ -18,9 +18,8 @@ from collections.abc import Callable
 from io import StringIO
 from types import FrameType
 
-from fingerd.service.admission import Admission
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
@@ -35,6 +34,8 @@ from fingerd.doors.setter import owner
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs import audit
 from fingerd.model.limits import DEFAULTS
+from fingerd.model.rules import Rules
+from fingerd.system.logins import Logins
 from tests.support.ports import inMemory, temporaryFolder
 from tests.support.service import Finger
 
@@ -87,6 +88,13 @@ class Served(StringTransport):
         self.fileno = connection.fileno
 
 
+class KnownLogins(Logins):
+    """The system has told who that is."""
+
+    def loginOf(self, uid: int) -> Deferred[str | None]:
+        return succeed("user500")
+
+
 class CostTests(SynchronousTestCase):
     """No more calls than there were."""
 
@@ -95,7 +103,8 @@ class CostTests(SynchronousTestCase):
         path.write_text("".join(f"user{number}:status {number}\n" for number in range(1000)))
         self.clock = Clock()
         users = UsersFile(str(path), self.clock)
-        self.finger = Finger(self.clock, [users])
+        logins = KnownLogins(self.clock)
+        self.finger = Finger(self.clock, [users], None, DEFAULTS, Rules(), None, None, logins)
         self.finger.startService()
         self.addCleanup(self.finger.stopService)
         # The lines for the log are made as for a file.
@@ -142,13 +151,7 @@ class CostTests(SynchronousTestCase):
     def test_set(self) -> None:
         """A status is set, in memory, by somebody who is known; and the log says so."""
         factory = FingerSetterFactory(
-            self.finger,
-            DEFAULTS,
-            self.clock,
-            Admission(10),
-            owner=lambda transport: 1000,
-            loginOf=lambda uid: succeed("user500"),
-            now=lambda: 0.0,
+            self.finger, DEFAULTS, self.clock, owner=lambda transport: 1000
         )
 
         def set() -> bytes:

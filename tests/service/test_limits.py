@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource
+from typing import cast
 
-from fingerd.service.admission import Admission
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.model.limits import DEFAULTS, Limits, changed
 from fingerd.model.user import User
 from fingerd.service.rates import Rates
+from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.addresses import peerOf
 from tests.support.ports import TIME, Client, Directory, Sockets, inMemory, until
@@ -36,7 +37,7 @@ class ConnectionTests(Sockets):
 
     def count(self) -> int:
         """How many connections are open."""
-        return sum(len(list(factory.exchanges)) for factory in self.factories)
+        return sum(len(cast(Visits, visits)) for visits in {each.visits for each in self.factories})
 
     async def test_perPeer(self) -> None:
         """A peer has as many connections as it may have; one more is closed, others may come."""
@@ -105,22 +106,43 @@ class ConnectionTests(Sockets):
             client.transport.loseConnection()
 
 
-class AdmissionTests(SynchronousTestCase):
-    """Counting connections."""
+class VisitsTests(SynchronousTestCase):
+    """Counting visits."""
+
+    def visits(self, **limits: int) -> Visits:
+        """Visits of which each peer may have two, of five."""
+        return Visits(Limits(**limits), Clock(), 5, 2)
 
     def test_forgotten(self) -> None:
         """Of a peer that has no connection nothing is kept, and nobody counts as one peer."""
-        admission = Admission(5, 2)
-        for _ in range(2):
-            self.assertTrue(admission.enter("a"))
-        self.assertFalse(admission.enter("a"))
+        visits = self.visits()
+        held = [visits.enter("tcp", "192.0.2.1", list) for _ in range(2)]
+        self.assertIsNone(visits.enter("tcp", "192.0.2.1", list))
         for _ in range(3):
-            self.assertTrue(admission.enter(None))
-        self.assertFalse(admission.enter("b"))
-        for _ in range(2):
-            admission.leave("a")
-        self.assertEqual(len(admission), 3)
-        self.assertTrue(admission.enter("a"))
+            held.append(visits.enter("unix", None, list))
+        for visit in held[:2]:
+            assert visit is not None
+            visit.leave()
+            visit.leave()
+        self.assertEqual(len(visits), 3)
+        self.assertIsNotNone(visits.enter("tcp", "192.0.2.1", list))
+
+    def test_room(self) -> None:
+        """The one with its answer makes room first, then the oldest silent one; no other does."""
+        visits = self.visits()
+        ended: list[int] = []
+        held = [visits.enter("tcp", None, lambda n=n: ended.append(n)) for n in range(5)]  # type: ignore[misc]
+        for visit in held[:3]:
+            assert visit is not None
+            visit.waits()
+        assert held[2] is not None
+        held[2].answered("found", 10)
+        for newcomer in range(3):
+            self.assertIsNotNone(visits.enter("tcp", None, list), newcomer)
+        self.assertEqual(ended, [2, 3, 4])
+        for visit in visits:
+            visit.waits()
+        self.assertIsNone(visits.enter("tcp", None, list))
 
     def test_peers(self) -> None:
         """A peer is an IPv4 address, however it comes, or an IPv6 network of 64 bits."""
@@ -167,6 +189,19 @@ class RateTests(Sockets):
         self.assertFalse(rates.take("a", 1.0))
         self.assertTrue(rates.take("b", 1.0))
 
+    def test_forgotten(self) -> None:
+        """Peers who may ask as often as any stranger take no memory, however many there were."""
+        rates = Rates(60, 1000)
+        for _ in range(61):
+            rates.take("greedy", 0.0)
+        for tenth in range(300):
+            rates.take(str(tenth), tenth / 10)
+        # What is still to be known of somebody stays, and with it what came later.
+        self.assertEqual([rates.take("greedy", 30.0) for _ in range(31)], [True] * 30 + [False])
+        for tenth in range(900, 1800):
+            rates.take(str(tenth), tenth / 10)
+        self.assertLess(len(rates), 20)
+
     async def test_queries(self) -> None:
         """A query above the limit is refused in words, whichever way it comes."""
         port = self.serve(limits=Limits(peerQueries=2), moshez="Happy")
@@ -189,15 +224,15 @@ class LookupTests(SynchronousTestCase):
 
         limits = Limits(lookups=2)
         finger = Finger(Clock(), [Directory(look)], None, limits, moshez="Happy")
-        asker = finger.getFingerFactory()
-        first, second, third = (asker.ask(None, b"radix") for _ in range(3))
+        first, second, third = (finger.asked(b"radix") for _ in range(3))
         self.assertFalse(first.called or second.called)
-        refusal = b"Too many queries at once; try again later\r\n"
-        self.assertEqual(self.successResultOf(third), (refusal, "limited"))
-        self.assertEqual(self.successResultOf(asker.ask(None, b"moshez")), (HAPPY, "found"))
+        refused = self.successResultOf(third)
+        self.assertEqual(refused.outcome, "limited")
+        self.assertEqual(refused.words, "Too many queries at once; try again later")
+        self.assertEqual(self.successResultOf(finger.asked(b"moshez")).outcome, "found")
         waiting[0].callback(None)
         self.assertEqual(self.successResultOf(first).outcome, "unknown")
-        self.assertFalse(asker.ask(None, b"radix").called)
+        self.assertFalse(finger.asked(b"radix").called)
 
 
 class UnsentTests(SynchronousTestCase):
