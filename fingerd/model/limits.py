@@ -151,6 +151,8 @@ class Limits:
     # Statuses written in one commit, or taken over in one go from another process: what has to
     # be done for each when they are safe holds up everything else for a few milliseconds.
     statusesAtOnce: int = 250
+    # Histories that are read from the disk, one after the other: of more, each is refused in words.
+    historiesWaiting: int = 100
     # Another process may have locked the statuses for this long; then setting is refused.
     statusesLocked: float = 3.0
     # What another process has set shows here after this long.

@@ -12,6 +12,7 @@ from fingerd.logs.failures import Failures
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
+from fingerd.model.record import Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, User, isLogin
 from fingerd.service.lists import Lists, overlay
@@ -80,6 +81,17 @@ class Users:
         if user is None and status is not None:
             user = User(login)
         return user and overlay(user, status)
+
+    async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Status]]:
+        """
+        The user as C{get} finds them, and the newest C{most} statuses that they have set.
+
+        @raise Exception: what C{get} does, and L{DirectoryError} where the store can't be read.
+        """
+        user = await self.get(login)
+        if user is None or not most:
+            return user, ()
+        return user, await self._store.history(login, most)
 
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """
