@@ -14,15 +14,14 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorTime,
-    ITCPTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import Balancers
-from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.doors.net.exchange import EndingProtocol, ExchangeFactory, ExchangeProtocol
 from fingerd.doors.net.proxy_header import Header, parse
 from fingerd.logs.repeats import Like
 from fingerd.model.interfaces import IVisit
@@ -31,13 +30,12 @@ from fingerd.system.addresses import describe, hostOf
 from fingerd.system.deadlines import Deadlines
 
 
-class Waiting(Protocol):
+class Waiting(EndingProtocol):
     """
     A balancer's connection, as long as its header is not there. When it is, the connection is
     handed to a protocol that was built for the client, with what came behind the header.
     """
 
-    transport: ITCPTransport
     visit: IVisit | None = None
     _received = b""
     _decided = False
@@ -76,10 +74,6 @@ class Waiting(Protocol):
         self._decide()
         self._factory.complain(self.peer, reason)
         self.abort()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abortConnection()
 
     def _handOn(self, header: Header, visit: IVisit) -> None:
         self._decide()
