@@ -143,7 +143,9 @@ class IDirectory(Interface):
 
     def getUser(login: str) -> Deferred[User | None]:
         """
-        The user called ``login``. None is "not one of mine": the next directory is asked. A
+        The user called ``login``. None is "not one of mine": the next directory is asked.
+        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": nobody shows that user,
+        and to the client they are as one whom nobody knows. A
         failure is a failure, and no other directory answers for it; L{DirectoryError} is one
         that was foreseen. Cancelling the Deferred, when the client has gone or waited too
         long, ends the work done for it.

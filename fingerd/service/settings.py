@@ -17,7 +17,7 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.record import Change, Setter, Status
 from fingerd.model.rules import Rules
-from fingerd.model.user import isLogin
+from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
 
@@ -101,7 +101,7 @@ class Settings:
         if refusal is not None:
             raise SettingRefused(refusal)
         mayMake = policy.create and isLogin(login)
-        if not mayMake and await self._users.known(login) is None:
+        if not mayMake and await self._users.known(login) in (None, HIDDEN):
             raise SettingRefused(texts.NO_SUCH_USER)
         now = self._now()
         until = None if change.seconds is None else now + change.seconds
