@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
 from twisted.internet import endpoints
 from twisted.python import usage
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, seconds, wholeNumber
+from fingerd.model.limits import DEFAULTS, changed, seconds
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
 from fingerd.model.user import isLogin
 from fingerd.system import privileges
 from fingerd.system.addresses import everyInterface
+from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
 
@@ -109,7 +109,6 @@ class Options(usage.Options):
             "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
             "none]",
         ],
-        ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
         [
             "query-log",
             None,
@@ -197,10 +196,14 @@ class Options(usage.Options):
 
     def opt_limit(self, text: str) -> None:
         """
-        NAME=VALUE: another value of one of the limits; the README has their names. Can be given
+        NAME=VALUE: another value of one of the limits; docs/limits.md has their names. Can be given
         more than once.
         """
         self["limit"].append(text)
+
+    def opt_history(self, count: str) -> None:
+        """Statuses that are kept of each user: short for --limit statusHistory=N."""
+        self.opt_limit(f"statusHistory={count}")
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
@@ -233,12 +236,13 @@ class Options(usage.Options):
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
         try:
-            history = replace(DEFAULTS, statusHistory=self["history"])
-            self["limits"] = changed(history, self["limit"])
+            self["limits"] = changed(DEFAULTS, self["limit"])
         except ValueError as error:
             raise usage.UsageError(f"--limit {error}") from None
         self["rules"] = self._rules()
         self._identities()
+        if self.parent and self.parent.get("pidfile"):
+            takeAwayStale(self.parent["pidfile"])
 
     def _rules(self) -> Rules:
         if self["set-policy"] not in ("owner", "anyone"):

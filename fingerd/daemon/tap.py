@@ -19,6 +19,7 @@ from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLo
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.pid_file import LeftPidFile
 
 __all__ = ["Options", "makeService"]
 
@@ -76,7 +77,8 @@ def makeService(options: Options) -> IService:
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
-    for part in (finger, *asked, *others, *setters, timer, upkeep):
+    pidFile = LeftPidFile(options.parent or {})
+    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 

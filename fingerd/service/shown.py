@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from fingerd.model.fields import Field, Fields
+from fingerd.model.fields import SEVERAL_LINES, Field, Fields
+from fingerd.model.record import Status
 from fingerd.model.user import User, isBare
 from fingerd.text.cleaning import clean, cleanLine, cleanLines
 from fingerd.text.replacing import Replacements
@@ -14,7 +15,6 @@ from fingerd.text.replacing import Replacements
 # no room, but not a whole plan for each of thousands of users.
 _LISTED_TEXT = 320
 
-_SEVERAL_LINES = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 # The fields of a user in their order: None for what isn't shown as it is.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
@@ -61,6 +61,10 @@ class Shown:
         report = clean(user.report).strip("\n").rstrip()
         return self._report(user, report or "\n", frozenset())
 
+    def statuses(self, statuses: Sequence[Status]) -> list[Status]:
+        """What may be shown of statuses: what each says, and when it was set."""
+        return [Status(self._text(Field.STATUS, each.text), each.set) for each in statuses]
+
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.
         # A report of which replacing leaves nothing is a report all the same.
@@ -79,7 +83,7 @@ class Shown:
         return reduced._replace(statusSet=user.statusSet if Field.STATUS in fields else None)
 
     def _text(self, field: Field, text: str) -> str:
-        cleaned = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
+        cleaned = cleanLines(text) if field in SEVERAL_LINES else cleanLine(text).strip()
         return self.words(cleaned)
 
     def _cell(self, field: Field, text: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.daemon.tap import Options
-from fingerd.model.limits import DEFAULTS
 from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run
 
 README = (ROOT / "README.md").read_text()
@@ -41,6 +39,8 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
+# The commands name their ports.
+@pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""
 
@@ -97,22 +97,3 @@ class CommandTests(SynchronousTestCase):
         self.assertTrue(shown.startswith("Happy and very well\nfingerd\n"), shown)
         self.assertIn("Server Shut Down", shown)
         self.assertNotIn("Traceback", shown)
-
-
-class TableTests(SynchronousTestCase):
-    """The tables say what the code says."""
-
-    def test_limits(self) -> None:
-        """Every limit is in the table, with its default."""
-        rows = dict(re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+)[^|]*\|$", README, re.M))
-        expected = {
-            field.name: f"{getattr(DEFAULTS, field.name):g}"
-            for field in dataclasses.fields(DEFAULTS)
-        }
-        self.assertEqual({name: f"{float(value):g}" for name, value in rows.items()}, expected)
-
-    def test_options(self) -> None:
-        """Every option is in the table."""
-        rows = re.findall(r"^\| `--([\w-]+)", README, re.M)
-        options = {name.rstrip("=") for name in Options().longOpt}
-        self.assertEqual(sorted(rows), sorted(options - {"help", "version"}))

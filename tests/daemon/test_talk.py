@@ -34,7 +34,8 @@ class TalkTests(SynchronousTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.folder.chmod(0o755)
+        # For the state directories of daemons that are not root's.
+        self.folder.chmod(0o1777)
         self.users = self.folder / "users"
         self.users.write_text("moshez:Happy and well\nradix:Writing\n")
 
@@ -65,6 +66,7 @@ class TalkTests(SynchronousTestCase):
                 "FINGER_PORT": "0",
                 "FINGER_SETTER_PORT": "0",
                 "FINGER_USERS": str(self.users),
+                "FINGER_STATE": f"{self.folder}/state",
             },
         )
 
@@ -81,15 +83,22 @@ class TalkTests(SynchronousTestCase):
                 self.assertEqual(daemon.ask(query), b"No such user\r\n")
 
     def test_usersInTheProgram(self) -> None:
-        """Users can be given in the tac, by keyword as in the talk."""
-        _, line = ROWS["users in the program"]
-        tac, found = re.subn(r"^finger = .*$", line, Path(TAC).read_text(), flags=re.M)
+        """
+        Users can be given in the tac, by keyword as in the talk; a status that was acknowledged
+        is there after a restart, as everywhere.
+        """
+        _, *lines = ROWS["users in the program"]
+        given = "\n".join(lines)
+        tac, found = re.subn(r"^finger = .*$", given, Path(TAC).read_text(), flags=re.M)
         self.assertEqual(found, 1)
         edited = self.folder / "finger.tac"
         edited.write_text(tac.replace("os.path.abspath(__file__)", repr(TAC)))
         with self.daemon("users in the program", tac=str(edited)) as daemon:
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
             self.assertEqual(daemon.ask(b"radix\r\n"), b"No such user\r\n")
+            self.assertEqual(daemon.set("moshez", "Writing"), b"OK\r\n")
+        with self.daemon("users in the program", tac=str(edited)) as daemon:
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"Writing\r\n")
 
     def test_process(self) -> None:
         """finger(1) is run, and its words are the answer."""

@@ -30,6 +30,14 @@ _UNITS = (
 # The fields of a user in their order: None for what isn't shown as it is.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
+# The fields that have a place of their own; of the others each is a line, in their order.
+_PLACED = frozenset(
+    {
+        *(Field.LOGIN, Field.NAME, Field.OFFICE, Field.OFFICE_PHONE, Field.HOME_PHONE),
+        *(Field.STATUS, Field.PUBLIC_KEY, Field.PLAN),
+    }
+)
+
 Known = dict[Field, str]
 
 
@@ -65,8 +73,11 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
         lines.append(statusLine(texts[Field.STATUS], statusAge))
     if Field.PUBLIC_KEY in texts:
         lines.append(f"Public key:\n{texts[Field.PUBLIC_KEY]}")
-    if Field.PROJECT in texts:
-        lines.append(_beside("Project:", texts[Field.PROJECT]))
+    lines.extend(
+        _beside(f"{field.label}:", texts[field])
+        for field in Field
+        if field in texts and field not in _PLACED
+    )
     if Field.PLAN in texts:
         lines.append(f"Plan:\n{texts[Field.PLAN]}")
     elif Field.PLAN in fields:
