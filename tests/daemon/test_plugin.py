@@ -116,8 +116,8 @@ class PluginTests(SynchronousTestCase):
         """A kind that there isn't ends the start with a line that names those that there are."""
         there = "file, toml, passwd, exec, finger, none"
         self.assertEqual(
-            self.refusal("--directory=ldap:x"),
-            "twistd finger: --directory ldap:x: there is no kind of directory called 'ldap'; "
+            self.refusal("--directory=xyzzy:x"),
+            "twistd finger: --directory xyzzy:x: there is no kind of directory called 'xyzzy'; "
             f"there are {there}, phonebook\n",
         )
         self.assertEqual(
