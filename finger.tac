@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from fingerd.system import privileges
 from fingerd.system.addresses import everyInterface
 from fingerd.logs.daemon_log import DaemonLog
-from fingerd.directories.file.users_file import UsersFile
+from fingerd.directories.users_file import UsersFile
 from fingerd.doors.net.listening import BACKLOG
 from fingerd.system.monotonic import useMonotonicTime
 from fingerd.system.systemd import Notifier

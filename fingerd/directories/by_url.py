@@ -16,8 +16,8 @@ from fingerd.model.limits import DEFAULTS, Limits
 
 # Only what is asked for is imported: not every site has every kind.
 _MODULES = {
-    "file": "fingerd.directories.file.users_file",
-    "toml": "fingerd.directories.toml.toml_file",
+    "file": "fingerd.directories.users_file",
+    "toml": "fingerd.directories.toml_file",
     "passwd": "fingerd.directories.accounts.passwd",
     "exec": "fingerd.directories.program",
     "finger": "fingerd.directories.server",
@@ -44,3 +44,22 @@ def fromURL(url: str, reactor: object, limits: Limits = DEFAULTS) -> IDirectory:
         return directory
     known = ", ".join([*_MODULES, *sorted(plugins)])
     raise ValueError(f"there is no kind of directory called {scheme!r}; there are {known}")
+
+
+def pathIn(rest: str) -> str:
+    """
+    The path in a URL such as ``file:/etc/users`` or ``file:///etc/users``.
+
+    @param rest: the URL without its scheme and colon. It is taken as it is, without escapes.
+    @raise ValueError: for what can't be a file's path, in words.
+    """
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise ValueError(f"a file on another host, {host!r}, can't be read")
+        rest = slash + path
+    if not rest or rest.endswith("/"):
+        raise ValueError("there is no file's path in it")
+    if "\0" in rest:
+        raise ValueError("no path has a NUL character in it")
+    return rest

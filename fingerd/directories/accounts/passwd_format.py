@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fingerd.directories.watched.lines import LineReader
+from fingerd.directories.watched.reader import LineReader
 from fingerd.directories.watched.table import Table
 from fingerd.model.user import isLogin
 
@@ -71,13 +71,11 @@ def number(text: str, what: str) -> int:
 class PasswdReader(LineReader):
     """Reads a file in the format of passwd(5), in pieces of any size, into a table."""
 
-    def __init__(
-        self, table: Table, longestLine: int, reasonsKept: int = 10, *, uids: range
-    ) -> None:
+    def __init__(self, table: Table, longest: int, uids: range) -> None:
         """
-        @param uids: the users that are wanted; the others are as if not there.
+        @param uids: the users that are wanted. The others are as if not there.
         """
-        super().__init__(table, longestLine, reasonsKept)
+        super().__init__(table, longest)
         self._uids = uids
 
     def _read(self, line: bytes) -> None:
