@@ -9,13 +9,13 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from threading import Thread
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address as TCP4
 from twisted.internet.address import IPv6Address as TCP6
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
     IAddress,
@@ -30,12 +30,11 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.system.sharing import Shared
+from fingerd.system.threads import Threads
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -84,9 +83,8 @@ class Resolver:
     """
     Finds the addresses of hosts, by the system's ways (getaddrinfo).
 
-    A look-up blocks for as long as the DNS likes, so it has a thread of its own: not one of the
-    reactor's few, which others need, and which a daemon that stops would wait for. Only some
-    go on at once, and one host is never looked up twice at a time.
+    A look-up blocks for as long as the DNS likes. So look-ups have threads of their own, and not
+    the reactor's few, which others need and which a daemon that stops would wait for.
     """
 
     def __init__(
@@ -95,46 +93,30 @@ class Resolver:
         limits: Limits,
         getaddrinfo: Callable[..., Sequence[tuple[Any, ...]]] = socket.getaddrinfo,
     ) -> None:
-        self._reactor = reactor
-        self._atOnce = limits.nameLookups
         self._getaddrinfo = getaddrinfo
-        # Those that nobody waits for any more still go on.
-        self._lookups: Shared[str, Sequence[IPAddress]] = Shared(cancels=False)
+        # No look-up waits for a thread: where the DNS hangs, that is said at once.
+        self._threads = Threads(reactor, limits.nameLookups, 0)
 
     def lookUp(self, host: str) -> Deferred[Sequence[IPAddress]]:
         """
-        The addresses of a host, in the order they are to be tried in; at least one. It fails
-        with L{DirectoryError} where there is none, or too much is being looked up.
+        The addresses of a host, in the order they are to be tried in; at least one. The look-up
+        fails with L{DirectoryError} where there is none, or where C{limits.nameLookups} others go
+        on.
 
         @param host: from L{canonicalHost}.
         """
         try:
             return succeed([ip_address(host)])
         except ValueError:
-            pass
-        if host not in self._lookups and len(self._lookups) >= self._atOnce:
-            return fail(DirectoryError(f"busy: {self._atOnce} hosts are being looked up"))
-        return self._lookups.get(host, lambda: self._begin(host))
+            return self._threads.run(host, partial(self._find, host))
 
-    def _begin(self, host: str) -> Deferred[Sequence[IPAddress]]:
-        found: Deferred[Sequence[IPAddress]] = Deferred()
-        try:
-            # A daemon thread: at the end of the process nobody waits for it.
-            Thread(target=self._inThread, args=(host, found), daemon=True).start()
-        except RuntimeError as error:
-            raise DirectoryError(f"looking up {host}: {error}") from None
-        return found
-
-    def _inThread(self, host: str, found: Deferred[Sequence[IPAddress]]) -> None:
+    def _find(self, host: str) -> Sequence[IPAddress]:
         try:
             infos = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            addresses = [ip_address(sockaddr[0]) for *_, sockaddr in infos]
+            return [ip_address(sockaddr[0]) for *_, sockaddr in infos]
         except Exception as error:
             words = getattr(error, "strerror", None) or repr(error)
-            failure = Failure(DirectoryError(f"looking up {host}: {words}"))
-            self._reactor.callFromThread(found.errback, failure)
-        else:
-            self._reactor.callFromThread(found.callback, addresses)
+            raise DirectoryError(f"looking up {host}: {words}") from None
 
 
 def _anyAddress(addresses: Sequence[IPAddress]) -> Sequence[IPAddress]:

@@ -17,23 +17,12 @@ class Shared(Generic[K, V]):
     Pieces of work by key: one that is asked for while it is under way isn't begun again. Its
     result goes to all who wait for it, and is then forgotten.
 
-    One who waits can cancel without disturbing the others.
+    Whoever waits can cancel without disturbing the others. Work that nobody waits for any more
+    is cancelled.
     """
 
-    def __init__(self, cancels: bool = True) -> None:
-        """
-        @param cancels: whether work that nobody waits for any more is cancelled. Work that
-            can't be stopped must not be: it would be forgotten while it still goes on.
-        """
-        self._cancels = cancels
+    def __init__(self) -> None:
         self._underWay: dict[K, _Work[V]] = {}
-
-    def __len__(self) -> int:
-        """How many pieces of work are under way."""
-        return len(self._underWay)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._underWay
 
     def get(self, key: K, begin: Callable[[], Deferred[V]]) -> Deferred[V]:
         """
@@ -43,7 +32,7 @@ class Shared(Generic[K, V]):
         work = self._underWay.get(key)
         if work is not None:
             return work.wait()
-        work = self._underWay[key] = _Work(self._cancels)
+        work = self._underWay[key] = _Work()
         waiter = work.wait()
         work.begin(maybeDeferred(begin).addBoth(self._done, key))
         return waiter
@@ -57,8 +46,7 @@ class _Work(Generic[V]):
 
     _work: Deferred[None] | None = None
 
-    def __init__(self, cancels: bool) -> None:
-        self._cancels = cancels
+    def __init__(self) -> None:
         self._waiters: list[Deferred[V]] = []
 
     def begin(self, work: Deferred[None]) -> None:
@@ -80,5 +68,5 @@ class _Work(Generic[V]):
 
     def _left(self, waiter: Deferred[V]) -> None:
         self._waiters.remove(waiter)
-        if self._cancels and not self._waiters and self._work is not None:
+        if not self._waiters and self._work is not None:
             self._work.cancel()

@@ -57,7 +57,7 @@ class Threads:
         lookup: _Lookup[T] | None = self._lookups.get(key)
         if lookup is None:
             if self._running == self._count and len(self._waiting) >= self._mostWaiting:
-                return fail(DirectoryError(f"{len(self._waiting)} lookups wait for a thread"))
+                return fail(DirectoryError(f"busy: {self._running} lookups at work, {len(self._waiting)} waiting"))
             lookup = self._lookups[key] = self._waiting[key] = _Lookup(key, work)
         asker: Deferred[T] = Deferred(partial(self._left, lookup))
         lookup.askers.append(asker)
