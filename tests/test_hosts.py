@@ -21,7 +21,7 @@ from fingerd.remote.client import query
 from fingerd.remote.hosts import HostEndpoint, IPAddress, Resolver, canonicalHost, hostAndPort
 from tests import upstreams
 from tests.daemon import run
-from tests.support import TCP, TIME, until
+from tests.support import TCP, TIME
 from tests.upstreams import Names, Upstream
 
 THREADS = cast(IReactorFromThreads, TCP)

@@ -108,7 +108,9 @@ class FingerClient(Protocol):
             self.answer.callback(bytes(self._received))
 
 
-class _FingerClientFactory(Factory):
+class FingerClientFactory(Factory):
+    """Makes an L{FingerClient} for each connection."""
+
     noisy = False
 
     def __init__(self, line: bytes, size: int) -> None:
@@ -138,7 +140,7 @@ def query(
 async def _query(
     endpoint: IStreamClientEndpoint, line: bytes, limits: Limits, clock: IReactorTime
 ) -> bytes:
-    connecting = endpoint.connect(_FingerClientFactory(line, limits.upstreamSize))
+    connecting = endpoint.connect(FingerClientFactory(line, limits.upstreamSize))
     connecting.addTimeout(limits.upstreamConnectTime, clock, _noConnection)
     try:
         client = cast(FingerClient, await connecting)

@@ -56,8 +56,10 @@ class Threads:
             return fail(DirectoryError("the daemon stops"))
         lookup: _Lookup[T] | None = self._lookups.get(key)
         if lookup is None:
-            if self._running == self._count and len(self._waiting) >= self._mostWaiting:
-                return fail(DirectoryError(f"busy: {self._running} lookups at work, {len(self._waiting)} waiting"))
+            waiting = len(self._waiting)
+            if self._running == self._count and waiting >= self._mostWaiting:
+                busy = f"busy: {self._running} lookups at work, {waiting} waiting"
+                return fail(DirectoryError(busy))
             lookup = self._lookups[key] = self._waiting[key] = _Lookup(key, work)
         asker: Deferred[T] = Deferred(partial(self._left, lookup))
         lookup.askers.append(asker)
