@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.directories.by_url import pathIn
 from fingerd.directories.users_file import UsersFile, fromURL
+from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import LineReader, Malformed
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile

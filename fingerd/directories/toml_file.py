@@ -29,7 +29,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from fingerd.directories.by_url import pathIn
+from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import Malformed, Reader
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from fingerd.directories.by_url import pathIn
+from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import LineReader
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile

@@ -26,7 +26,7 @@ from fingerd.directories.accounts.home_files import openHome
 from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account, number
 from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccounts
-from fingerd.directories.by_url import pathIn
+from fingerd.directories.watched.file_url import pathIn
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable, Generator
 
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.directories.watched.reader import Malformed, Reader
+from fingerd.directories.watched.regular_file import State, openRegular, stateOf
 from fingerd.directories.watched.table import Table
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import ICounted, IHeldDirectory, IReloadable
@@ -25,9 +25,6 @@ from fingerd.model.user import User
 _PIECE = 4 * 1024
 # A first reading that takes longer than this many seconds says how far it is, every second.
 _PATIENCE = 2.0
-
-# What tells one state of a file from another: when it was changed, its size, and which file it is.
-_State = tuple[int, int, int]
 
 
 @implementer(IHeldDirectory, IReloadable, ICounted)
@@ -63,9 +60,9 @@ class WatchedFile(Service):
         self._now = now
         self._table = Table(limits.listedUsers)
         # The state of the file that is in the table: None before the first one is.
-        self._state: _State | None = None
+        self._state: State | None = None
         # The state in which the file was malformed.
-        self._malformed: _State | None = None
+        self._malformed: State | None = None
         # Why the file can't be read, as was last said in the log, so that it's said once.
         self._trouble: str | None = None
         # The reading that goes on, and what fires when it is done.
@@ -115,7 +112,7 @@ class WatchedFile(Service):
             self.privilegedStartService()
         super().startService()
         try:
-            os.close(_openRegular(self._path))
+            os.close(openRegular(self._path))
         except (OSError, DirectoryError) as error:
             self._say("can't be read again by this daemon's user", reasonOf(error))
 
@@ -145,7 +142,7 @@ class WatchedFile(Service):
         except OSError as error:
             self._say("can't be read", reasonOf(error))
             return False
-        state = _stateOf(info)
+        state = stateOf(info)
         if state == self._state:
             # It is as it was before whatever befell it.
             self._trouble = self._malformed = None
@@ -223,11 +220,11 @@ class WatchedFile(Service):
             )
         yield from old.letGo()
 
-    def _fill(self, table: Table, reader: Reader) -> Generator[None, None, _State]:
+    def _fill(self, table: Table, reader: Reader) -> Generator[None, None, State]:
         """Read the file in steps, and return the state that it was in."""
-        with open(_openRegular(self._path), "rb", buffering=0) as file:
+        with open(openRegular(self._path), "rb", buffering=0) as file:
             info = os.fstat(file.fileno())
-            state = _stateOf(info)
+            state = stateOf(info)
             speakAt = self._clock.seconds() + _PATIENCE
             empty = True
             try:
@@ -248,7 +245,7 @@ class WatchedFile(Service):
                 raise
             # Another file may have taken its place: the next reload sees to that. At the start the
             # file may even be written while it is read: there is nothing older to keep.
-            if self._state is not None and _stateOf(os.fstat(file.fileno())) != state:
+            if self._state is not None and stateOf(os.fstat(file.fileno())) != state:
                 raise DirectoryError("it is being written")
         return state
 
@@ -259,22 +256,3 @@ class WatchedFile(Service):
             percent=int(100 * share),
             count=count,
         )
-
-
-def _openRegular(path: str) -> int:
-    """
-    A descriptor to read the file at ``path``.
-
-    @raise OSError: when it can't be opened.
-    @raise DirectoryError: when it is not an ordinary file.
-    """
-    # Without O_NONBLOCK, opening a FIFO that has taken the file's place would stop everything.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise DirectoryError("not a regular file")
-    return descriptor
-
-
-def _stateOf(info: os.stat_result) -> _State:
-    return info.st_mtime_ns, info.st_size, info.st_ino
