@@ -219,8 +219,8 @@ class FormatTests(SynchronousTestCase):
         """A table that is much too long is refused with its line, and isn't read to its end."""
         endless = b"[b]\n[a]\nplan = '''\n" + b"x\n" * 100_000
         wrong = self.wrong(endless, 1000)
-        self.assertEqual(wrong, "what begins at line 2 is longer than 4000 bytes")
-        self.assertIn("longer than 4000 bytes", self.wrong(b"#" * 10_000, 1000))
+        self.assertEqual(wrong, "what begins at line 2 is longer than 2000 bytes")
+        self.assertIn("longer than 2000 bytes", self.wrong(b"#" * 10_000, 1000))
         # Where the mistake that makes it so long is known, it is said.
         unquoted = b'[b]\n[a]\nname = "x\n' + b"[c]\n" * 1000
         self.assertIn("at line 3, column 10", self.wrong(unquoted, 1000))

@@ -47,8 +47,8 @@ _FIELDS = {
     "plan": "plan",
     "public_key": "publicKey",
 }
-# With its comments and escapes, a table may have so many times more bytes than its texts.
-_SOURCE = 4
+# A table may have so many times more bytes than what it says of a user.
+_SOURCE = 2
 _SEVERAL_LINES = frozenset(["status", "plan", "public_key"])
 # No request line has room for a login of more characters.
 _LOGIN = 512
@@ -103,9 +103,9 @@ class TomlReader(Reader):
             try:
                 users = _tables(first, self._line)
             except Malformed:
-                # The header may be a line of somebody's plan. As each try is twice as long as the
-                # one before, all of them together take no more than twice the time of the last.
-                self._wanted = 2 * len(first)
+                # The header may be a line of somebody's plan. Each try is a quarter longer than the
+                # one before, so that all of them together take five times as long as the last.
+                self._wanted = len(first) * 5 // 4
                 continue
             self._take(users)
             self._line += first.count(b"\n")

@@ -103,9 +103,8 @@ class Limits:
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.
     usersFileQuiet: float = 1.0
-    # What a TOML file can say of one user. A table is understood in one go: longer ones would hold
-    # up everything else for too long.
-    tomlUser: int = 64 * 1024
+    # What a TOML file can say of one user: no answer holds more.
+    tomlUser: int = 256 * 1024
     # Reading a file of users goes on for so long (and to the end of the piece in hand), then others
     # have their turn.
     reloadSlice: float = 0.002

@@ -36,7 +36,7 @@ class WatchedFile(Service):
     privileges, and then it must be readable. From then on a new table is built in full, in
     slices between which the daemon does its work, and then takes the old one's place. As long
     as the file can't be read, or may still be being written, the old users stay. They stay as well
-    where the file is empty or binary: that is an accident, and nobody's wish.
+    where the file is empty or binary by then: that is an accident, and nobody's wish.
     """
 
     _log = Logger()
@@ -226,14 +226,16 @@ class WatchedFile(Service):
             info = os.fstat(file.fileno())
             state = stateOf(info)
             speakAt = self._clock.seconds() + _PATIENCE
-            empty = True
+            # At the start there are no users who could stay: whatever is in the file is taken.
+            first = self._state is None
+            empty = not first
             try:
                 while piece := file.read(_PIECE):
-                    if b"\0" in piece:
-                        raise Malformed("it is binary")
+                    if b"\0" in piece and not first:
+                        raise Malformed("it is binary: there is a NUL byte in it")
                     empty = empty and piece.isspace()
                     reader.feed(piece)
-                    if self._state is None and (moment := self._clock.seconds()) >= speakAt:
+                    if first and (moment := self._clock.seconds()) >= speakAt:
                         speakAt = moment + 1.0
                         self._sayHowFar(file.tell() / max(info.st_size, 1), len(table))
                     yield
@@ -243,9 +245,8 @@ class WatchedFile(Service):
             except Malformed:
                 self._malformed = state
                 raise
-            # Another file may have taken its place: the next reload sees to that. At the start the
-            # file may even be written while it is read: there is nothing older to keep.
-            if self._state is not None and stateOf(os.fstat(file.fileno())) != state:
+            # Another file may have taken its place: the next reload sees to that.
+            if not first and stateOf(os.fstat(file.fileno())) != state:
                 raise DirectoryError("it is being written")
         return state
 
