@@ -7,12 +7,17 @@ import os
 import pwd
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 
 from twisted.internet import error
 from twisted.internet.base import ReactorBase
 from twisted.internet.defer import TimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    connectProtocol,
+)
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
 
@@ -20,19 +25,19 @@ from fingerd.doors.setter.grammar import Setting, encode, seconds
 from fingerd.doors.setter.setter_protocol import OK
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.remote.client import FingerClient, FingerClientFactory
+from fingerd.remote.client import FingerClient
 from fingerd.text import cleaning
 
 SOCKET = "/run/fingerd/set"
 PORT = 1079
 
-# What the program ends with; what is wrong with its options is argparse's own 2.
+# The program ends with these. Where its options make no sense, it is argparse's own 2.
 REFUSED = 1
 NO_ANSWER = 3
 
-# What fits a struct sockaddr_un; Twisted would try a longer one until its time is over.
+# No more bytes fit a struct sockaddr_un. Twisted would try a longer path until its time is over.
 _LONGEST_PATH = 107
-# More is no answer of a setter's.
+# No answer of a setter has more bytes.
 _LONGEST_ANSWER = 4096
 
 _EXAMPLES = """\
@@ -72,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         wanted = _wanted(options, sys.stdin.buffer)
         request = encode(wanted)
     except UnicodeError:
-        # What an argument has of other encodings is in it as surrogates.
+        # Where an argument isn't UTF-8, Python has put surrogates into it.
         parser.error("a status is UTF-8 text")
     except ValueError as error:
         parser.error(str(error))
@@ -153,11 +158,10 @@ async def ask(
 
     @raise Trouble: unless the answer is that all is well.
     """
-    factory = FingerClientFactory(request, _LONGEST_ANSWER)
     failed = []
     for place, endpoint in places:
         try:
-            client = cast(FingerClient, await endpoint.connect(factory))
+            client = await connectProtocol(endpoint, FingerClient(request, _LONGEST_ANSWER))
             break
         except (error.ConnectError, error.TimeoutError, OSError, ValueError) as trouble:
             failed.append(f"{place}: {_reason(trouble)}")

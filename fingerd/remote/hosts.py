@@ -40,10 +40,10 @@ IPAddress = IPv4Address | IPv6Address
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _SCOPE = re.compile(r"[A-Za-z0-9_.-]+")
-# Until the next of a host's addresses is tried, in seconds. Twisted waits this long also where
-# the one before has refused at once, as with a host that has IPv6 and a server that hasn't.
+# The seconds until the next of a host's addresses is tried. Twisted waits this long even where the
+# one before has refused at once, as with a host that has IPv6 and a server that hasn't.
 _NEXT_ADDRESS = 0.1
-# When Twisted gives a connection up, in seconds: not before whoever waits for it does.
+# The seconds after which Twisted gives a connection up: whoever waits for it does so before.
 _GIVES_UP = 3600.0
 
 
@@ -52,8 +52,8 @@ def canonicalHost(text: str) -> str:
     A host as it is compared and asked for: a name in lower case, in its ASCII form (IDNA) and
     without the dot it may end in; an address, with or without brackets, in its shortest form.
 
-    @raise ValueError: for what can't be a host. What passes raises nothing further on, where
-        a label of more than 63 bytes would.
+    @raise ValueError: for what can't be a host. That includes labels of more than 63 bytes, which
+        would make the look-up raise something else later.
     """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
@@ -119,19 +119,15 @@ class Resolver:
             raise DirectoryError(f"looking up {host}: {words}") from None
 
 
-def _anyAddress(addresses: Sequence[IPAddress]) -> Sequence[IPAddress]:
-    return addresses
-
-
 @implementer(IStreamClientEndpoint)
 @dataclass(frozen=True, slots=True)
 class HostEndpoint:
     """
     A port of a host. Two of the same host and port are equal.
 
-    To connect, the host is looked up once and the addresses found are passed through
-    ``choose``; what that leaves is connected to, the quickest wins (RFC 8305), and nobody looks
-    the host up again: an answer that changes in between changes nothing.
+    To connect, the host is looked up once, and ``choose`` picks from the addresses. These are
+    tried, and the quickest wins (RFC 8305). Nobody looks the host up again: a DNS that changes its
+    answer in between changes nothing.
 
     @ivar host: from L{canonicalHost}.
     @ivar choose: picks from the addresses; it may raise.
@@ -142,7 +138,7 @@ class HostEndpoint:
     reactor: IReactorTCP = field(compare=False, repr=False)
     resolver: Resolver = field(compare=False, repr=False)
     choose: Callable[[Sequence[IPAddress]], Sequence[IPAddress]] = field(
-        default=_anyAddress, compare=False, repr=False
+        default=tuple, compare=False, repr=False
     )
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -153,7 +149,8 @@ class HostEndpoint:
     def _connect(
         self, addresses: Sequence[IPAddress], protocolFactory: IProtocolFactory
     ) -> Deferred[IProtocol]:
-        # It needs no name, since the addresses are there; a name would make it import idna, late.
+        # The endpoint needs no name, since the addresses are there. A name would make Twisted
+        # import idna, too late.
         endpoint = HostnameEndpoint(
             _Found(self.reactor, addresses),
             "::",

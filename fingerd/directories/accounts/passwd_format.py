@@ -5,7 +5,7 @@ The format of passwd(5): ``login:password:uid:gid:GECOS:home:shell`` a line, all
  - Password, group and shell are not kept.
  - Blank lines, and lines that begin with ``#``, are nothing.
 
-A line that is none of that, such as ``+`` for NIS, is skipped; all others count.
+Any other line, such as ``+`` for NIS, is skipped. All others count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fingerd.model.user import isLogin
 # The largest uid there can be: one more is -1, which is nobody's.
 LARGEST_UID = 2**32 - 2
 
-# No system has logins as long, and each of them is asked for in a line of 512 bytes.
+# No system has longer logins, and a request line has 512 bytes.
 _LONGEST_LOGIN = 256
 
 _NUMBER = re.compile("[0-9]{1,10}")

@@ -63,12 +63,12 @@ class WatchedFile(Service):
         self._state: State | None = None
         # The state in which the file was malformed.
         self._malformed: State | None = None
-        # Why the file can't be read, as was last said in the log, so that it's said once.
+        # Why the file can't be read, as the log said last, so that it says so once.
         self._trouble: str | None = None
         # The reading that goes on, and what fires when it is done.
         self._reading: Generator[None, None, None] | None = None
         self._done: Deferred[None] = Deferred()
-        # Asked to reload while it was reloading.
+        # Whether a reload was asked for while one went on.
         self._again = False
         # The next slice of the reading or, while there is none, the next look at the file.
         self._later: IDelayedCall | None = None
@@ -123,7 +123,7 @@ class WatchedFile(Service):
 
     def reload(self) -> Deferred[None]:
         """
-        Read the file again if it has changed: see L{IReloadable}. One that hasn't costs a stat.
+        Read the file again if it has changed: see L{IReloadable}. To look costs a stat.
         """
         if self._reading is not None:
             self._again = True
@@ -144,7 +144,7 @@ class WatchedFile(Service):
             return False
         state = stateOf(info)
         if state == self._state:
-            # It is as it was before whatever befell it.
+            # The file is as it was before whatever befell it.
             self._trouble = self._malformed = None
             return False
         age = self._now() - info.st_mtime
@@ -159,7 +159,7 @@ class WatchedFile(Service):
         self._later = None
 
     def _slice(self) -> None:
-        """Go on with the reading, until it is others' turn."""
+        """Go on with the reading until its slice is over."""
         assert self._reading is not None
         end = time.perf_counter() + self._limits.reloadSlice
         try:
