@@ -95,7 +95,8 @@ class EndTests(ProgramTestCase):
         Who is given the number of a pipe's descriptor is not given what was the pipe's: a client
         that connects in the moment in which a program ends doesn't lose its connection.
         """
-        program = child.Child([self.program("")], reactor, 1000)
+        go = self.fifo()
+        program = child.Child([self.program(f"read go <{go.path}")], reactor, 1000)
         program.output.addErrback(lambda failure: failure.trap(CancelledError))
         taken: list[_Taken] = []
 
@@ -109,6 +110,7 @@ class EndTests(ProgramTestCase):
         ready = Readable(first)
         os.write(second, b"x")
         ready.found.addCallback(lambda _: take())
+        go.say(b"\n")
         # The reactor stands still until the program has ended: it finds all of it at once.
         os.waitid(os.P_PID, program._process.pid, os.WEXITED | os.WNOWAIT)
         await program.gone

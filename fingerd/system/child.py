@@ -98,7 +98,7 @@ class Child:
             self._kill()
             process.wait()
             raise
-        _Life(life, self._over, reactor)
+        self._life = _Readable(life, self._over, reactor)
 
     def _kill(self) -> None:
         self._text.close()
@@ -123,6 +123,7 @@ class Child:
         self._end(None)
 
     def _over(self) -> None:
+        self._life.close()
         self._killGroup()
         self._text.readRest()
         self._errors.readRest()
@@ -146,8 +147,12 @@ class _Readable:
     connected, and the reactor would take the client for ready.
     """
 
-    def __init__(self, file: IO[bytes], reactor: IReactorFDSet) -> None:
+    def __init__(self, file: IO[bytes], ready: Callable[[], None], reactor: IReactorFDSet) -> None:
+        """
+        @param ready: called when the file can be read.
+        """
         self._file = file
+        self._ready = ready
         self._reactor = reactor
         self._closed = False
         reactor.addReader(self)
@@ -159,7 +164,7 @@ class _Readable:
         return type(self).__name__
 
     def doRead(self) -> None:
-        raise NotImplementedError
+        self._ready()
 
     def connectionLost(self, reason: Failure) -> None:
         self.close()
@@ -169,18 +174,6 @@ class _Readable:
             self._closed = True
             self._reactor.removeReader(self)
             IReactorTime(self._reactor).callLater(0, self._file.close)
-
-
-class _Life(_Readable):
-    """A process, as a file that can be read when the process is over."""
-
-    def __init__(self, file: IO[bytes], over: Callable[[], None], reactor: IReactorFDSet) -> None:
-        super().__init__(file, reactor)
-        self._isOver = over
-
-    def doRead(self) -> None:
-        self.close()
-        self._isOver()
 
 
 class _Pipe(_Readable):
@@ -200,9 +193,9 @@ class _Pipe(_Readable):
         self.data = bytearray()
         self._most = most
         self._tooMuch = tooMuch
-        super().__init__(file, reactor)
+        super().__init__(file, self._read, reactor)
 
-    def doRead(self) -> None:
+    def _read(self) -> None:
         try:
             piece = os.read(self.fileno(), _PIECE)
         except BlockingIOError:
@@ -219,5 +212,5 @@ class _Pipe(_Readable):
         before = -1
         while not self._closed and len(self.data) > before:
             before = len(self.data)
-            self.doRead()
+            self._read()
         self.close()
