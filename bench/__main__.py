@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from bench import idle, queries, reload, start, statuses
+from bench import idle, memory, queries, reload, start, statuses
 from bench.machine import machine
 from bench.report import Result, report
 
@@ -20,6 +20,7 @@ NAMES: dict[str, ModuleType] = {
     "idle": idle,
     "statuses": statuses,
     "start": start,
+    "memory": memory,
 }
 
 
@@ -56,6 +57,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
             module.options(bench)
             if "--quick" in words:
                 bench.set_defaults(**module.QUICK)
+            elif "--brief" in words:
+                bench.set_defaults(**getattr(module, "BRIEF", {}))
     return parser.parse_args(words)
 
 

@@ -5,9 +5,10 @@
  *
  * CLIENTS of them ask 127.0.0.1:PORT for QUERIES users in all, picked at random from USERS with
  * numbers from FIRST on; 0 QUERIES go on until SIGTERM. They connect from ADDRESSES addresses, and
- * wait PAUSE milliseconds between two queries, and DELAY between the connection and the query: as over
- * a network, the server then accepts before there is anything to read. QUERY and ANSWER are formats with the number, as
- * in user%1$07u; an answer is right if it is any of ANSWER. It says "asking"
+ * wait PAUSE milliseconds between two queries, and DELAY between the connection and the query: as
+ * over a network, there is then nothing to be read when the connection is made. The first time,
+ * they begin one after the other, evenly spread over PAUSE and DELAY. QUERY and ANSWER are formats
+ * with the number, as in user%1$07u; an answer is right if it is any of ANSWER. It says "asking"
  * when it begins, and in a line of JSON how it went.
  */
 #define _GNU_SOURCE
@@ -155,7 +156,7 @@ int main(int count, char **words) {
     struct client *all = calloc(clients, sizeof *all);
     double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), heard = start;
     for (int i = 0; i < clients; i++)
-        all[i].address = i % addresses, all[i].due = start + pause_ * i / clients;
+        all[i].address = i % addresses, all[i].due = start + (pause_ + delay) * i / clients;
     struct epoll_event events[256];
     for (int open = 0;;) {
         int more = !stopping && failed < TOO_MANY_FAILURES;

@@ -55,7 +55,10 @@ class _Loading:
         # The same users each time.
         self.picks = random.Random(1)
         clients = [
-            _Client(f"127.0.0.{1 + n % self.addresses}", start + self.pause * n / self.clients)
+            _Client(
+                f"127.0.0.{1 + n % self.addresses}",
+                start + (self.pause + self.delay) * n / self.clients,
+            )
             for n in range(self.clients)
         ]
         while True:

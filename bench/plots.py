@@ -63,19 +63,27 @@ def lines(
     title: str,
     across: str,
     panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    logarithmic: bool = True,
 ) -> None:
     """
-    Draw lines over sizes, on logarithmic axes: what grows linearly is straight.
+    Draw lines over sizes, or over time.
 
     @param across: what the sizes are.
     @param panels: under what the figures are, for each line its name and its points.
+    @param logarithmic: on logarithmic axes, with a mark at each point: what grows linearly is
+        straight. Otherwise both axes are as usual, and the one of the figures begins at 0.
     """
     figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
     for axes, (what, drawn) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
         for label, points in drawn.items():
-            axes.loglog(*zip(*points, strict=True), marker="o", label=label)
+            if logarithmic:
+                axes.loglog(*zip(*points, strict=True), marker="o", label=label)
+            else:
+                axes.plot(*zip(*points, strict=True), label=label)
+        if not logarithmic:
+            axes.set_ylim(bottom=0)
         axes.set_xlabel(across)
         axes.set_ylabel(what)
         axes.grid(alpha=0.3)

@@ -19,6 +19,8 @@ from bench.processes import cpuTime, freePort, memory, pinned
 
 ROOT = HERE.parent
 OURS, TALKS = "fingerd, as shipped", "the talk's server"
+# Beside a folder's other files: where a counted daemon tells what is alive in it.
+COUNTED = "counted"
 TALKS_LOGGED = "the talk's server, twisted.logger once a query"
 RAW, C = "epoll in Python", "epoll in C"
 
@@ -62,21 +64,32 @@ def _options(folder: Path, port: int, *more: str) -> list[str]:
     # As whoever runs the bench, who has made the files that it reads and writes.
     user = ["--user=root"] if os.geteuid() == 0 else []
     logged = _QUERY_LOG.format(folder=folder)
-    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, *_LIMITS, logged, *more]
+    return [f"--listen=tcp:{port}:interface=127.0.0.1", *user, logged, *more]
 
 
 def ours(folder: Path, *more: str) -> Server:
     """This daemon. C{more} are its options: at least a directory, and what becomes of statuses."""
     port = freePort()
-    options = _options(folder, port, *more)
+    options = _options(folder, port, *_LIMITS, *more)
     return Server(OURS, port, [*_twistd(folder, f"ours-{port}"), "finger", *options])
+
+
+def counted(folder: Path, *more: str) -> Server:
+    """
+    This daemon, with its own limits, and beside it a L{bench.counted} that listens on
+    L{COUNTED} in C{folder}.
+    """
+    port = freePort()
+    command = [sys.executable, "-m", "bench.counted", str(folder / COUNTED)]
+    words = _words(folder, f"counted-{port}")
+    return Server(OURS, port, [*command, *words, "finger", *_options(folder, port, *more)])
 
 
 def probed(folder: Path, *more: str) -> Server:
     """This daemon with a L{bench.probe} in it, which listens on C{folder/probe}."""
     port = freePort()
     environment = {
-        "BENCH_OPTIONS": shlex.join(_options(folder, port, *more)),
+        "BENCH_OPTIONS": shlex.join(_options(folder, port, *_LIMITS, *more)),
         "BENCH_PROBE": str(folder / "probe"),
     }
     tac = str(HERE / "probed.tac")
@@ -119,7 +132,12 @@ def inC(folder: Path, users: Path) -> Server | None:
 
 
 def _twistd(folder: Path, name: str) -> list[str]:
-    return [*TWISTD, "-n", "--pidfile=", f"--logfile={folder / name}.log"]
+    return [*TWISTD, *_words(folder, name)]
+
+
+def _words(folder: Path, name: str) -> list[str]:
+    """Options of twistd's own."""
+    return ["-n", "--pidfile=", f"--logfile={folder / name}.log"]
 
 
 class Running:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.daemon import Daemon
+from tests.support.daemon import Daemon
 
 # A peer may not ask that often.
 _OFTEN = "--limit=peerQueries=1000000000"

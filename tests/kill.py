@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from fingerd.stores.database import NAME
-from tests.setting import SetterDaemon
+from tests.support.setting import SetterDaemon
 
 CLIENTS = 8
 

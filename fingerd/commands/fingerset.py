@@ -123,7 +123,7 @@ def _wanted(options: argparse.Namespace, standardInput: BinaryIO) -> Setting:
         raise ValueError(f"a socket's path has {_LONGEST_PATH} bytes at most")
     lasting = None
     if options.lasting is not None:
-        lasting = seconds(options.lasting, DEFAULTS.statusTime)
+        lasting = seconds(options.lasting)
     login = options.user
     if login is None:
         try:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
 from twisted.internet import endpoints
 from twisted.python import usage
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, seconds, wholeNumber
+from fingerd.model.limits import DEFAULTS, changed, seconds
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
 from fingerd.model.user import isLogin
 from fingerd.system import privileges
 from fingerd.system.addresses import everyInterface
+from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
 
@@ -46,6 +46,7 @@ _FORM = _oneOf("text", "json")
 # Options that can be given more than once.
 _REPEATED = (
     "listen",
+    "door",
     "setter",
     "directory",
     "replace",
@@ -108,7 +109,6 @@ class Options(usage.Options):
             "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
             "none]",
         ],
-        ["history", None, 100, "Statuses that are kept of each user.", wholeNumber],
         [
             "query-log",
             None,
@@ -144,6 +144,12 @@ class Options(usage.Options):
         """
         self["listen"].append(description)
 
+    def opt_door(self, text: str) -> None:
+        """
+        NAME:ENDPOINT: another door, of a plugin's; can be given more than once. [default: none]
+        """
+        self["door"].append(text)
+
     def opt_setter(self, description: str) -> None:
         """
         Where to take statuses, as an endpoint string; can be given more than once.
@@ -153,8 +159,9 @@ class Options(usage.Options):
 
     def opt_directory(self, url: str) -> None:
         """
-        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST or none:, or a
-        plugin's; can be given more than once, and the first that knows a user answers.
+        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST,
+        postgresql://HOST/DATABASE, sqlite:FILE, ldap://HOST/BASE or none:, or a plugin's; can be
+        given more than once, and the first that knows a user answers.
         [default: file:/etc/users; where there is no such file, the example of the daemon's]
         """
         self["directory"].append(url)
@@ -189,10 +196,14 @@ class Options(usage.Options):
 
     def opt_limit(self, text: str) -> None:
         """
-        NAME=VALUE: another value of one of the limits; the README has their names. Can be given
+        NAME=VALUE: another value of one of the limits; docs/limits.md has their names. Can be given
         more than once.
         """
         self["limit"].append(text)
+
+    def opt_history(self, count: str) -> None:
+        """Statuses that are kept of each user: short for --limit statusHistory=N."""
+        self.opt_limit(f"statusHistory={count}")
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
@@ -225,12 +236,13 @@ class Options(usage.Options):
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
         try:
-            history = replace(DEFAULTS, statusHistory=self["history"])
-            self["limits"] = changed(history, self["limit"])
+            self["limits"] = changed(DEFAULTS, self["limit"])
         except ValueError as error:
             raise usage.UsageError(f"--limit {error}") from None
         self["rules"] = self._rules()
         self._identities()
+        if self.parent and self.parent.get("pidfile"):
+            takeAwayStale(self.parent["pidfile"])
 
     def _rules(self) -> Rules:
         if self["set-policy"] not in ("owner", "anyone"):

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IAddress
 
+from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
-from fingerd.daemon.running import Daemon, StartLine
+from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.doors.finger.ports import fingerEndpoint
-from fingerd.doors.net.listening import Listener, endpoint
-from fingerd.logs.daemon_log import DaemonLog
+from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
+from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
 from fingerd.model.limits import Limits
-from fingerd.service.finger_service import FingerService
-from fingerd.system.addresses import describe
+from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
-from fingerd.system.signals import OnSignal
-from fingerd.system.systemd import Notifier
+from fingerd.system.pid_file import LeftPidFile
 
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
+
+# What isn't chosen isn't imported; what is, is imported now, while the code can be read.
 
 
 def makeService(options: Options) -> IService:
@@ -40,94 +38,98 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
-    DaemonLog(options["log-format"], reactor, limits)
-    directories = [
-        _made("directory", url, lambda url: fromURL(url, reactor, limits))
-        for url in options["directory"]
-    ]
-    statuses = None
-    # What isn't chosen isn't imported; what is, is imported now, while the code can be read.
-    if options["state"] is not None:
-        from fingerd.stores.sqlite import SQLiteStatuses
-
-        statuses = SQLiteStatuses(options["state"], reactor, options["owner"], limits)
+    directories = [_directory(url, reactor, limits) for url in options["directory"]]
+    asked: list[IListener] = []
+    queryLog, reopen = _queryLog(options, reactor, limits)
+    finger = FingerService(
+        reactor,
+        directories,
+        _store(options, reactor, limits),
+        limits,
+        options["rules"],
+        _forwarder(options, asked, reactor, limits),
+        queryLog,
+    )
     balancers = None
     if proxied := options["proxy-from"]:
         from fingerd.doors.net.balancers import parseBalancers
 
         balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
-    fingerServers: list[Listener] = []
-    forwarder = None
-    if options["forward"]:
-        from fingerd.remote.forwarding import Forwarder
 
-        forwarder = _made(
-            "forward",
-            ", ".join(options["forward"]),
-            lambda _: Forwarder(
-                options["forward"],
-                lambda: [server.address for server in fingerServers],
-                reactor,
-                limits,
-            ),
+    def opened(option: str, door: str, endpoint: str) -> IListener:
+        return _made(
+            option,
+            endpoint if option != "door" else f"{door}:{endpoint}",
+            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers),
         )
-    queryLog = None
-    if options["query-log"] != "none":
-        from fingerd.logs.query_log import QueryLog
 
-        queryLog = QueryLog(
-            options["query-log"],
-            reactor,
-            options["owner"],
-            options["query-log-format"],
-            options["log-peers"],
-            limits,
-        )
-    finger = FingerService(
-        reactor, directories, statuses, limits, options["rules"], forwarder, queryLog
-    )
-    fingerServers += [
-        Listener(
-            description,
-            _made(
-                "listen",
-                description,
-                lambda text: fingerEndpoint(reactor, text, limits, balancers),
-            ),
-            finger.getFingerFactory(description.partition(":")[0]),
-        )
-        for description in options["listen"]
-    ]
-    setterServers = [
-        Listener(
-            description,
-            _made("setter", description, lambda text: endpoint(reactor, text)),
-            finger.getFingerSetterFactory(),
-        )
-        for description in options["setter"]
-    ]
-    notifier = Notifier(
-        cast(IReactorTime, reactor),
-        os.environ,
-        lambda: f"finger on {', '.join(describe(server.address) for server in fingerServers)}",
-    )
-    # What logrotate(8) sends.
-    reopening = (signal.SIGHUP, signal.SIGUSR1)
-    threads = cast(IReactorFromThreads, reactor)
-    daemon = Daemon(options["identity"])
-    for part in (
+    asked += [opened("listen", "finger", endpoint) for endpoint in options["listen"]]
+    others = [opened("door", *text.partition(":")[::2]) for text in options["door"]]
+    setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    upkeep = Upkeep(
         finger,
-        *fingerServers,
-        *setterServers,
-        TimerService(options["reload"], finger.reload),
-        OnSignal(signal.SIGHUP, notifier.reloading(finger.reload), threads),
-        *(OnSignal(number, queryLog.reopen, threads) for number in reopening if queryLog),
-        StartLine(finger, fingerServers, setterServers),
-        # Last, so that it says when all of it runs, and is the first to hear of the stop.
-        notifier,
-    ):
-        part.setServiceParent(daemon)
+        reactor,
+        [whereOf(each) for each in (*asked, *others)],
+        [whereOf(each) for each in setters],
+        reopen,
+        options["log-format"],
+        limits,
+    )
+    daemon = Daemon(options["identity"])
+    timer = TimerService(options["reload"], finger.reload)
+    pidFile = LeftPidFile(options.parent or {})
+    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+        IService(part).setServiceParent(daemon)
     return daemon
+
+
+def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:
+    return _made("directory", withoutPassword(url), lambda _: fromURL(url, reactor, limits))
+
+
+def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
+    if options["state"] is None:
+        import time
+
+        from fingerd.stores.memory import MemoryStore
+
+        return MemoryStore(time.time, limits)
+    from fingerd.stores.sqlite import SQLiteStore
+
+    return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _forwarder(
+    options: Options, asked: list[IListener], reactor: Any, limits: Limits
+) -> IForwarder | None:
+    hosts = options["forward"]
+    if not hosts:
+        return None
+    from fingerd.remote.forwarding import Forwarder
+
+    def own() -> list[IAddress]:
+        return [each.address for each in asked if each.address is not None]
+
+    return _made("forward", ", ".join(hosts), lambda _: Forwarder(hosts, own, reactor, limits))
+
+
+def _queryLog(
+    options: Options, reactor: Any, limits: Limits
+) -> tuple[IQueryLog | None, Callable[[], object] | None]:
+    """The query log, and what opens it anew."""
+    if options["query-log"] == "none":
+        return None, None
+    from fingerd.logs.query_log import QueryLog
+
+    log = QueryLog(
+        options["query-log"],
+        reactor,
+        options["owner"],
+        options["query-log-format"],
+        options["log-peers"],
+        limits,
+    )
+    return log, log.reopen
 
 
 def _made(option: str, text: str, make: Callable[[str], T]) -> T:

@@ -1,8 +1,7 @@
-"""Users given by the program itself, as in the talk: ``FingerService(moshez="Happy")``."""
+"""Users given by the program itself, as in the talk: C{GivenUsers(moshez="Happy and well")}."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import islice
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,9 +13,12 @@ from fingerd.model.user import User
 
 @implementer(IHeldDirectory, ICounted)
 class GivenUsers:
-    """Users and their statuses, from a mapping that is never read again."""
+    """Users and their statuses, which never change."""
 
-    def __init__(self, statuses: Mapping[str, str]) -> None:
+    def __init__(self, **statuses: str) -> None:
+        """
+        @param statuses: by login.
+        """
         self._users = {login: User(login, status=text) for login, text in statuses.items()}
 
     def __len__(self) -> int:
@@ -40,4 +42,4 @@ def fromURL(rest: str, reactor: object, limits: object) -> GivenUsers:
     """
     if rest:
         raise ValueError("nothing stands behind none:")
-    return GivenUsers({})
+    return GivenUsers()

@@ -42,6 +42,8 @@ class Field(StrEnum):
 Fields = frozenset[Field]
 
 ALL: Fields = frozenset(Field)
+# The others are one line each.
+SEVERAL_LINES: Fields = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 # RFC 1288 2.5.1 and 2.5.2: the full name, at least.
 ALWAYS: Fields = frozenset({Field.LOGIN, Field.NAME})
 

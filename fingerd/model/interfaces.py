@@ -2,7 +2,7 @@
 The seams of the daemon.
 
 A door (a protocol) asks an L{IFingerService} and nothing else; the service asks its
-L{IDirectory} objects who there is, and its L{IStatusStore} what they have set.
+L{IDirectory} objects who there is, and its L{IStore} what they have set.
 """
 
 # Zope's interfaces describe methods without self.
@@ -10,59 +10,138 @@ L{IDirectory} objects who there is, and its L{IStatusStore} what they have set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import Attribute, Interface
 
 from fingerd.model.limits import Limits
-from fingerd.model.listing import Listing
-from fingerd.model.query import Name
-from fingerd.model.record import Setter, Status
+from fingerd.model.query import Name, Query
+from fingerd.model.record import Change, Setter, Status
+from fingerd.model.reply import Outcome, Reply
 from fingerd.model.user import User
+
+
+class IVisit(Interface):
+    """
+    One client at one door, from its first moment to its last.
+
+    Whoever holds a visit holds its place among those that there may be, and sees to it that the
+    client leaves. A visit is passed on, when a connection changes hands, and never made again.
+    """
+
+    door: str = Attribute("What the door is called in the query log.")
+    host: str | None = Attribute("The client's IP address, where it has one.")
+    peer: str | None = Attribute("Whom the client counts as, where clients are counted.")
+    began: float = Attribute("When the visit began, in seconds by the reactor's clock.")
+    line: bytes = Attribute(
+        "What the client asks, as it came, for the query log; the door sets it."
+    )
+    present: bool = Attribute("Whether the client can still be answered.")
+    end: Callable[[], object] = Attribute(
+        "Closes the connection at once, whatever is still to be sent; whoever holds the visit sets "
+        "it. It is called when the visit's time is over or its place is needed."
+    )
+
+    def arrived(host: str) -> bool:
+        """
+        The client turns out to be at C{host}, behind a load balancer. The visit began as nobody's.
+
+        @return: whether it may stay. Where it may not, close the connection and leave.
+        """
+
+    def waits() -> None:
+        """The client has asked, and waits for the reply. L{IFingerService.ask} calls this."""
+
+    def answered(outcome: Outcome, size: int, unsent: int = 0) -> bool:
+        """
+        The client gets its answer now. This logs the query.
+
+        @param size: the bytes of the answer.
+        @param unsent: how many of them are to be kept until the client takes them.
+        @return: whether to send it: False where the client is gone, or where too many bytes are
+            unsent and this client has waited longest to take its own.
+        """
+
+    def close() -> None:
+        """
+        End the visit: C{end} is called, unless the client has left or is being ended already. The
+        place is free when the client has left.
+        """
+
+    def leave() -> None:
+        """The client has left. To call this again changes nothing."""
+
+
+class IVisits(Interface):
+    """The visits at all doors of one kind."""
+
+    lookers: list[Callable[[str], object]] = Attribute(
+        "What can find, when one peer has as many visits as it may have, that some are over."
+    )
+
+    def enter(door: str, host: str | None, end: Callable[[], object]) -> IVisit | None:
+        """
+        Let a client in.
+
+        @param door: what the door is called in the query log.
+        @param host: the client's IP address, where it has one.
+        @param end: see L{IVisit}.
+        @return: None where there is no place for the client: close its connection.
+        """
+
+    def makeRoom() -> bool:
+        """End the visit that matters least, where the system has no room. Whether there was one."""
 
 
 class IFingerService(Interface):
     """Who there is, and how they are: all that a door knows."""
 
-    def getUser(login: str, verbose: bool = False) -> Deferred[User | None]:
-        """
-        The user called ``login``, or None where there is none, or none that may be seen.
+    visits: IVisits = Attribute("The visits at the doors where users are asked for.")
 
-        The Deferred fails where a directory fails: that is never "no such user". Cancelling
-        it cancels the work done for it.
-
-        @param verbose: ask for all there is to tell.
+    def ask(query: Query, visit: IVisit) -> Deferred[Reply]:
         """
+        What may be said to C{query}, at this door and to this visitor.
 
-    def findUsers(name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
-        """
-        The user whose login is ``name`` or, where the administrator wants that and there is none,
-        the users who have it in their full name (RFC 1288 2.5.3). It fails and can be cancelled
-        as C{getUser} can.
+        The Deferred never fails. Cancelling it, when the client has gone, cancels the work done for
+        it; what it then fires with is of no use.
         """
 
-    def getUsers(verbose: bool = False) -> Deferred[Listing]:
+    def askNow(login: str, visit: IVisit) -> Reply | None:
         """
-        All that may be listed: a bounded number of users, in the directories' own order, and
-        which directories failed. It fails with L{ListRefused} where there is no list, and where
-        all directories fail.
+        As C{ask} for the one name C{login}, at once; None where that needs C{ask}. It never fails.
         """
+
+    def history(login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """
+        As C{ask} for the one name C{login}. Where that is a user's login, and statuses are shown,
+        the reply has a C{history} too: the newest C{most} that this user has set.
+        """
+
+    def getFingerFactory() -> IProtocolFactory:
+        """The factory of a finger port."""
 
 
 class IFingerSetterService(Interface):
-    """Where statuses are set."""
+    """Where users set what is shown of them."""
 
-    def setUser(login: str, status: str, by: Setter, until: float | None = None) -> Deferred[None]:
-        """
-        Set the status of the user called ``login``; an empty one clears what was set.
+    setters: IVisits = Attribute("The visits at the doors where something is set.")
 
-        @param by: who asks for it. Whether they may is the service's business.
-        @param until: when it ends, in seconds since the epoch; the status before it then shows
-            again. None is for good.
-        @return: fires when the status is safely kept, not before. It fails with
-            L{SettingRefused}, which has words for the client, when nothing was changed.
+    def set(login: str, change: Change, by: Setter) -> Deferred[Status]:
         """
+        Let C{change} show for the user called C{login}.
+
+        All rules of what can be set are in here: its length, its characters, how long it lasts, and
+        whether C{by} may set it.
+
+        @return: fires with what was set when it is safely kept, not before. It fails with
+            L{SettingRefused<fingerd.model.errors.SettingRefused>}, which has words for the client,
+            when nothing was changed, and with nothing else.
+        """
+
+    def refused(by: Setter, reason: str) -> None:
+        """Log that C{by} asked for what is no change at all, and was told C{reason}."""
 
 
 class IDirectory(Interface):
@@ -70,7 +149,9 @@ class IDirectory(Interface):
 
     def getUser(login: str) -> Deferred[User | None]:
         """
-        The user called ``login``. None is "not one of mine": the next directory is asked. A
+        The user called ``login``. None is "not one of mine": the next directory is asked.
+        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": nobody shows that user,
+        and to the client they are as one whom nobody knows. A
         failure is a failure, and no other directory answers for it; L{DirectoryError} is one
         that was foreseen. Cancelling the Deferred, when the client has gone or waited too
         long, ends the work done for it.
@@ -125,6 +206,32 @@ class IDirectoryScheme(Interface):
         """
 
 
+class IListener(Interface):
+    """An open door. It is a service too (L{twisted.application.service.IService})."""
+
+    address: IAddress | None = Attribute("Where it listens, or None where it doesn't, or not yet.")
+
+
+class IDoor(Interface):
+    """
+    A kind of door, as the option C{--door NAME:ENDPOINT} names it. A plugin provides this and
+    L{twisted.plugin.IPlugin}, in a module of C{twisted.plugins}.
+    """
+
+    name: str = Attribute("What stands before the first colon.")
+
+    def listener(
+        service: IFingerService, endpoint: str, reactor: object, limits: Limits
+    ) -> IListener:
+        """
+        A door that is opened and closed as the service that it is starts and stops.
+
+        @param service: what the door asks. It provides L{IFingerSetterService} too.
+        @param endpoint: an endpoint string of Twisted's.
+        @raise ValueError: when C{endpoint} describes none, with the reason in words.
+        """
+
+
 class IReloadable(Interface):
     """A directory that holds a copy of something that can change."""
 
@@ -142,7 +249,7 @@ class ICounted(Interface):
         """How many users there are."""
 
 
-class IStatusStore(Interface):
+class IStore(Interface):
     """The statuses that were set. What it has been given stays until it is told otherwise."""
 
     def getStatus(login: str) -> Deferred[Status | None]:
@@ -156,6 +263,12 @@ class IStatusStore(Interface):
 
     def held(login: str) -> Status | None:
         """As C{getStatus}, at once: what shows is in memory."""
+
+    def history(login: str, most: int) -> Deferred[Sequence[Status]]:
+        """
+        What C{login} has set, the newest first: at most C{most} of those that have not expired and
+        were not cleared since. It fails with L{DirectoryError} where it can't be read now.
+        """
 
     def setStatus(login: str, status: Status) -> Deferred[None]:
         """
@@ -178,7 +291,7 @@ class IQueryLog(Interface):
         @param peer: the client's IP address, where it has one.
         @param door: which port it came to, in a word.
         @param query: the request line, as it came.
-        @param outcome: what became of it; see L{fingerd.model.outcome.Outcome}.
+        @param outcome: what became of it; see L{fingerd.model.reply.Outcome}.
         @param size: the answer's bytes.
         @param seconds: from the connection's beginning to the answer.
         """

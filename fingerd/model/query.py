@@ -36,10 +36,17 @@ NOBODY = Name("")
 
 
 class Query(NamedTuple):
-    """What a request line asks for: the ``names`` in their order, or with none of them the list."""
+    """
+    What a request line asks for: the ``names`` in their order, or with none of them the list. A
+    line that is longer than any may be is only ``tooLong``.
+    """
 
     names: tuple[Name, ...] = ()
     verbose: bool = False
+    tooLong: bool = False
+
+
+TOO_LONG = Query(tooLong=True)
 
 
 def parse(line: bytes) -> Query:

@@ -22,6 +22,17 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What is to be set: the status C{status} for so many C{seconds}, or until it is set again where
+    that is None. An empty status clears what was set.
+    """
+
+    status: str
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Setter:
     """
     Who asks for a change, as far as the door they came to can tell.

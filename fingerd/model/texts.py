@@ -11,6 +11,8 @@ TOO_MANY_QUERIES = "Too many queries; try again in a minute"
 TOO_MANY_LOOKUPS = "Too many queries at once; try again later"
 NO_STATUS = "No status."
 NO_PLAN = "No Plan."
+NO_CONTROL_CHARACTERS = "Not set: a status has no control characters"
+NOT_LASTING = "Not set: what is cleared doesn't last"
 
 
 def internalError(reference: str) -> str:

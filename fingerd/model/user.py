@@ -31,6 +31,17 @@ class User(NamedTuple):
     report: str = ""
 
 
+# What a directory says of a user whom it knows and who is not to be shown.
+HIDDEN = User("")
+
+
+def isBare(user: User) -> bool:
+    """Whether nothing but a status is known of C{user}, and not even that perhaps."""
+    return user[4:] == _NOTHING_MORE and not user.name
+
+
+# What a user has behind the status whose office and all that follows isn't known.
+_NOTHING_MORE = User("")[4:]
 # Nearly every login is nothing but this.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # What no request line can name: white space and commas separate names, "@" asks another host, a

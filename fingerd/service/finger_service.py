@@ -3,62 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from itertools import takewhile
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.directories.given import GivenUsers
-from fingerd.logs import audit
-from fingerd.model import texts
-from fingerd.model.errors import ListRefused, SettingRefused
+from fingerd.logs.failures import Failures
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
     IFingerService,
     IFingerSetterService,
     IForwarder,
-    IHeldDirectory,
     IQueryLog,
     IReloadable,
-    IStatusStore,
-    IVerboseDirectory,
+    IStore,
+    IVisit,
 )
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.listing import Listing
-from fingerd.model.record import Setter, Status
+from fingerd.model.query import Query
+from fingerd.model.record import Change, Setter, Status
+from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
-from fingerd.model.user import User, isLogin
-from fingerd.service.admission import Admission
-from fingerd.service.asking import Asker
-from fingerd.service.lists import Lists, overlay
-from fingerd.service.rates import Rates
-from fingerd.stores.memory import MemoryStatuses
+from fingerd.model.user import User
+from fingerd.service.replies import Replies
+from fingerd.service.settings import Settings
+from fingerd.service.users import Users
+from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.eager import begun
+from fingerd.system.logins import Logins
+from fingerd.system.monotonic import useMonotonicTime
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
-    from fingerd.doors.net.exchange import ExchangeFactory
     from fingerd.doors.setter.setter_protocol import FingerSetterFactory
-
-F = TypeVar("F", bound="ExchangeFactory")
 
 
 @implementer(IFingerService, IFingerSetterService)
 class FingerService(MultiService):
     """
-    Asks its directories in their order, and lays what was set over what they say.
+    Says who there is to every door, after one set of rules and limits for the whole daemon.
 
-    Users can be given by keyword, as in ``FingerService(reactor, moshez="Happy and well")``;
-    they come before the directories. A directory that is a service is started and stopped with
-    this one. Stopping waits for the answers in flight.
+    A directory, a store or a query log that is a service is started and stopped with this one.
+    Stopping waits for the answers in flight.
     """
 
     _log = Logger()
@@ -66,92 +59,74 @@ class FingerService(MultiService):
     def __init__(
         self,
         clock: IReactorTime,
-        directories: Sequence[IDirectory] = (),
-        statuses: IStatusStore | None = None,
+        directories: Sequence[IDirectory],
+        store: IStore,
         limits: Limits = DEFAULTS,
         rules: Rules = DEFAULT_RULES,
         forwarder: IForwarder | None = None,
         queryLog: IQueryLog | None = None,
-        /,
-        **users: str,
+        logins: Logins | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """
         @param clock: the reactor.
-        @param statuses: where statuses are kept; in memory, if there is none.
+        @param directories: who there is; they are asked in this order.
+        @param store: where what users set is kept.
         @param rules: what is shown, and who may set whose status.
         @param forwarder: what asks other hosts; no query is forwarded, if there is none.
         @param queryLog: where queries are logged, if they are.
-        @param users: statuses by login.
+        @param logins: tells the login of a uid; the system is asked, if there is none.
+        @param now: the time, in seconds since the epoch.
         """
         super().__init__()
+        # Timers keep their time, whoever sets the clock on the wall.
+        useMonotonicTime(clock)
         self._clock = clock
-        given = [GivenUsers(users)] if users else []
-        self._directories: list[IDirectory] = [*given, *directories]
-        self._statuses = MemoryStatuses(time.time, limits) if statuses is None else statuses
         self._limits = limits
-        self._rules = rules
-        self._mask = rules.mask or None
-        self._forwarder = forwarder
-        self._queryLog = queryLog
-        self._factories: list[ExchangeFactory] = []
-        self._admission = Admission(limits.connections, limits.peerConnections)
-        self._setterAdmission = Admission(limits.setterConnections)
-        self._rates = Rates(limits.peerQueries, limits.peersCounted)
-        # Those that are asked first and have their users in memory.
-        self._held = [
-            cast(IHeldDirectory, directory).held
-            for directory in takewhile(IHeldDirectory.providedBy, self._directories)
-        ]
-        self._lists = Lists(self._directories, self._statuses, limits, rules, clock)
-        for part in (*self._directories, self._statuses, queryLog):
+        self._directories = directories
+        self._logins = Logins(clock, limits=limits) if logins is None else logins
+        self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
+        self.setters = Visits(limits, clock, limits.setterConnections)
+        failures = Failures(self._log, limits, clock)
+        self._users = users = Users(directories, store, limits, rules, clock, failures)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock)
+        self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
+        for part in (*directories, store, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
-    def getFingerFactory(self, door: str = "tcp") -> FingerFactory:
-        """
-        A factory for a finger port.
-
-        @param door: what the port is called in the log of queries.
-        """
+    def getFingerFactory(self) -> FingerFactory:
+        """A factory for a finger port."""
+        # The service looks at the doors here and in the method below only.
         from fingerd.doors.finger.finger_protocol import FingerFactory  # noqa: PLC0415
 
-        limits, clock = self._limits, self._clock
-        asker = Asker(self, limits, clock, self._rules, self._forwarder)
-        return self._kept(
-            FingerFactory(asker, limits, clock, self._admission, self._rates, self._queryLog, door)
-        )
+        return FingerFactory(self, self._limits, self._clock)
 
     def getFingerSetterFactory(self) -> FingerSetterFactory:
         """A factory for a setter port."""
-        # A daemon without one needs nothing of what it imports.
         from fingerd.doors.setter.setter_protocol import FingerSetterFactory  # noqa: PLC0415
 
-        return self._kept(
-            FingerSetterFactory(self, self._limits, self._clock, self._setterAdmission)
-        )
+        return FingerSetterFactory(self, self._limits, self._clock)
 
-    def getUser(self, login: str, verbose: bool = False) -> Deferred[User | None]:
+    def ask(self, query: Query, visit: IVisit) -> Deferred[Reply]:
         """See L{IFingerService}."""
-        return begun(self._getUser(login, verbose))
+        return self._replies.ask(query, visit)
 
-    def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
+    def askNow(self, login: str, visit: IVisit) -> Reply | None:
         """See L{IFingerService}."""
-        try:
-            user = self._atHand(name)
-        except Exception:
-            # A directory of somebody's own.
-            return fail()
-        return begun(self._findUsers(name, verbose)) if user is None else succeed((user,))
+        return self._replies.askNow(login, visit)
 
-    def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
+    def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
         """See L{IFingerService}."""
-        return begun(self._getUsers(verbose))
+        return self._replies.history(login, visit, most)
 
-    def setUser(
-        self, login: str, status: str, by: Setter, until: float | None = None
-    ) -> Deferred[None]:
+    def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
-        return begun(self._setUser(login, status, by, until))
+        return begun(self._settings.set(login, change, by))
+
+    def refused(self, by: Setter, reason: str) -> None:
+        """See L{IFingerSetterService}."""
+        self._settings.refused(by, reason)
 
     def reload(self) -> Deferred[None]:
         """
@@ -178,11 +153,6 @@ class FingerService(MultiService):
                 directory.getUsers(1).addCallback(found.extend)
         return found[0].login if found else None
 
-    def stopService(self) -> Deferred[None]:
-        """Finish what is being answered, then stop what answers it."""
-        drained = gatherResults([factory.drain() for factory in self._factories])
-        return drained.addCallback(lambda _: MultiService.stopService(self))
-
     def startService(self) -> None:
         most = descriptors.room(self._limits)
         if most < self._limits.connections:
@@ -191,80 +161,18 @@ class FingerService(MultiService):
                 "ulimit -n",
                 most=most,
             )
-        self._admission.most = most
+        self.visits.most = most
         super().startService()
 
-    def _atHand(self, login: str) -> User | None:
-        """
-        A user who is in memory, as most are; to find them otherwise costs several times as much.
-        None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
-        """
-        mask = self._mask
-        if mask is not None and mask.hides(login):
-            return None
-        for held in self._held:
-            user = held(login)
-            if user is not None and mask is not None:
-                user = mask.user(user)
-            if user is not None:
-                return overlay(user, self._statuses.held(login))
-        return None
+    def stopService(self) -> Deferred[None]:
+        """Finish what is being answered, then stop what answers it."""
+        drained = gatherResults([self.visits.drain(), self.setters.drain()])
+        return drained.addCallback(self._stop)
 
-    async def _getUser(self, login: str, verbose: bool) -> User | None:
-        mask = self._rules.mask
-        user = mask.user(await self._find(login, verbose, masked=mask.hides(login)))
-        mayBeMade = self._rules.setting.create and isLogin(login) and not mask.hides(login)
-        if user is None and not mayBeMade:
-            return None
-        status = await self._statuses.getStatus(login)
-        if user is None and status is not None:
-            user = User(login)
-        return user and overlay(user, status)
-
-    async def _findUsers(self, name: str, verbose: bool) -> Sequence[User]:
-        user = await self._getUser(name, verbose)
-        if user is not None:
-            return (user,)
-        if not self._rules.matched or not isLogin(name):
-            return ()
-        # A list says less of a user than who is asked for the one.
-        found = [await self._getUser(login, verbose) for login in await self._lists.matching(name)]
-        return [user for user in found if user is not None]
-
-    async def _getUsers(self, verbose: bool) -> Listing:
-        if not self._rules.listed:
-            raise ListRefused
-        return await self._lists.join(verbose)
-
-    async def _setUser(self, login: str, status: str, by: Setter, until: float | None) -> None:
-        policy = self._rules.setting
-        refusal = policy.refusal(by, login)
-        if refusal is not None:
-            raise SettingRefused(refusal)
-        mayMake = policy.create and isLogin(login)
-        if not mayMake and await self._find(login) is None:
-            raise SettingRefused(texts.NO_SUCH_USER)
-        await self._statuses.setStatus(login, Status(status, time.time(), by.who, until))
-        self._lists.changed()
-        audit.changed(by, login, status, until)
-
-    async def _find(self, login: str, verbose: bool = False, masked: bool = False) -> User | None:
-        # What can't be a login reaches no directory: none has to look out for it.
-        if not isLogin(login):
-            return None
-        for directory in self._directories:
-            full = verbose and IVerboseDirectory.providedBy(directory)
-            ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
-            user = await ask(login)
-            # For one who is masked all are asked, as for one whom nobody knows: neither the time
-            # it takes nor a directory that fails tells the two apart.
-            if user is not None and not masked:
-                return user
-        return None
+    def _stop(self, drained: object) -> Deferred[None]:
+        self._logins.stop()
+        stopped: Deferred[None] = maybeDeferred(MultiService.stopService, self)
+        return stopped
 
     def _reloadFailed(self, failure: Failure, directory: IDirectory) -> None:
         self._log.failure("Reloading {directory} failed", failure, directory=directory)
-
-    def _kept(self, factory: F) -> F:
-        self._factories.append(factory)
-        return factory

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures, tookTooLong
+from fingerd.model import texts
 from fingerd.model.errors import DirectoryError
-from fingerd.model.interfaces import IDirectory, IStatusStore, IVerboseDirectory
+from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
 from fingerd.model.matching import matches
 from fingerd.model.record import Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
+from fingerd.system.sharing import Shared
 
 _Results = list[tuple[bool, list[User] | Failure]]
 # Users that are compared with a name before others have their turn: some milliseconds' work.
@@ -33,22 +34,29 @@ class Lists:
     it may be long, and many may ask.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         directories: Sequence[IDirectory],
-        statuses: IStatusStore,
+        statuses: IStore,
         limits: Limits,
         rules: Rules,
         clock: IReactorTime,
+        failures: Failures,
+        known: Callable[[str], Awaitable[User | None]],
     ) -> None:
+        """
+        @param known: what the directories know of a login.
+        """
         self._directories = directories
         self._statuses = statuses
         self._limits = limits
         self._rules = rules
         self._clock = clock
-        self._failures = Failures(self._log, limits, clock)
+        self._failures = failures
+        self._known = known
+        # The lists that are being made, by whether they are verbose and by how often statuses had
+        # changed: whoever asks meanwhile waits for the same one.
+        self._making: Shared[tuple[bool, int], Listing] = Shared()
         # The latest lists, verbose and not, and when they were made; how often statuses changed.
         self._kept: dict[bool, tuple[Listing, float]] = {}
         self._changes = 0
@@ -68,7 +76,9 @@ class Lists:
         if listing is not None and self._clock.seconds() - since < self._limits.listKept:
             return listing
         changes = self._changes
-        listing = await self._joined(verbose)
+        listing = await self._making.get(
+            (verbose, changes), lambda: Deferred.fromCoroutine(self._joined(verbose))
+        )
         if changes == self._changes and not listing.failures:
             self._kept[verbose] = listing, self._clock.seconds()
         return listing
@@ -108,11 +118,19 @@ class Lists:
                 result.raiseException()
             else:
                 what = f"listing the users of directory {number}"
-                failures.append((f"source {number}", self._failures.internalError(result, what)))
+                failures.append(
+                    (
+                        f"source {number}",
+                        texts.internalError(self._failures.reference(result, what)),
+                    )
+                )
         if self._rules.setting.create:
-            made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
-            for user in self._rules.mask.users(made):
-                users.setdefault(user.login, user)
+            for login in await self._statuses.getLogins(self._limits.listedUsers):
+                if login in users or self._rules.mask.hides(login):
+                    continue
+                # A directory may hide them.
+                if await self._known(login) is None:
+                    users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
         statuses = await self._statuses.getStatuses([user.login for user in listed])
         overlaid = [overlay(user, statuses.get(user.login)) for user in listed]

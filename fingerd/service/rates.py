@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 
 
 class Rates:
@@ -11,7 +12,9 @@ class Rates:
     rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
 
     What is kept of a peer is one number: the moment at which its bucket will be full again
-    (the generic cell rate algorithm).
+    (the generic cell rate algorithm). From then on there is nothing to know of the peer, so it
+    is forgotten, with the next new peers: the memory is that of those who have asked in the last
+    minute, and not of everyone who ever did.
     """
 
     def __init__(self, perMinute: int, counted: int) -> None:
@@ -19,26 +22,31 @@ class Rates:
         # A bucket that would take longer than this to fill up has no token left.
         self._patience = 60.0 - self._interval * 0.5
         self._counted = counted
+        self._most = perMinute
         self._full: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._full)
 
-    def take(self, peer: str, now: float) -> bool:
+    def take(self, peer: str, now: float, tokens: int = 1) -> bool:
         """
-        Take a token, if there is one.
+        Take so many tokens, if there are as many.
 
         @param now: in seconds, by a clock that never goes back.
+        @param tokens: of more than a full bucket has, all that it has are taken.
         """
+        more = min(tokens, self._most) * self._interval if tokens > 1 else self._interval
         full = self._full
         at = full.get(peer)
         if at is None:
-            if len(full) >= self._counted:
-                full.popitem(last=False)
-            full[peer] = now + self._interval
+            # Two for each new one: that is enough for fewer and fewer to be left.
+            for oldest in list(islice(full, 2)):
+                if len(full) >= self._counted or full[oldest] <= now:
+                    del full[oldest]
+            full[peer] = now + more
             return True
         full.move_to_end(peer)
-        if at - now > self._patience:
+        if at - now + more - self._interval > self._patience:
             return False
-        full[peer] = (at if at > now else now) + self._interval
+        full[peer] = (at if at > now else now) + more
         return True

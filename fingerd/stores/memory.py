@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from fingerd.model.errors import SettingRefused
-from fingerd.model.interfaces import IStatusStore
+from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.showing import Showing
 
 
-class HeldStatuses:
+class HeldStore:
     """What a store that has all that shows in memory says, without waiting for anything."""
 
     def __init__(self, now: Callable[[], float], limits: Limits) -> None:
@@ -37,16 +39,29 @@ class HeldStatuses:
         return succeed(self._showing.logins(limit, self._now()))
 
 
-@implementer(IStatusStore)
-class MemoryStatuses(HeldStatuses):
+@implementer(IStore)
+class MemoryStore(HeldStore):
     """Statuses that last as long as the process."""
 
     def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         super().__init__(now, limits)
+        # What users have set since they last cleared it, the newest last.
+        self._set: dict[str, deque[Status]] = {}
+        self._most = limits.statusHistory + 1
+
+    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+        now = self._now()
+        set = reversed(self._set.get(login, ()))
+        return succeed(list(islice((s for s in set if s.until is None or s.until > now), most)))
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
-            self._showing.put(login, self._showing.admit(login, status))
+            status = self._showing.admit(login, status)
         except SettingRefused:
             return fail()
+        self._showing.put(login, status)
+        if status.text:
+            self._set.setdefault(login, deque(maxlen=self._most)).append(status)
+        else:
+            self._set.pop(login, None)
         return succeed(None)

@@ -14,7 +14,7 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.system.threads import Threads
 
 
-class Accounts:
+class Logins:
     """
     Tells the login of a uid.
 

@@ -17,10 +17,10 @@ from fingerd.model.user import User
 from fingerd.remote.client import answerText
 from fingerd.remote.forwarding import Forwarder
 from fingerd.remote.hosts import HostEndpoint
-from fingerd.service.finger_service import FingerService
 from tests.fuzz import checks
 from tests.fuzz.peer import ADDRESS, Peer, PublicResolver
-from tests.support import inMemory
+from tests.support.ports import inMemory
+from tests.support.service import Finger
 
 _BREAKS = 0
 _LIST = 1
@@ -52,7 +52,7 @@ class Answering:
         forwarder = Forwarder(
             ["*.example"], lambda: (), self.peer, DEFAULTS, resolver=PublicResolver()
         )
-        service = FingerService(
+        service = Finger(
             self.peer, [_NearServer(self.peer)], None, DEFAULTS, Rules(mask=_MASK), forwarder
         )
         self.factory = service.getFingerFactory()

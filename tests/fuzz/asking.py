@@ -16,11 +16,11 @@ from fingerd.model.masking import Mask
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.remote.forwarding import Forwarder
-from fingerd.service.finger_service import FingerService
 from fingerd.text.replacing import Replacements
 from tests.fuzz import checks
 from tests.fuzz.peer import Peer, PublicResolver
-from tests.support import inMemory
+from tests.support.ports import inMemory
+from tests.support.service import Finger
 
 SECRET = "whom nobody may see"
 
@@ -93,6 +93,4 @@ class Asking:
         rules = Rules(
             mask=Mask(["radix"]), matched=True, replacements=Replacements([("Microsoft", "It")])
         )
-        return FingerService(
-            self.peer, [_Known()], None, DEFAULTS, rules, forwarder
-        ).getFingerFactory()
+        return Finger(self.peer, [_Known()], None, DEFAULTS, rules, forwarder).getFingerFactory()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fingerd.text.cleaning import clean
-from tests.support import cut
+from tests.support.ports import cut
 
 # A byte of flags, and three places to cut at.
 _HEAD = 7

@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from fingerd.model.limits import DEFAULTS
 from fingerd.remote.hosts import IPAddress, Resolver
-from tests.support import HalfCloseTransport
+from tests.support.ports import HalfCloseTransport
 
 ADDRESS = "198.51.100.1"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from fingerd.doors.net.telnet import Telnet
@@ -14,11 +14,12 @@ from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
 from fingerd.model import texts
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.record import Status
-from fingerd.service.admission import Admission
-from fingerd.service.finger_service import FingerService
-from fingerd.stores.memory import MemoryStatuses
+from fingerd.model.rules import Rules
+from fingerd.stores.memory import MemoryStore
+from fingerd.system.logins import Logins
 from tests.fuzz import checks
-from tests.support import inMemory
+from tests.support.ports import inMemory
+from tests.support.service import Finger
 
 _ENDS = 0
 # Who asks: root; else one whose uid nobody knows; else, with or without a login, a user.
@@ -40,6 +41,17 @@ _REFUSALS = (
 )
 
 
+class _Logins(Logins):
+    """Tells the same login of every uid, and at once."""
+
+    def __init__(self, login: Callable[[], str | None]) -> None:
+        super().__init__(None)
+        self._login = login
+
+    def loginOf(self, uid: int) -> Deferred[str | None]:
+        return succeed(self._login())
+
+
 class Setting:
     """A setter port, with some users whose statuses can be set."""
 
@@ -47,17 +59,20 @@ class Setting:
         clock = Clock()
         self._uid: int | None = None
         self._login: str | None = None
-        self._store = MemoryStatuses(lambda: _NOW)
-        users = dict.fromkeys(_USERS, "Happy")
-        self._factory = FingerSetterFactory(
-            FingerService(clock, (), self._store, **users),
-            DEFAULTS,
+        self._store = MemoryStore(lambda: _NOW)
+        finger = Finger(
             clock,
-            Admission(10),
-            owner=lambda transport: self._uid,
-            loginOf=lambda uid: succeed(self._login),
-            now=lambda: _NOW,
+            (),
+            self._store,
+            DEFAULTS,
+            Rules(),
+            None,
+            None,
+            _Logins(lambda: self._login),
+            lambda: _NOW,
+            **dict.fromkeys(_USERS, "Happy"),
         )
+        self._factory = FingerSetterFactory(finger, DEFAULTS, clock, lambda transport: self._uid)
 
     def __call__(self, given: bytes) -> None:
         sent = checks.read(given)
@@ -81,7 +96,7 @@ class Setting:
         own = not (sent.flag(_UNKNOWN) or sent.flag(_NO_LOGIN))
         mayBeSet = _USERS if sent.flag(_ROOT) else (_USER,) if own else ()
         lines = Telnet().receive(sent.data).split(b"\n")
-        wanted = grammar.parse(lines[: grammar.linesOf(lines[0])], DEFAULTS.statusTime)
+        wanted = grammar.parse(lines[: grammar.linesOf(lines[0])])
         assert wanted.login in mayBeSet, wanted
         assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
 

@@ -15,13 +15,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from fingerd.stores.database import NAME
-from tests.daemon import Daemon
 from tests.soak import changes
 from tests.soak.clients import Askers, SettingUser, again
 from tests.soak.figures import Counts, Taken, taken
 from tests.soak.nuisances import Nuisances
 from tests.soak.upstream import Upstream
 from tests.soak.world import World
+from tests.support.daemon import Daemon
 
 # What the daemon's memory may grow by after the warm-up, in bytes: the allocator keeps some of
 # what the largest moment so far has taken, and a later moment may be larger.

@@ -8,11 +8,11 @@ import random
 import signal
 from collections.abc import Callable
 
-from tests.daemon import Daemon
 from tests.soak.figures import Counts, catches
 from tests.soak.possible import Possible
 from tests.soak.upstream import FAULTS, Upstream
 from tests.soak.world import World
+from tests.support.daemon import Daemon
 
 # A file must have been quiet for a second, and is looked at every second.
 _TAKEN_OVER_IN = 15.0

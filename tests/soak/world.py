@@ -8,8 +8,8 @@ import random
 import re
 from pathlib import Path
 
-from tests.daemon import Daemon
 from tests.soak.possible import Possible
+from tests.support.daemon import Daemon
 
 # For how long a list may be kept, and for how long a query that is shared may have been under
 # way before: see limits.py.

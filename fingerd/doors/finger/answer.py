@@ -1,102 +1,107 @@
 """
-What is sent back: from users to bytes.
+What is sent back: from a reply to bytes.
 
-Every text that a user wrote is cleaned first, see L{fingerd.text.cleaning}. Lines end in CR LF, the
-last one too (RFC 1288 2.2).
+All that is in a reply may be shown as it is, see L{fingerd.model.reply}.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from fingerd.doors.finger.finger1_layout import age, cleanLines, entry, known, statusLine
-from fingerd.model.fields import Field, Fields, Views
-from fingerd.model.limits import DEFAULTS
-from fingerd.model.listing import Listing
-from fingerd.model.texts import NO_STATUS, NO_SUCH_USER
-from fingerd.model.user import User
-from fingerd.text.cleaning import clean, cleanLine
+from fingerd.doors.finger.finger1_layout import age, entry, known, statusLine
+from fingerd.model.fields import Field, Fields
+from fingerd.model.reply import Reply
+from fingerd.model.texts import NO_STATUS
+from fingerd.model.user import User, isBare
+from fingerd.text.cleaning import cleanLine
 from fingerd.text.columns import table
-from fingerd.text.replacing import NOTHING, Replacements
 from fingerd.text.width import beginsCombining
 
-_VIEWS = Views()
 # With no more than these, a user is the bare status, and a list has no need of a heading.
 _BARE: Fields = frozenset({Field.LOGIN, Field.STATUS})
-# As much of a text as is looked at for a list: many times what a line has room for, since
-# characters may take no room, but not a whole plan for each of thousands of users.
-_LISTED_TEXT = 320
 
 
-def ofUser(user: User | None, fields: Fields = _VIEWS.user, now: float | None = None) -> str:
+def of(reply: Reply, size: int, now: float | None = None) -> str:
+    """
+    The answer that says what C{reply} does, with LF between its lines.
+
+    @param size: how many bytes will be sent of it; no more is made of a list than it takes to fill
+        them.
+    @param now: the time in seconds since the epoch, for the ages of statuses; None for the present.
+    """
+    if reply.outcome == "list":
+        inFull = reply.verbose
+        return ofUsersInFull(reply, size, now) if inFull else ofUsers(reply, reply.fields, size)
+    if reply.parts:
+        parts = ((name, of(part, size, now)) for name, part in reply.parts)
+        return ofSeveral(parts, reply.unanswered)
+    users = reply.users
+    if len(users) == 1:
+        return ofUser(users[0], reply.fields, now)
+    if users:
+        return "\n\n".join(ofUser(user, reply.fields, now) for user in users)
+    return reply.words
+
+
+def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
     """
     The answer for one user: a source's finished report, or the bare status where nothing else is
     known that may be shown, or else what finger(1) would show.
 
-    @param user: None for one that is unknown, hidden or refused: they look the same.
-    @param fields: what may be shown.
-    @param now: the time in seconds since the epoch, for the age of the status.
+    @param fields: what would be shown, were it known.
+    @param now: as in L{of}.
     """
-    if user is None:
-        return NO_SUCH_USER
-    # The office and what follows it: most have none of that, where users come from a users file.
-    if Field.STATUS in fields and not (user.name or any(user[4:])):
-        return cleanLines(user.status) or NO_STATUS
-    texts = known(user, fields)
-    if user.report and (report := clean(user.report).rstrip()):
+    if Field.STATUS in fields and isBare(user):
+        return user.status or NO_STATUS
+    statusAge = age(user.statusSet, time.time() if now is None else now)
+    if user.report:
         # The source knows nothing of what was set here.
-        status = texts.get(Field.STATUS)
-        return f"{report}\n{statusLine(status, age(user.statusSet, now))}" if status else report
-    if Field.STATUS in fields and texts.keys() <= _BARE:
-        return texts.get(Field.STATUS, NO_STATUS)
-    return entry(texts, fields, age(user.statusSet, now))
+        return (
+            f"{user.report}\n{statusLine(user.status, statusAge)}" if user.status else user.report
+        )
+    return entry(known(user), fields, statusAge)
 
 
-def ofUsers(
-    users: Sequence[User] | Listing,
-    fields: Fields = _VIEWS.list,
-    replacements: Replacements = NOTHING,
-    size: int = DEFAULTS.answerSize,
-) -> str:
+def ofUsers(reply: Reply, fields: Fields, size: int) -> str:
     """
     The list: a table with a line for each user, and below it the sources' own reports, and what
     is to be said of those that failed, each under its name.
 
-    @param replacements: to be made in it. They can't be made afterwards: a table has its texts
-        cut and aligned, and half a word might be left.
-    @param size: how many bytes will be sent of it; no more is made than it takes to fill them.
+    @param size: as in L{of}.
     """
-    listing = _listing(users)
-    tabled = [user for user in listing.users if not user.report]
-    lines = _table(tabled, fields, replacements) if tabled else ()
-    rows = "\n".join(_filling(lines, size))
-    sections = (replacements(text, size) for text in _sections(listing))
+    users = list(reply.users)
+    tabled = [user for user in users if not user.report]
+    rows = "\n".join(_filling(_table(tabled, fields) if tabled else (), size))
+    sections = _sections(users, reply.failures)
     parts = [rows, *_filling(sections, size - len(rows.encode("utf-8")))]
-    return "\n\n".join(filter(None, parts)) or replacements(NO_SUCH_USER, size)
+    return "\n\n".join(filter(None, parts)) or reply.words
 
 
-def ofUsersInFull(
-    users: Sequence[User] | Listing,
-    fields: Fields = _VIEWS.verbose,
-    now: float | None = None,
-    replacements: Replacements = NOTHING,
-    size: int = DEFAULTS.answerSize,
-) -> str:
+def ofUsersInFull(reply: Reply, size: int, now: float | None = None) -> str:
     """
-    The list as ``/W`` asks for it (RFC 1288 2.5.4): all there is to show of each user, as for one
-    who is asked for by name. The other parameters are as in L{ofUsers}.
+    The list as C{/W} asks for it (RFC 1288 2.5.4): all there is to show of each user, as for one
+    who is asked for by name. The parameters are as in L{of}.
     """
-    listing = _listing(users)
-    tabled = [user for user in listing.users if not user.report]
-    more = fields - _BARE
-    if not any(getattr(user, field) for user in tabled for field in more):
+    if all(user.report or isBare(user) for user in reply.users):
         # As for one of them, there is no more to tell than the status.
-        return ofUsers(listing, _BARE & fields, replacements, size)
-    entries = (entry(known(user, fields), fields, age(user.statusSet, now)) for user in tabled)
-    texts = (replacements(text, size) for text in chain(entries, _sections(listing)))
-    return "\n\n".join(_filling(texts, size)) or replacements(NO_SUCH_USER, size)
+        return ofUsers(reply, _BARE & reply.fields, size)
+    present = time.time() if now is None else now
+    reports: list[User] = []
+
+    def entries() -> Iterator[str]:
+        for user in reply.users:
+            if user.report:
+                reports.append(user)
+            else:
+                yield entry(known(user), reply.fields, age(user.statusSet, present))
+
+    def sections() -> Iterator[str]:
+        yield from _sections(reports, reply.failures)
+
+    return "\n\n".join(_filling(chain(entries(), sections()), size)) or reply.words
 
 
 def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
@@ -112,32 +117,8 @@ def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
     return "\n\n".join(parts)
 
 
-def encode(text: str, size: int) -> bytes:
-    """
-    The bytes of an answer, ``size`` of them at most; what is cut says so in its last line, which
-    is there even where the size has no room for it.
-    """
-    # A character is a byte at least: what is beyond the size needn't be looked at.
-    data = (text[: size + 1] + "\n").replace("\n", "\r\n").encode("utf-8")
-    if len(data) <= size:
-        return data
-    note = f"(cut: an answer has {size} bytes at most)\r\n".encode("ascii")
-    kept = data[: max(size - len(note) - 2, 0)]
-    lineEnd = kept.rfind(b"\r\n")
-    if lineEnd >= 0:
-        kept = kept[: lineEnd + 2]
-    elif kept:
-        # Neither half a character nor half a line end.
-        kept = kept.decode("utf-8", "ignore").rstrip("\r").encode("utf-8") + b"\r\n"
-    return kept + note
-
-
-def _listing(users: Sequence[User] | Listing) -> Listing:
-    return users if isinstance(users, Listing) else Listing(users)
-
-
 def _filling(texts: Iterable[str], size: int) -> Iterator[str]:
-    """As many of ``texts`` as it takes to have more than ``size`` bytes."""
+    """As many of C{texts} as it takes to have more than C{size} bytes."""
     for text in texts:
         if size < 0:
             return
@@ -145,35 +126,31 @@ def _filling(texts: Iterable[str], size: int) -> Iterator[str]:
         yield text
 
 
-def _table(users: Sequence[User], fields: Fields, replacements: Replacements) -> Iterator[str]:
+def _table(users: Sequence[User], fields: Fields) -> Iterator[str]:
     columns = {
         field: list(map(_cell, map(attrgetter(field), users))) for field in Field if field in fields
     }
     columns = {field: cells for field, cells in columns.items() if any(cells)}
     if not columns.keys() <= _BARE:
         columns = {field: [field.label, *cells] for field, cells in columns.items()}
-    return table([replacements.ofEach(cells, _LISTED_TEXT) for cells in columns.values()])
+    return table(list(columns.values()))
 
 
 def _cell(text: str) -> str:
     """What a list shows of a text: its first line."""
-    if len(text) > _LISTED_TEXT:
-        text = text.lstrip()[:_LISTED_TEXT]
-    if not text.isprintable():
-        text = clean(text).strip().partition("\n")[0].replace("\t", " ")
-    text = text.strip()
+    text = text.strip().partition("\n")[0].replace("\t", " ").strip()
     if text.isascii() or not beginsCombining(text):
         return text
     # It would combine with the column before.
     return f"\u25cc{text}"
 
 
-def _sections(listing: Listing) -> Iterator[str]:
-    for user in listing.users:
+def _sections(users: Iterable[User], failures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for user in users:
         if user.report:
-            yield _section(user.login, clean(user.report).strip("\n").rstrip())
-    for source, answer in listing.failures:
-        yield _section(source, answer)
+            yield _section(user.login, user.report.rstrip("\n"))
+    for source, words in failures:
+        yield _section(source, words)
 
 
 def _section(name: str, text: str) -> str:

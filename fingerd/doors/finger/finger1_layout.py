@@ -16,11 +16,9 @@ import math
 from fingerd.model.fields import Field, Fields
 from fingerd.model.texts import NO_PLAN
 from fingerd.model.user import User
-from fingerd.text.cleaning import clean, cleanLine
 from fingerd.text.columns import COLUMNS, pair
 from fingerd.text.width import displayWidth
 
-_SEVERAL_LINES = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 _UNITS = (
     (365 * 86400, "year"),
     (30 * 86400, "month"),
@@ -32,19 +30,24 @@ _UNITS = (
 # The fields of a user in their order: None for what isn't shown as it is.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
+# The fields that have a place of their own; of the others each is a line, in their order.
+_PLACED = frozenset(
+    {
+        *(Field.LOGIN, Field.NAME, Field.OFFICE, Field.OFFICE_PHONE, Field.HOME_PHONE),
+        *(Field.STATUS, Field.PUBLIC_KEY, Field.PLAN),
+    }
+)
+
 Known = dict[Field, str]
 
 
-def known(user: User, fields: Fields) -> Known:
-    """What there is to show of ``user``: the texts, cleaned, of those ``fields`` that have any."""
-    texts: Known = {}
-    for field, value in zip(_FIELDS, user, strict=True):
-        if value and field is not None and field in fields:
-            text = str(value)
-            text = cleanLines(text) if field in _SEVERAL_LINES else cleanLine(text).strip()
-            if text:
-                texts[field] = text
-    return texts
+def known(user: User) -> Known:
+    """What there is to show of C{user}: the texts that are not empty."""
+    return {
+        field: str(text)
+        for field, text in zip(_FIELDS, user, strict=True)
+        if field is not None and text
+    }
 
 
 def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
@@ -70,8 +73,11 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
         lines.append(statusLine(texts[Field.STATUS], statusAge))
     if Field.PUBLIC_KEY in texts:
         lines.append(f"Public key:\n{texts[Field.PUBLIC_KEY]}")
-    if Field.PROJECT in texts:
-        lines.append(_beside("Project:", texts[Field.PROJECT]))
+    lines.extend(
+        _beside(f"{field.label}:", texts[field])
+        for field in Field
+        if field in texts and field not in _PLACED
+    )
     if Field.PLAN in texts:
         lines.append(f"Plan:\n{texts[Field.PLAN]}")
     elif Field.PLAN in fields:
@@ -89,12 +95,6 @@ def _beside(label: str, text: str) -> str:
     line = f"{label} {text}"
     fits = "\n" not in text and displayWidth(line.expandtabs()) <= COLUMNS
     return line if fits else f"{label}\n{text}"
-
-
-def cleanLines(text: str) -> str:
-    """A text of several lines, cleaned, without what is empty around it."""
-    # The first line's indentation may be part of a picture.
-    return clean(text).rstrip().lstrip("\n")
 
 
 def age(since: float | None, now: float | None) -> str:

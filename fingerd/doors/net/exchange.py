@@ -1,8 +1,8 @@
 """
 One request, one answer, then the connection is closed (RFC 1288 2.2).
 
-That is all there is to a finger connection and to a setter's; what the lines mean is the business
-of L{fingerd.doors.finger.finger_protocol} and L{fingerd.doors.setter.setter_protocol}.
+That is all there is to a finger connection and to a setter's. What the lines mean is the business
+of L{fingerd.doors.finger} and L{fingerd.doors.setter}.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
+    IReactorTime,
     ISSLTransport,
     ITCPTransport,
 )
@@ -18,9 +19,10 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.doors.net.connections import Connections
 from fingerd.doors.net.telnet import Telnet
-from fingerd.system.addresses import peerOf
+from fingerd.model.interfaces import IVisit, IVisits
+from fingerd.model.limits import Limits
+from fingerd.model.reply import Outcome
 
 
 @implementer(IHalfCloseableProtocol)
@@ -30,47 +32,35 @@ class ExchangeProtocol(LineReceiver):
 
     A line ends in LF, CR LF, CR NUL or where the client closes its sending side; a client that
     has done so still gets its answer. What comes after the request is read and thrown away, up
-    to a limit. Whatever happens, the connection ends with its deadline.
+    to a limit. Whatever happens, the connection ends when the visit does.
+
+    @ivar visit: the client's, from when the connection is made. A connection that changes hands
+        brings its visit along: it is set here before that.
     """
 
     transport: ITCPTransport
     delimiter = b"\n"
+    visit: IVisit | None = None
     # Bytes that came after the request.
     _surplus = 0
+    # The client sends no more.
     _ended = False
     _answered = False
-    # The bytes of the answer.
-    _unsent = 0
-    # Nothing more can be sent.
-    _over = False
-    _admitted = False
-    # When the connection began, where that was before this was made: it has its place then.
-    since: float | None = None
 
     def __init__(self, factory: ExchangeFactory, lineLength: int, host: str | None) -> None:
         """
+        @param lineLength: how many bytes a line has at most, its end not counted.
         @param host: the client's IP address, where it has one.
         """
         self.exchanges = factory
         self.MAX_LENGTH = lineLength
         self.host = host
-        self.peer = None if host is None else peerOf(host)
         self._telnet = Telnet()
 
     @property
     def asking(self) -> bool:
         """Whether the request is not whole yet, and may still come."""
-        return bool(self.line_mode) and not self._over
-
-    @property
-    def answered(self) -> bool:
-        """Whether there is an answer, and the client hasn't closed."""
-        return self._answered and not self._over
-
-    @property
-    def spare(self) -> bool:
-        """Whether nobody waits for an answer that is being worked for."""
-        return self.asking or self.answered
+        return bool(self.line_mode) and self._isPresent()
 
     def lineTooLong(self, line: bytes) -> None:
         """A line, which begins so, is longer than any may be: the request is over. Answer it."""
@@ -85,16 +75,15 @@ class ExchangeProtocol(LineReceiver):
         self.setRawMode()
         self.rawDataReceived(self.clearLineBuffer())
 
-    def answer(self, answer: bytes) -> None:
-        """Send ``answer`` and close, in a way that lets it arrive."""
-        if self._over:
-            return
+    def answer(self, answer: bytes, outcome: Outcome) -> None:
+        """Send C{answer} and close, in a way that lets it arrive."""
+        visit = self.visit
+        if visit is not None and visit.answered(outcome, len(answer), len(answer)):
+            self.send(answer)
+
+    def send(self, answer: bytes) -> None:
+        """Send what is the answer, or the rest of it, and close."""
         self._answered = True
-        self._unsent = len(answer)
-        self.exchanges.hold(self._unsent)
-        if self._over:
-            # There are too many of them, and this one is as old as any.
-            return
         self.transport.write(answer)
         if self._ended or ISSLTransport.providedBy(self.transport):
             # (TLS can't be closed by halves.)
@@ -115,28 +104,24 @@ class ExchangeProtocol(LineReceiver):
         Close at once, whatever is still to be sent: unlike C{loseConnection}, without waiting
         for a client that doesn't read its answer.
         """
-        self._over = True
-        self._taken()
         self.transport.abortConnection()
 
-    def _taken(self) -> None:
-        """Nobody waits to take the answer any more, if there was one."""
-        size, self._unsent = self._unsent, 0
-        self.exchanges.hold(-size)
-
     def connectionMade(self) -> None:
-        self._admitted = self.exchanges.begun(self)
-        if not self._admitted:
+        if self.visit is None:
+            self.visit = self.exchanges.visits.enter(
+                self.exchanges.doorOf(self.host), self.host, self.abort
+            )
+        else:
+            self.visit.end = self.abort
+        if self.visit is None:
             self.abort()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._over = True
-        self._taken()
-        if self._admitted:
-            self.exchanges.over(self)
+        if self.visit is not None:
+            self.visit.leave()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._over:
+        if not self._isPresent():
             return
         if self.line_mode:
             data = self._telnet.receive(data)
@@ -149,8 +134,8 @@ class ExchangeProtocol(LineReceiver):
 
     def rawDataReceived(self, data: bytes) -> None:
         self._surplus += len(data)
-        if self._surplus > self.exchanges.limits.bytesAfterRequest:
-            self.abort()
+        if self._surplus > self.exchanges.limits.bytesAfterRequest and self.visit is not None:
+            self.visit.close()
 
     def readConnectionLost(self) -> None:
         self._ended = True
@@ -166,12 +151,32 @@ class ExchangeProtocol(LineReceiver):
     def writeConnectionLost(self) -> None:
         """Our own half-close is done; L{answer} is what asked for it."""
 
+    def _isPresent(self) -> bool:
+        return self.visit is not None and self.visit.present
 
-class ExchangeFactory(Connections, ServerFactory[ExchangeProtocol]):
-    """Makes exchanges, and knows those that are open."""
+
+class ExchangeFactory(ServerFactory[ExchangeProtocol]):
+    """
+    Makes exchanges.
+
+    @ivar visits: where their clients are let in.
+    @ivar limits: the daemon's limits.
+    @ivar clock: the reactor.
+    @ivar door: what the port is called in the query log, for clients with an IP address.
+    """
 
     # The ports say in the log that they open and close; that is enough.
     noisy = False
+    door = "tcp"
+
+    def __init__(self, visits: IVisits, limits: Limits, clock: IReactorTime) -> None:
+        self.visits = visits
+        self.limits = limits
+        self.clock = clock
+
+    def doorOf(self, host: str | None) -> str:
+        """What the door is called for a client with this address: without one, it is a socket."""
+        return "unix" if host is None else self.door
 
     def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
         raise NotImplementedError

@@ -13,15 +13,19 @@ from twisted.internet.interfaces import (
     IReactorCore,
     IStreamServerEndpoint,
 )
+from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from fingerd.model.errors import CannotStart, reasonOf
+from fingerd.model.interfaces import IListener
 
 # Twisted's own default, 50, makes clients of a burst wait for seconds.
 BACKLOG = 4096
 _HAVE_BACKLOG = ("tcp", "tcp6", "unix", "ssl", "tls")
 
 
+@implementer(IListener)
 class Listener(Service):
     """
     A listening port, open as long as the service runs.
@@ -29,6 +33,8 @@ class Listener(Service):
     Unlike L{StreamServerEndpointService<twisted.application.internet>} it ends the start when
     the port can't be opened, and tells where it listens.
     """
+
+    _log = Logger()
 
     def __init__(
         self, description: str, endpoint: IStreamServerEndpoint, factory: IProtocolFactory
@@ -39,40 +45,54 @@ class Listener(Service):
         self._description = description
         self._endpoint = endpoint
         self._factory = factory
+        # What stands for the opening of the port, until the service is stopped.
+        self._opening: object = None
         self._port: IListeningPort | None = None
         self._failure: Failure | None = None
 
     @property
-    def address(self) -> IAddress:
-        """Where it listens. To be asked while the service runs."""
-        assert self._port is not None
-        return self._port.getHost()
+    def address(self) -> IAddress | None:
+        """Where it listens, or None where it doesn't, or not yet."""
+        return None if self._port is None else self._port.getHost()
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        # Every server endpoint of Twisted listens, or fails, at once.
-        self._endpoint.listen(self._factory).addCallbacks(self._opened, self._failed)
+        # Every server endpoint of Twisted listens, or fails, at once; one of a plugin may not.
+        opening = self._opening = object()
+        listening = self._endpoint.listen(self._factory)
+        listening.addCallbacks(self._opened, self._failed, callbackArgs=(opening,))
         if self._failure is not None:
-            error = self._failure.value
-            if isinstance(error, CannotListenError):
-                error = error.socketError
-            raise CannotStart(f"can't listen on {self._description}: {reasonOf(error)}")
+            raise CannotStart(self._trouble(self._failure))
 
     def startService(self) -> None:
-        if self._port is None:
+        if self._opening is None:
             self.privilegedStartService()
         super().startService()
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
         port, self._port = self._port, None
+        self._opening = None
         return None if port is None else port.stopListening()
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, port: IListeningPort, opening: object) -> Deferred[None] | None:
+        if opening is not self._opening:
+            # The service has been stopped meanwhile. (To cancel would lose the port, where an
+            # endpoint can't be cancelled.)
+            return port.stopListening()
         self._port = port
+        return None
 
     def _failed(self, failure: Failure) -> None:
         self._failure = failure
+        if self.running:
+            self._log.error("{trouble}", trouble=self._trouble(failure))
+
+    def _trouble(self, failure: Failure) -> str:
+        error = failure.value
+        if isinstance(error, CannotListenError):
+            error = error.socketError
+        return f"can't listen on {self._description}: {reasonOf(error)}"
 
 
 def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:

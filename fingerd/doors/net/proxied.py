@@ -22,10 +22,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import Balancers
-from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.doors.net.proxy_header import Header, parse
+from fingerd.logs.repeats import Like
+from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import Limits
-from fingerd.system.addresses import describe
+from fingerd.system.addresses import describe, hostOf
 from fingerd.system.deadlines import Deadlines
 
 
@@ -36,9 +38,7 @@ class Waiting(Protocol):
     """
 
     transport: ITCPTransport
-    # Nothing has been asked on it (see L{fingerd.doors.net.connections.Connection}).
-    asking = True
-    answered = False
+    visit: IVisit | None = None
     _received = b""
     _decided = False
 
@@ -46,16 +46,16 @@ class Waiting(Protocol):
         self._factory = factory
         self.peer = peer
 
-    @property
-    def spare(self) -> bool:
-        """Nobody waits for an answer: nothing was asked."""
-        return self.asking and not self._decided
-
     def connectionMade(self) -> None:
-        self._factory.begun(self)
+        # The client is nobody, until the balancer says who it is.
+        self.visit = self._factory.visits.enter(self._factory.doorOf(self.peer), None, self.abort)
+        if self.visit is None:
+            self.abort()
+        else:
+            self._factory.waiting.add(self)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._decided:
+        if self._decided or self.visit is None or not self.visit.present:
             return
         self._received += data
         try:
@@ -64,11 +64,12 @@ class Waiting(Protocol):
             self.refuse(str(error))
         else:
             if header is not None:
-                self._handOn(header)
+                self._handOn(header, self.visit)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._decide()
-        self._factory.over(self)
+        if self.visit is not None:
+            self.visit.leave()
 
     def refuse(self, reason: str) -> None:
         """Close at once, and tell the log why."""
@@ -78,23 +79,25 @@ class Waiting(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-        self.asking = False
         self.transport.abortConnection()
 
-    def _handOn(self, header: Header) -> None:
+    def _handOn(self, header: Header, visit: IVisit) -> None:
         self._decide()
-        protocol = self._factory.buildInner(self.peer, header)
-        if protocol is None:
+        address = addressIn(header) or self.peer
+        host = hostOf(address)
+        if host is not None and not visit.arrived(host):
             self.abort()
             return
+        protocol = self._factory.buildInner(address, visit)
         # From now on the transport knows the client's protocol only, half-close and all. That is
         # how a connection changes to TLS, too.
         self.transport.protocol = protocol  # type: ignore[attr-defined]
+        # If this fails, the transport has this protocol no more: who holds the visit sees to it.
         try:
             protocol.makeConnection(self.transport)
-        finally:
-            # Not before: those who wait for the last connection to end see this one go on.
-            self._factory.over(self)
+        except BaseException:
+            visit.leave()
+            raise
         behind, self._received = self._received[header.size :], b""
         if behind:
             protocol.dataReceived(behind)
@@ -103,7 +106,16 @@ class Waiting(Protocol):
         """It waits no longer, if it still did."""
         if not self._decided:
             self._decided = True
-            self._factory.decided(self)
+            self._factory.waiting.discard(self)
+
+
+def addressIn(header: Header) -> IAddress | None:
+    """The client's address that C{header} tells, or None where it tells none."""
+    if header.source is None:
+        return None
+    ip, port = header.source
+    kind = TCP4 if isinstance(ip, IPv4Address) else TCP6
+    return kind("TCP", str(ip), port)
 
 
 @implementer(IProtocolFactory)
@@ -129,71 +141,52 @@ class ProxiedFactory:
     ) -> None:
         """
         @param factory: what builds the protocols: for a TLS port, those that speak TLS.
-        @param exchanges: where the connections that wait for their header are counted, and known.
-            The protocols that ``factory`` builds count themselves.
+        @param exchanges: what builds the innermost of them, which takes the visit over.
         @param balancers: who is listed.
         @param clock: the reactor.
         """
-        self.limits = limits
-        self._factory = factory
+        self.visits = exchanges.visits
         self._exchanges = exchanges
+        self.limits = limits
+        self.waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
+        self._factory = factory
         self._balancers = balancers
-        self._clock = clock
-        self._waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
-        # When the log was last told of a balancer without header, and of how many not since then.
-        self._complained = -limits.proxyComplaintTime
-        self._untold = 0
 
     def doStart(self) -> None:
         self._factory.doStart()
 
     def doStop(self) -> None:
         # The port is closed. Who still waits is now the business of those who stop the daemon.
-        self._waiting.stop()
+        self.waiting.stop()
         self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         if addr not in self._balancers:
             return self._factory.buildProtocol(addr)
-        return Waiting(self, addr) if self._exchanges.admission.enter(None) else None
+        return Waiting(self, addr)
 
-    def buildInner(self, peer: IAddress, header: Header) -> IProtocol | None:
-        """
-        The protocol of the client that ``header`` tells of: without an address it is ``peer``.
-        """
-        if header.source is None:
-            return self._factory.buildProtocol(peer)
-        ip, port = header.source
-        kind = TCP4 if isinstance(ip, IPv4Address) else TCP6
-        return self._factory.buildProtocol(kind("TCP", str(ip), port))
+    def doorOf(self, peer: IAddress) -> str:
+        """What the door is called that the balancer at C{peer} has come to."""
+        return self._exchanges.doorOf(hostOf(peer))
 
-    def begun(self, waiting: Waiting) -> None:
-        """A connection waits for its header."""
-        self._waiting.add(waiting)
-        self._exchanges.opened(waiting)
-
-    def decided(self, waiting: Waiting) -> None:
-        """It waits no longer."""
-        self._waiting.discard(waiting)
-        self._exchanges.admission.leave(None)
-
-    def over(self, waiting: Waiting) -> None:
-        """It is closed, or the client's protocol has it."""
-        self._exchanges.closed(waiting)
+    def buildInner(self, address: IAddress, visit: IVisit) -> IProtocol:
+        """The protocol of the client at C{address}, which takes over its C{visit}."""
+        protocol = self._factory.buildProtocol(address)
+        assert protocol is not None
+        exchange = protocol
+        while not isinstance(exchange, ExchangeProtocol):
+            # A protocol that speaks TLS is around it.
+            exchange = exchange.wrappedProtocol  # type: ignore[attr-defined]
+        exchange.visit = visit
+        return protocol
 
     def complain(self, peer: IAddress, reason: str) -> None:
         """Tell the log of a balancer that sent no header; not each time, it may be many."""
-        now = self._clock.seconds()
-        if now - self._complained < self.limits.proxyComplaintTime:
-            self._untold += 1
-            return
-        more = f" (and {self._untold} others since the last such line)" if self._untold else ""
-        self._complained, self._untold = now, 0
         self._log.warn(
-            "no PROXY header from {peer}, which is listed to send one: {reason}{more}",
+            "no PROXY header from {peer}, which is listed to send one: {reason}",
             peer=describe(peer),
             reason=reason,
-            more=more,
+            like=Like(hostOf(peer), 1),
         )
 
     def _late(self, waiting: Waiting) -> None:

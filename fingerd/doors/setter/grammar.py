@@ -52,11 +52,10 @@ def linesOf(first: bytes) -> int:
     return 3 if _THREE.fullmatch(first) else 2
 
 
-def parse(lines: Sequence[bytes], longest: float) -> Setting:
+def parse(lines: Sequence[bytes]) -> Setting:
     """
     Read a whole request, without its line ends.
 
-    @param longest: the seconds that a status with an end may last.
     @raise ValueError: when it can't be done, with the reason in words for the client.
     """
     try:
@@ -65,14 +64,13 @@ def parse(lines: Sequence[bytes], longest: float) -> Setting:
         raise ValueError("a status is UTF-8 text") from None
     if lasting:
         login = login[:-1].rstrip(" \t")
-    if any(_CONTROL.search(part) for part in (login, text, *lasting)):
+    # (Of the login and the status the service says what may be in them.)
+    if any(map(_CONTROL.search, lasting)):
         raise ValueError("a status has no control characters")
     text = _ESCAPE.sub(_unescaped, text).strip(" \t\n")
     if not lasting:
         return Setting(login, text)
-    if not text:
-        raise ValueError("what is cleared doesn't last")
-    return Setting(login, text, seconds(lasting[0], longest))
+    return Setting(login, text, seconds(lasting[0]))
 
 
 def encode(setting: Setting) -> bytes:
@@ -88,22 +86,19 @@ def encode(setting: Setting) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
 
-def seconds(text: str, longest: float) -> int:
+def seconds(text: str) -> int:
     """
     How long ``text``, such as ``1h30m``, is.
 
-    @raise ValueError: when it is no time, none at all, or longer than ``longest``, in words.
+    @raise ValueError: when it is no time, in words.
     """
     found = _TIME.fullmatch(text)
     # No int() of what a client may make as long as a line.
     if found is None or not text or len(text) > 40:
         raise ValueError("how long it lasts is a time such as 90s, 30m, 2h or 1d12h")
-    total = sum(
+    return sum(
         int(number) * unit for number, unit in zip(found.groups(), _SECONDS, strict=True) if number
     )
-    if not 0 < total <= longest:
-        raise ValueError(f"a status lasts from 1s to {longest / 86400:.0f}d")
-    return total
 
 
 def _unescaped(found: re.Match[str]) -> str:

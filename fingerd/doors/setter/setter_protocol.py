@@ -1,34 +1,27 @@
 """
-The setter port: a user and a status in, ``OK`` or what was wrong out.
+The setter port: a user and a status in, C{OK} or what was wrong out.
 
-Two lines, as in ``printf 'moshez\\nHappy and well\\n' | nc localhost 1079``, or three: see
+Two lines, as in C{printf 'moshez\\nHappy and well\\n' | nc localhost 1079}, or three: see
 L{fingerd.doors.setter.grammar}. The last is a line also where the client closes its sending side
 without a line end.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from fingerd.doors.finger import answer
+from fingerd.doors.net.encoding import encode
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.doors.setter import grammar, owner
-from fingerd.logs.audit import Refusals
-from fingerd.logs.failures import Failures
-from fingerd.model.errors import DirectoryError, SettingRefused
+from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
 from fingerd.model.limits import Limits
-from fingerd.model.record import Setter
-from fingerd.service.admission import Admission
+from fingerd.model.record import Change, Setter, Status
+from fingerd.model.reply import Outcome
 from fingerd.system.addresses import hostOf, isLocal
-from fingerd.system.logins import Accounts
 
 OK = "OK"
 TWO_LINES = "Two lines are needed: the user, then the status"
@@ -42,22 +35,21 @@ class FingerSetterProtocol(ExchangeProtocol):
     goes away once it has sent its lines has set its status all the same.
     """
 
-    log = Logger()
+    exchanges: FingerSetterFactory
     _by: Setter
 
     def __init__(self, factory: FingerSetterFactory, host: str | None) -> None:
         ExchangeProtocol.__init__(self, factory, factory.limits.setterLineLength, host)
-        self._factory = factory
         self._lines: list[bytes] = []
         self._needed = 2
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        if self._over:
+        if not self._isPresent():
             return
         local = isLocal(self.transport.getPeer())
         # Now, since of a client that has gone nothing can be told any more.
-        uid = self._factory.owner(self.transport) if local else None
+        uid = self.exchanges.owner(self.transport) if local else None
         self._by = Setter(uid, None, owner.where(self.transport))
         if not local:
             self.requestIsWhole()
@@ -80,44 +72,29 @@ class FingerSetterProtocol(ExchangeProtocol):
 
     def _read(self) -> None:
         try:
-            wanted = grammar.parse(self._lines, self._factory.limits.statusTime)
+            wanted = grammar.parse(self._lines)
         except ValueError as error:
             self._refuse(f"Not set: {error}")
-        else:
-            asked = Deferred.fromCoroutine(self._set(wanted))
-            asked.addErrback(self._failed, wanted.login).addCallback(self._say)
+            return
+        if self.visit is not None:
+            self.visit.waits()
+        change = Change(wanted.text, wanted.seconds)
+        setting = self.exchanges.service.set(wanted.login, change, self._by)
+        setting.addCallbacks(self._set, self._notSet)
 
-    async def _set(self, wanted: grammar.Setting) -> str:
-        factory = self._factory
-        until = None if wanted.seconds is None else factory.now() + wanted.seconds
-        by = self._by
-        if by.uid is not None:
-            looking = factory.loginOf(by.uid)
-            # Mostly it is known, and needs no timer.
-            if not looking.called:
-                looking.addTimeout(factory.limits.lookupTime, factory.clock, self._notTold)
-            by = replace(by, login=await looking)
-        try:
-            await factory.service.setUser(wanted.login, wanted.text, by, until)
-        except SettingRefused as refusal:
-            factory.refusals.refused(by, wanted.login, str(refusal))
-            return str(refusal)
-        return OK
+    def _set(self, status: Status) -> None:
+        self._say(OK, "set")
 
-    def _notTold(self, result: object, seconds: float) -> Failure:
-        return Failure(
-            DirectoryError(f"no login for uid {self._by.uid} from the system in {seconds} seconds")
-        )
-
-    def _failed(self, failure: Failure, login: str) -> str:
-        return self._factory.failures.internalError(failure, f"setting the status of {login!r}")
+    def _notSet(self, failure: Failure) -> None:
+        failure.trap(SettingRefused)
+        self._say(failure.getErrorMessage(), "refused")
 
     def _refuse(self, text: str) -> None:
-        self._factory.refusals.refused(self._by, None, text)
-        self._say(text)
+        self.exchanges.service.refused(self._by, text)
+        self._say(text, "refused")
 
-    def _say(self, text: str) -> None:
-        self.answer(answer.encode(text, self.exchanges.limits.answerSize))
+    def _say(self, text: str, outcome: Outcome) -> None:
+        self.answer(encode(text, self.exchanges.limits.answerSize), outcome)
 
 
 class FingerSetterFactory(ExchangeFactory):
@@ -125,8 +102,7 @@ class FingerSetterFactory(ExchangeFactory):
     Makes the protocols of a setter port.
 
     @ivar service: where they set statuses.
-    @ivar refusals: where they say what was not set.
-    @ivar failures: where they say why something failed.
+    @ivar owner: which user is at the other end of a connection, by uid.
     """
 
     def __init__(
@@ -134,30 +110,14 @@ class FingerSetterFactory(ExchangeFactory):
         service: IFingerSetterService,
         limits: Limits,
         clock: IReactorTime,
-        admission: Admission,
-        *,
         owner: Callable[[ITransport], int | None] = owner.owner,
-        loginOf: Callable[[int], Deferred[str | None]] | None = None,
-        now: Callable[[], float] = time.time,
     ) -> None:
         """
         @param clock: the reactor.
-        @param owner: which user is at the other end of a connection, by uid.
-        @param loginOf: the login of a uid; asked of the system, if there is none.
-        @param now: the time, in seconds since the epoch.
         """
-        super().__init__(limits, clock, admission)
+        super().__init__(service.setters, limits, clock)
         self.service = service
         self.owner = owner
-        self._accounts = Accounts(clock, limits=limits)
-        self.loginOf = self._accounts.loginOf if loginOf is None else loginOf
-        self.now = now
-        self.refusals = Refusals(limits, clock)
-        self.failures = Failures(FingerSetterProtocol.log, limits, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
         return FingerSetterProtocol(self, hostOf(addr))
-
-    def drain(self) -> Deferred[None]:
-        """As in L{ExchangeFactory}; after that nobody's login is looked up any more."""
-        return super().drain().addCallback(lambda _: self._accounts.stop())

@@ -6,11 +6,12 @@ import math
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from fingerd.service.admission import Admission
+from fingerd.model.interfaces import IVisit
 
 # Seconds after the answer: when it is worth a look whether the client has closed, how often
 # those who hadn't are looked at again, and for how long.
@@ -21,33 +22,29 @@ _LATE = 1.0
 _AT_ONCE = 100
 _READ = 2048
 
-# A client's socket and address, when it was answered, its peer, and when its connection began.
-Answered = tuple[socket.SocketType, tuple[Any, ...], float, str, float]
+
+class Answered(NamedTuple):
+    """A client's socket and address, its visit, and when it was answered."""
+
+    client: socket.SocketType
+    address: tuple[Any, ...]
+    visit: IVisit
+    at: float
 
 
-class Parting:
+class Lingering:
     """
     Keeps the sockets open until the clients close: what arrives at a closed one makes the kernel
     send a reset, which can overtake the answer. Most have closed when they are looked at first,
     so they need no place in the reactor's poll.
     """
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        admission: Admission,
-        goOn: Callable[[Answered, bytes], object],
-        time: float,
-    ) -> None:
+    def __init__(self, clock: IReactorTime, goOn: Callable[[Answered, bytes], object]) -> None:
         """
-        @param admission: where each of them is counted.
-        @param goOn: takes one over that stays, or sends more, and what it has sent.
-        @param time: how many seconds a connection lasts at most.
+        @param goOn: takes a client over that stays, or sends more, and what it has sent.
         """
         self._clock = clock
-        self._admission = admission
         self._goOn = goOn
-        self._time = time
         # In the order of their answers: the latest, and those who were looked at once.
         self._latest: deque[Answered] = deque()
         self._staying: deque[Answered] = deque()
@@ -55,40 +52,33 @@ class Parting:
         # When those of one peer may be looked at again.
         self._lookAt = -math.inf
 
-    def add(self, answered: Answered) -> None:
-        """Somebody has their answer."""
-        self._latest.append(answered)
+    def add(self, client: socket.SocketType, address: tuple[Any, ...], visit: IVisit) -> None:
+        """A client has its answer."""
+        visit.end = partial(_end, client, visit)
+        self._latest.append(Answered(client, address, visit, self._clock.seconds()))
         if self._timer is None:
             self._timer = self._clock.callLater(_AGAIN, self._again)
 
     def look(self, now: float) -> None:
         """Let those go who have closed. To be called when there is nothing to wait for."""
         latest = self._latest
-        while latest and now - latest[0][2] >= _SOON:
+        while latest and now - latest[0].at >= _SOON:
             answered = latest.popleft()
             if not self._over(answered):
                 self._staying.append(answered)
 
     def lookFor(self, peer: str) -> None:
-        """Let those clients of ``peer`` go who have closed."""
+        """Let those clients of C{peer} go who have closed."""
         now = self._clock.seconds()
         if now < self._lookAt and len(self._latest) + len(self._staying) > _AT_ONCE:
             return
         for those in (self._latest, self._staying):
-            kept = [each for each in those if each[3] != peer or not self._over(each)]
+            kept = [each for each in those if each.visit.peer != peer or not self._over(each)]
             those.clear()
             those.extend(kept)
         # Where there are many, that takes a tenth of the time at most.
         end = self._clock.seconds()
         self._lookAt = end + 10 * (end - now)
-
-    def makeRoom(self) -> bool:
-        """Let the one go who has been here longest, if there is one."""
-        for those in (self._staying, self._latest):
-            if those:
-                self._letGo(those.popleft())
-                return True
-        return False
 
     def close(self) -> None:
         """Let all of them go: they have all that they wait for."""
@@ -97,7 +87,8 @@ class Parting:
             self._timer = None
         for those in (self._latest, self._staying):
             while those:
-                self._letGo(those.popleft())
+                client, _, visit, _ = those.popleft()
+                _end(client, visit)
 
     def _again(self) -> None:
         self._timer = None
@@ -108,9 +99,7 @@ class Parting:
         for answered in staying:
             if self._over(answered):
                 continue
-            if now - answered[4] >= self._time:
-                self._letGo(answered)
-            elif now - answered[2] < _LATE or handedOn == _AT_ONCE:
+            if now - answered.at < _LATE or handedOn == _AT_ONCE:
                 self._staying.append(answered)
             else:
                 handedOn += 1
@@ -120,8 +109,11 @@ class Parting:
 
     def _over(self, answered: Answered) -> bool:
         """Whether that client needs no more looking after."""
+        if not answered.visit.present:
+            # Its place was needed, or its time is over.
+            return True
         try:
-            late = answered[0].recv(_READ, socket.MSG_DONTWAIT)
+            late = answered.client.recv(_READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -129,9 +121,10 @@ class Parting:
         if late:
             self._goOn(answered, late)
         else:
-            self._letGo(answered)
+            _end(answered.client, answered.visit)
         return True
 
-    def _letGo(self, answered: Answered) -> None:
-        self._admission.leave(answered[3])
-        answered[0].close()
+
+def _end(client: socket.SocketType, visit: IVisit) -> None:
+    client.close()
+    visit.leave()

@@ -19,10 +19,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
-from fingerd.doors.finger.quick.lingering import Answered, Parting
-from fingerd.doors.finger.quick.silent import READ, Newcomer
-from fingerd.model.outcome import Answer
-from fingerd.system.addresses import peerOf
+from fingerd.doors.finger.quick.lingering import Answered, Lingering
+from fingerd.doors.finger.quick.silent import READ, Silent
+from fingerd.model.interfaces import IVisit
 
 # A line with nothing but one plain name in it: no list, no switch, no second name and no host.
 _NAME_ALONE = re.compile(rb"([A-Za-z0-9_.-]+)\r?\n")
@@ -61,20 +60,16 @@ class QuickPort(tcp.Port):
         super().__init__(port, factory, backlog, interface, reactor)
         self.finger = factory
         self._clock = factory.clock
-        self._admission = factory.admission
-        self._parting = Parting(
-            factory.clock, factory.admission, self._stays, factory.limits.connectionTime
-        )
-        # Those are the first to go: they have all that they wait for.
-        factory.admission.roomMakers.insert(0, self._parting.makeRoom)
-        factory.admission.lookers.append(self._parting.lookFor)
+        self._visits = factory.visits
+        self._lingering = Lingering(factory.clock, self._stays)
+        factory.visits.lookers.append(self._lingering.lookFor)
         self._saidAt: float | None = None
 
     def doRead(self) -> None:
         """Accept clients, and answer those that can be answered at once."""
         now = self._clock.seconds()
         until = now + _SLICE
-        self._parting.look(now)
+        self._lingering.look(now)
         # What C{socket.accept} does, without what it asks of the listening socket.
         accept, family = self.socket._accept, self.addressFamily  # type: ignore[union-attr]
         for _ in range(_AT_ONCE):
@@ -88,91 +83,99 @@ class QuickPort(tcp.Port):
                 self._cannotAccept(error)
                 return
             client = Socket(family, socket.SOCK_STREAM, 0, descriptor)
-            try:
-                self._accepted(client, address, now)
-            except Exception:
-                self._log.failure("Answering a query failed")
-                client.close()
+            self._accepted(client, address)
             now = self._clock.seconds()
             if now > until:
                 return
 
-    def _accepted(self, client: Socket, address: Address, now: float) -> None:
-        try:
-            data = client.recv(READ, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            Newcomer(client, address, now, self.finger, self.reactor, self.received)
+    def _accepted(self, client: Socket, address: Address) -> None:
+        visit = self._visits.enter("tcp", address[0], client.close)
+        if visit is None:
+            client.close()
             return
+        try:
+            try:
+                data = client.recv(READ, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                Silent(client, address, visit, self.reactor, self._clock, self.received)
+                return
         except OSError:
             # A reset: whoever it was didn't wait.
             client.close()
+            visit.leave()
             return
-        peer = peerOf(address[0])
-        if not self._admission.enter(peer):
-            client.close()
-            return
-        self.received(client, address, peer, data, now)
+        self.received(client, address, visit, data)
 
-    def received(
-        self, client: Socket, address: Address, peer: str, data: bytes, began: float
-    ) -> None:
+    def received(self, client: Socket, address: Address, visit: IVisit, data: bytes) -> None:
         """
-        Answer a client, or let it go on the ordinary way.
+        Answer a client, or let it go on the ordinary way. This never fails.
 
-        @param client: one that has its place.
+        @param visit: the client's, which is this method's from now on.
         @param data: the first bytes that came from it.
-        @param began: when it was accepted.
         """
+        try:
+            self._answer(client, address, visit, data)
+        except Exception:
+            self._log.failure("Answering a query failed")
+            client.close()
+            visit.close()
+            visit.leave()
+
+    def _answer(self, client: Socket, address: Address, visit: IVisit, data: bytes) -> None:
         factory = self.finger
         request = _NAME_ALONE.fullmatch(data)
-        if request is None or request.end(1) > factory.limits.queryLength or not self.connected:
-            protocol = self._ordinary(client, address, began)
+        reply = None
+        if request is not None and request.end(1) <= factory.limits.queryLength and self.connected:
+            visit.line = request[1]
+            reply = factory.service.askNow(request[1].decode("ascii"), visit)
+        if reply is None:
+            protocol = self._ordinary(client, address, visit)
             if data:
                 protocol.dataReceived(data)
             return
-        line = request[1]
-        asked = factory.askUser(peer, line.decode("ascii"))
-        if not asked.called or asked.paused:
-            protocol = self._ordinary(client, address, began)
-            protocol.requestIsWhole()
-            protocol.await_(line, asked)
-            return
-        answer: Answer = asked.result  # type: ignore[assignment]
-        data = answer.data
+        answer = factory.render(reply)
         try:
-            sent = client.send(data, _SEND)
-            if sent == len(data):
+            sent = client.send(answer, _SEND)
+            if sent == len(answer):
                 client.shutdown(socket.SHUT_WR)
         except BlockingIOError:
             sent = 0
         except OSError:
-            # It didn't wait either; that the connection is lost is found out on the ordinary way.
-            sent = 0
-            answer = Answer(b"", "gone")
-        if sent == len(data):
-            self._parting.add((client, address, self._clock.seconds(), peer, began))
-        else:
-            protocol = self._ordinary(client, address, began)
+            # It didn't wait either.
+            visit.answered("gone", 0)
+            client.close()
+            visit.leave()
+            return
+        visit.answered(reply.outcome, len(answer), len(answer) - sent)
+        if sent == len(answer):
+            self._lingering.add(client, address, visit)
+        elif visit.present:
+            protocol = self._ordinary(client, address, visit)
             protocol.requestIsWhole()
-            protocol.answer(answer.data[sent:])
-        factory.answered(address[0], line, answer, began)
+            protocol.send(answer[sent:])
 
     def _stays(self, answered: Answered, late: bytes) -> None:
         """A client that has its answer doesn't close, or sends more."""
-        client, address, _, _, began = answered
-        protocol = self._ordinary(client, address, began)
-        protocol.wasAnswered()
-        if late:
-            protocol.dataReceived(late)
+        client, address, visit, _ = answered
+        try:
+            protocol = self._ordinary(client, address, visit)
+            protocol.wasAnswered()
+            if late:
+                protocol.dataReceived(late)
+        except Exception:
+            self._log.failure("Waiting for a client to close failed")
+            client.close()
+            visit.close()
+            visit.leave()
 
-    def _ordinary(self, client: Socket, address: Address, began: float) -> FingerProtocol:
-        """What L{tcp.Port} does for a client: this one has its place, and its deadline."""
+    def _ordinary(self, client: Socket, address: Address, visit: IVisit) -> FingerProtocol:
+        """What L{tcp.Port} does for a client: this one has its visit."""
         if len(address) == 4 and address[3]:
             # A link-local address is nothing without its interface.
             host = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
             address = (host, *address[1:])
         protocol = self.finger.buildProtocol(self._buildAddr(address))
-        protocol.since = began
+        protocol.visit = visit
         self.sessionno += 1
         whole = socket.socket(self.addressFamily, socket.SOCK_STREAM, 0, client.detach())
         transport = self.transport(whole, protocol, address, self, self.sessionno, self.reactor)
@@ -188,7 +191,7 @@ class QuickPort(tcp.Port):
             self._log.warn("No client can be accepted now, they wait: {error!s}", error=error)
         # The port would be found ready again and again.
         for _ in range(_ROOM):
-            any(make() for make in self._admission.roomMakers)
+            self._visits.makeRoom()
         self.stopReading()
         self._clock.callLater(_PAUSE, self._acceptAgain)
 
@@ -199,6 +202,5 @@ class QuickPort(tcp.Port):
     def connectionLost(self, reason: Failure) -> None:
         """The port is closed."""
         super().connectionLost(reason)
-        self._admission.roomMakers.remove(self._parting.makeRoom)
-        self._admission.lookers.remove(self._parting.lookFor)
-        self._parting.close()
+        self._visits.lookers.remove(self._lingering.lookFor)
+        self._lingering.close()

@@ -1,0 +1,72 @@
+"""What the service says to a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fingerd.model.fields import Fields
+from fingerd.model.record import Status
+from fingerd.model.user import User
+
+Outcome = Literal[
+    "found",  # a user, or some
+    "unknown",  # no such user, or none that may be seen
+    "list",
+    "several",  # more than one name in one query
+    "forwarded",  # what another host said
+    "refused",  # no list here, no forwarding
+    "failed",  # an error, or no answer in time
+    "limited",  # too many queries
+    "too-long",  # a line that is longer than any may be
+    "set",  # a change was made, at a door where something is set
+    "gone",  # the client didn't wait for the answer
+]
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """
+    What may be shown of the answer to a query, to this visitor and at this door.
+
+    Everything in a reply may be shown as it is: the users are masked, overlaid with what they set,
+    reduced to C{fields}, cleaned, and their texts replaced.
+
+    @ivar outcome: what became of the query. It says which of the other attributes count.
+    @ivar users: for C{found} the user, or those whom the name matches; for C{list} all who are
+        listed, where a user with a C{report} is another source's own list under the name C{login}.
+        They may be prepared one by one, as they are taken: take each once.
+    @ivar history: where it was asked for, what the user has set, the newest first. Who set it, and
+        when it ends, is not said.
+    @ivar fields: the fields that the administrator shows in such a reply, known or not.
+    @ivar verbose: whether the client asked for all there is to tell (C{/W}, RFC 1288 2.5.4).
+    @ivar failures: for C{list} the sources that failed: a name for each, and the words for it.
+    @ivar parts: for C{several} each name as it was asked for, and the reply to it.
+    @ivar unanswered: for C{several} how many more names were asked for than are answered.
+    @ivar words: for every other outcome the whole answer, in words; for C{list} what is said where
+        nobody is listed.
+    """
+
+    outcome: Outcome
+    words: str = ""
+    users: Sequence[User] = ()
+    history: Sequence[Status] = ()
+    fields: Fields = frozenset()
+    verbose: bool = False
+    failures: Sequence[tuple[str, str]] = ()
+    parts: Sequence[tuple[str, Reply]] = ()
+    unanswered: int = 0
+    _rendered: dict[str, bytes] = field(default_factory=dict)
+
+    def rendered(self, form: str, render: Callable[[Reply], bytes]) -> bytes:
+        """
+        The bytes of this reply in a form of a door's own, which are made once: a list goes to all
+        who ask for it within a moment, and all of them hold the same bytes.
+
+        @param form: a name for the form that is the door's alone.
+        """
+        data = self._rendered.get(form)
+        if data is None:
+            data = self._rendered[form] = render(self)
+        return data

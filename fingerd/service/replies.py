@@ -1,0 +1,210 @@
+"""From a query to the reply: who is asked, what may be shown, and what is said when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from fingerd.logs.failures import Failures
+from fingerd.model import texts
+from fingerd.model.fields import Field
+from fingerd.model.interfaces import IForwarder, IVisit
+from fingerd.model.limits import Limits
+from fingerd.model.listing import Listing
+from fingerd.model.query import Name, Query
+from fingerd.model.reply import Reply
+from fingerd.model.rules import Rules
+from fingerd.model.user import User
+from fingerd.service.lookups import Lookups, TooManyLookups
+from fingerd.service.rates import Rates
+from fingerd.service.shown import Shown, ShownUsers
+from fingerd.service.users import Users
+from fingerd.system.eager import begun
+from fingerd.text.cleaning import clean
+
+
+class Replies:
+    """
+    Replies to queries.
+
+    A lookup has C{limits.lookupTime} seconds; what fails or takes longer is said in words, its
+    reason goes into the log and never to the client.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        limits: Limits,
+        rules: Rules,
+        forwarder: IForwarder | None,
+        failures: Failures,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param forwarder: what asks other hosts. Without one, no query is forwarded.
+        @param clock: the reactor.
+        """
+        self._users = users
+        self._limits = limits
+        self._rules = rules
+        self._views = rules.views
+        self._forwarder = forwarder
+        self._failures = failures
+        self._clock = clock
+        self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        self._shown = shown = Shown(rules.replacements, limits.answerSize)
+        # The latest lists, verbose and not, with what they were made of.
+        self._lists: dict[bool, tuple[Listing, Reply]] = {}
+        self._lookups = Lookups(limits, clock)
+        self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
+        self._listDenied = Reply("refused", texts.LIST_DENIED)
+        self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)
+        self._tooManyQueries = Reply("limited", texts.TOO_MANY_QUERIES)
+        self._tooManyLookups = Reply("limited", texts.TOO_MANY_LOOKUPS)
+        self._tooLong = Reply("too-long", texts.QUERY_TOO_LONG)
+        self._gone = Reply("gone", texts.INTERNAL_ERROR)
+
+    def ask(self, query: Query, visit: IVisit) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        names, verbose, tooLong = query
+        if tooLong:
+            return succeed(self._tooLong)
+        if not self._mayAsk(visit, min(len(names), self._limits.namesPerQuery)):
+            return succeed(self._tooManyQueries)
+        if len(names) == 1 and names[0].host is None:
+            reply = self._atHand(names[0].user, verbose)
+            if reply is not None:
+                return succeed(reply)
+        return begun(self._ask(names, verbose, visit))
+
+    def askNow(self, login: str, visit: IVisit) -> Reply | None:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        reply = self._atHand(login, False)
+        if reply is None or self._mayAsk(visit):
+            return reply
+        return self._tooManyQueries
+
+    def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        if not self._mayAsk(visit):
+            return succeed(self._tooManyQueries)
+        return begun(self._askHistory(login, visit, most))
+
+    def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
+        now, peer = self._clock.seconds(), visit.peer
+        return peer is None or self._rates.take(peer, now, names)
+
+    def _atHand(self, login: str, verbose: bool) -> Reply | None:
+        """The reply where all is in memory. What fails here is asked for again, and fails there."""
+        try:
+            user = self._users.atHand(login)
+            return None if user is None else self._found((user,), verbose)
+        except Exception:
+            # A directory of somebody's own.
+            return None
+
+    async def _ask(self, names: tuple[Name, ...], verbose: bool, visit: IVisit) -> Reply:
+        if not names:
+            return await self._askList(verbose, visit)
+        if len(names) == 1:
+            return await self._askName(names[0], verbose, visit)
+        return await self._askSeveral(names, verbose, visit)
+
+    async def _askList(self, verbose: bool, visit: IVisit) -> Reply:
+        if not self._rules.listed:
+            return self._listDenied
+        try:
+            listing = await self._lookups.run(visit.peer, lambda: begun(self._users.list(verbose)))
+        except Exception:
+            return self._failed("listing the users", visit)
+        kept = self._lists.get(verbose)
+        if kept is None or kept[0] is not listing:
+            kept = self._lists[verbose] = listing, self._listed(listing, verbose)
+        return kept[1]
+
+    def _listed(self, listing: Listing, verbose: bool) -> Reply:
+        shown = self._shown
+        fields = self._views.verbose if verbose else self._views.list
+        show = shown.listedInFull if verbose else shown.listed
+        return Reply(
+            "list",
+            self._unknown.words,
+            users=ShownUsers(listing.users, fields, show),
+            fields=fields,
+            verbose=verbose,
+            failures=[(shown.words(name), shown.words(text)) for name, text in listing.failures],
+        )
+
+    async def _askSeveral(self, names: tuple[Name, ...], verbose: bool, visit: IVisit) -> Reply:
+        asked = names[: self._limits.namesPerQuery]
+        each: Sequence[Reply] = await gatherResults(
+            [begun(self._askName(name, verbose, visit)) for name in asked], consumeErrors=True
+        )
+        labels = (name.user if name.host is None else f"{name.user}@{name.host}" for name in asked)
+        return Reply(
+            "failed" if any(reply.outcome == "failed" for reply in each) else "several",
+            parts=list(zip(labels, each, strict=True)),
+            unanswered=len(names) - len(asked),
+        )
+
+    async def _askName(self, name: Name, verbose: bool, visit: IVisit) -> Reply:
+        if name.host is not None:
+            return await self._forward(name, verbose, visit)
+        login = name.user
+        try:
+            users = await self._lookups.run(
+                visit.peer, lambda: begun(self._users.find(login, verbose))
+            )
+            return self._found(users, verbose) if users else self._unknown
+        except Exception:
+            return self._failed(f"looking up {login!r}", visit)
+
+    async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
+        most = most if Field.STATUS in self._views.user else 0
+        try:
+            user, set = await self._lookups.run(
+                visit.peer, lambda: begun(self._users.withHistory(login, most))
+            )
+            if user is None:
+                return self._unknown
+            reply = self._found((user,), False)
+            reply.history = self._shown.statuses(set)
+            return reply
+        except Exception:
+            return self._failed(f"looking up the history of {login!r}", visit)
+
+    def _found(self, users: Sequence[User], verbose: bool) -> Reply:
+        fields = self._views.verbose if verbose else self._views.user
+        show = self._shown.user
+        if len(users) == 1:
+            return Reply("found", users=(show(users[0], fields),), fields=fields, verbose=verbose)
+        shown = [show(user, fields) for user in users]
+        return Reply("found", users=shown, fields=fields, verbose=verbose)
+
+    async def _forward(self, name: Name, verbose: bool, visit: IVisit) -> Reply:
+        if self._forwarder is None:
+            return self._forwardingDenied
+        forward = self._forwarder.forward
+        try:
+            text = await self._lookups.run(visit.peer, lambda: forward(name, verbose))
+        except Exception:
+            return self._failed(f"forwarding {name.user!r} to {name.host!r}", visit)
+        if text is None:
+            return self._forwardingDenied
+        return Reply("forwarded", self._shown.words(clean(text)))
+
+    def _failed(self, what: str, visit: IVisit) -> Reply:
+        """What to say of the exception that is being handled."""
+        failure = Failure()
+        if failure.check(TooManyLookups):
+            return self._tooManyLookups
+        if failure.check(CancelledError) and not visit.present:
+            # The client has gone: nothing went wrong, and nobody reads the answer.
+            return self._gone
+        words = texts.internalError(self._failures.reference(failure, what))
+        return Reply("failed", words)

@@ -1,0 +1,134 @@
+"""Who there is, and how they are: what the directories know, and over it what was set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import cast
+
+from twisted.internet.interfaces import IReactorTime
+
+from fingerd.logs.failures import Failures
+from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
+from fingerd.model.limits import Limits
+from fingerd.model.listing import Listing
+from fingerd.model.record import Status
+from fingerd.model.rules import Rules
+from fingerd.model.user import HIDDEN, User, isLogin
+from fingerd.service.lists import Lists, overlay
+
+
+class Users:
+    """
+    Asks the directories in their order, and lays what was set over what they say. Masked users are
+    not there. Nothing here is reduced or cleaned: that is done with what may be shown.
+    """
+
+    def __init__(
+        self,
+        directories: Sequence[IDirectory],
+        store: IStore,
+        limits: Limits,
+        rules: Rules,
+        clock: IReactorTime,
+        failures: Failures,
+    ) -> None:
+        self.lists = Lists(directories, store, limits, rules, clock, failures, self.known)
+        self._directories = directories
+        self._store = store
+        self._rules = rules
+        # None where nobody is masked.
+        self._mask = rules.mask or None
+        # The directories that are asked first and have their users in memory.
+        self._held = [
+            cast(IHeldDirectory, directory).held
+            for directory in takewhile(IHeldDirectory.providedBy, directories)
+        ]
+
+    def atHand(self, login: str) -> User | None:
+        """
+        A user who is in memory, as most are; to find them otherwise costs several times as much.
+        None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
+
+        @raise Exception: whatever a directory of somebody's own raises.
+        """
+        mask = self._mask
+        if mask is not None and mask.hides(login):
+            return None
+        for held in self._held:
+            user = held(login)
+            if user is HIDDEN:
+                return None
+            if user is not None and mask is not None:
+                user = mask.user(user)
+            if user is not None:
+                return overlay(user, self._store.held(login))
+        return None
+
+    async def get(self, login: str, verbose: bool = False) -> User | None:
+        """
+        The user called C{login}, or None where there is none, or none that may be seen.
+
+        @raise Exception: what a directory does, where one fails: that is never "no such user".
+        """
+        mask = self._rules.mask
+        known = await self.known(login, verbose, masked=mask.hides(login))
+        user = None if known is HIDDEN else mask.user(known)
+        mayBeMade = self._rules.setting.create and isLogin(login) and known is not HIDDEN
+        if user is None and not mayBeMade:
+            return None
+        status = await self._store.getStatus(login)
+        if user is None and status is not None:
+            user = User(login)
+        return user and overlay(user, status)
+
+    async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Status]]:
+        """
+        The user as C{get} finds them, and the newest C{most} statuses that they have set.
+
+        @raise Exception: what C{get} does, and L{DirectoryError} where the store can't be read.
+        """
+        user = await self.get(login)
+        if user is None or not most:
+            return user, ()
+        return user, await self._store.history(login, most)
+
+    async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
+        """
+        The user whose login is C{name} or, where the administrator wants that and there is none,
+        the users who have it in their full name (RFC 1288 2.5.3). It raises what C{get} does.
+        """
+        user = await self.get(name, verbose)
+        if user is not None:
+            return (user,)
+        if not self._rules.matched or not isLogin(name):
+            return ()
+        # A list says less of a user than who is asked for the one.
+        found = [await self.get(login, verbose) for login in await self.lists.matching(name)]
+        return [user for user in found if user is not None]
+
+    async def list(self, verbose: bool = False) -> Listing:
+        """All who may be listed. It raises what a directory does, where all directories fail."""
+        return await self.lists.join(verbose)
+
+    async def known(self, login: str, verbose: bool = False, masked: bool = False) -> User | None:
+        """
+        The user C{login} as the first directory that knows one says: L{HIDDEN} where it hides them.
+
+        @param masked: hide the user, whatever the directories say. For who is hidden all of them
+            are asked, as for one whom nobody knows: neither the time it takes nor a directory that
+            fails tells the two apart.
+        """
+        # What can't be a login reaches no directory: none has to look out for it.
+        if not isLogin(login):
+            return None
+        hidden = masked
+        for directory in self._directories:
+            full = verbose and IVerboseDirectory.providedBy(directory)
+            ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
+            user = await ask(login)
+            if user is HIDDEN:
+                hidden = True
+            elif user is not None and not hidden:
+                return user
+        return HIDDEN if hidden else None

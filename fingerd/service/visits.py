@@ -1,0 +1,268 @@
+"""Who is at the doors: how many visitors there may be, how long, and who makes room for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from itertools import islice
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from fingerd.model.interfaces import IQueryLog, IVisit, IVisits
+from fingerd.model.limits import Limits
+from fingerd.model.reply import Outcome
+from fingerd.system.addresses import peerOf
+from fingerd.system.deadlines import Deadlines
+
+# Visits among which one is looked for that can be ended, beside those that may wait for a lookup
+# and can't be.
+_LOOKED_AT = 100
+
+
+class State(Enum):
+    """How far a visit is; see L{Visit}."""
+
+    ASKING = "nothing is asked yet, and something may still be"
+    WAITING = "the service is asked, and has not replied"
+    ANSWERED = "the client has been sent its answer"
+    ENDING = "the connection is to be closed, and is not closed yet"
+    LEFT = "the client has left"
+
+
+@implementer(IVisit)
+class Visit:
+    """
+    One client at one door, and its place among those that there may be.
+
+        ASKING ──▶ WAITING ──▶ ANSWERED ──▶ LEFT
+           ▲                      │
+           └──────────────────────┘  where a door takes several queries of one client
+
+    From every state a visit may go to LEFT, when its client leaves, and to ENDING, when its time is
+    over or its place is needed. See L{IVisit}.
+    """
+
+    __slots__ = ("_book", "began", "door", "end", "host", "line", "peer", "state")
+
+    def __init__(
+        self,
+        book: Visits,
+        door: str,
+        host: str | None,
+        peer: str | None,
+        end: Callable[[], object],
+    ) -> None:
+        self._book = book
+        self.door = door
+        self.host = host
+        self.peer = peer
+        self.end = end
+        self.began = book.clock.seconds()
+        self.line = b""
+        self.state = State.ASKING
+
+    @property
+    def present(self) -> bool:
+        """Whether the client can still be answered."""
+        return self.state is not State.LEFT and self.state is not State.ENDING
+
+    def arrived(self, host: str) -> bool:
+        """See L{IVisit}."""
+        return self._book.identify(self, host)
+
+    def waits(self) -> None:
+        """See L{IVisit}."""
+        if self.present:
+            self.state = State.WAITING
+
+    def answered(self, outcome: Outcome, size: int, unsent: int = 0) -> bool:
+        """See L{IVisit}."""
+        if not self.present:
+            return False
+        self.state = State.ANSWERED
+        self._book.answered(self, outcome, size, unsent)
+        return self.present
+
+    def leave(self) -> None:
+        """See L{IVisit}."""
+        if self.state is not State.LEFT:
+            self._gone()
+            self.state = State.LEFT
+            self._book.left(self)
+
+    def close(self) -> None:
+        """See L{IVisit}."""
+        if self.present:
+            self._gone()
+            self.state = State.ENDING
+            self._book.release(self)
+            self.end()
+
+    def _gone(self) -> None:
+        if self.state is State.WAITING:
+            self._book.log(self, "gone", 0)
+
+
+@implementer(IVisits)
+class Visits:
+    """
+    The visits at all doors of one kind.
+
+    Each visit has C{limits.connectionTime} from its first moment to its last. Where there are as
+    many visits as there may be, a newcomer takes the place of the one that has had its answer
+    longest or, where none has one, that has been silent longest: nobody who waits for an answer
+    that is being worked for.
+
+    @ivar most: how many visits there may be.
+    @ivar lookers: what can find that visits of a peer are over already.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        clock: IReactorTime,
+        most: int,
+        perPeer: int | None = None,
+        queryLog: IQueryLog | None = None,
+    ) -> None:
+        """
+        @param clock: the reactor.
+        @param perPeer: how many visits one peer may have at a time; as many as all, if that isn't
+            said.
+        @param queryLog: where queries are logged, if they are.
+        """
+        self.clock = clock
+        self.most = most
+        self.lookers: list[Callable[[str], object]] = []
+        self._limits = limits
+        self._perPeer = perPeer
+        self._queryLog = queryLog
+        # All visits, oldest first, and those that still have time.
+        self._open: dict[Visit, None] = {}
+        self._inTime: Deadlines[Visit] = Deadlines(limits.connectionTime, Visit.close, clock)
+        self._byPeer: dict[str, int] = {}
+        # Those that are answered, and the bytes of answers that clients have yet to take; both in
+        # the order in which they were answered.
+        self._answered: dict[Visit, None] = {}
+        self._unsent: dict[Visit, int] = {}
+        self._unsentBytes = 0
+        self._emptied: Deferred[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Visit]:
+        return iter(self._open)
+
+    def enter(self, door: str, host: str | None, end: Callable[[], object]) -> Visit | None:
+        """See L{IVisits}."""
+        peer = None if host is None else peerOf(host)
+        if peer is not None and not self._mayHaveMore(peer):
+            return None
+        # Until the one that makes room is closed, there may be one too many.
+        if len(self._open) >= self.most and not self.makeRoom():
+            return None
+        visit = Visit(self, door, host, peer, end)
+        self._open[visit] = None
+        self._inTime.add(visit)
+        if peer is not None:
+            self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
+        return visit
+
+    def identify(self, visit: Visit, host: str) -> bool:
+        """It has turned out that C{visit} is a client from C{host}: say whether it may stay."""
+        peer = peerOf(host)
+        if not self._mayHaveMore(peer):
+            return False
+        visit.host, visit.peer = host, peer
+        self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
+        return True
+
+    def makeRoom(self) -> bool:
+        """
+        End the visit that matters least, if there is one that nobody works for. Its place is free
+        when its connection is closed.
+        """
+        visit = next(iter(self._answered), None)
+        if visit is None:
+            some = islice(self._open, self._limits.lookups + _LOOKED_AT)
+            visit = next((each for each in some if each.state is State.ASKING), None)
+        if visit is None:
+            return False
+        visit.close()
+        return True
+
+    def answered(self, visit: Visit, outcome: Outcome, size: int, unsent: int) -> None:
+        """A visit has its answer: C{size} bytes, of which C{unsent} may wait to be sent."""
+        self.log(visit, outcome, size)
+        self._answered[visit] = None
+        if unsent:
+            self._unsent[visit] = unsent
+            self._unsentBytes += unsent
+            while self._unsentBytes > self._limits.unsentAnswers:
+                next(iter(self._unsent)).close()
+
+    def release(self, visit: Visit) -> None:
+        """Nobody waits to take the answer of this visit any more, if it has one."""
+        self._answered.pop(visit, None)
+        self._unsentBytes -= self._unsent.pop(visit, 0)
+
+    def left(self, visit: Visit) -> None:
+        """A visit is over."""
+        self.release(visit)
+        self._inTime.discard(visit)
+        del self._open[visit]
+        peer = visit.peer
+        if peer is not None:
+            count = self._byPeer[peer] - 1
+            if count:
+                self._byPeer[peer] = count
+            else:
+                del self._byPeer[peer]
+        if self._emptied is not None and not self._open:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def log(self, visit: Visit, outcome: Outcome, size: int) -> None:
+        """Log what became of a query."""
+        if self._queryLog is not None:
+            seconds = self.clock.seconds() - visit.began
+            self._queryLog.asked(visit.host, visit.door, visit.line, outcome, size, seconds)
+
+    def drain(self) -> Deferred[None]:
+        """
+        Let the visits finish, for C{limits.stopTime} seconds at most and for C{limits.stopSilence}
+        where nothing has been asked; then end them. To be called when the doors are closed; fires
+        when nobody is left.
+        """
+        emptied: Deferred[None] = Deferred()
+        if not self._open:
+            emptied.callback(None)
+        else:
+            self._emptied = emptied
+        timers = [
+            self.clock.callLater(self._limits.stopSilence, self._end, State.ASKING),
+            self.clock.callLater(self._limits.stopTime, self._end, *State),
+        ]
+
+        def drained(result: None) -> None:
+            self._inTime.stop()
+            for timer in timers:
+                if timer.active():
+                    timer.cancel()
+
+        return emptied.addCallback(drained)
+
+    def _end(self, *states: State) -> None:
+        for visit in list(self._open):
+            if visit.state in states:
+                visit.close()
+
+    def _mayHaveMore(self, peer: str) -> bool:
+        if self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer:
+            return True
+        for look in self.lookers:
+            look(peer)
+        return self._byPeer.get(peer, 0) < self._perPeer

@@ -1,0 +1,1 @@
+"""Tests of L{fingerd.commands}: the programs as people run them."""

@@ -1,0 +1,1 @@
+"""Tests of L{fingerd.stores}: the same for every store, and what each does when it fails."""

@@ -1,0 +1,183 @@
+"""The store of statuses when the disk or another program misbehaves."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import SkipTest
+
+from fingerd.model.errors import CannotStart
+from fingerd.model.record import Status
+from fingerd.stores.sqlite import CANT_KEEP, DISK_FULL, LOCKED
+from tests.stores.statuses import SQLiteCase, outcome
+
+
+class DiskFullTests(SQLiteCase):
+    """A disk with no room, a real one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        if os.geteuid() != 0:
+            raise SkipTest("only root can mount a disk")
+        os.mkdir(self.state, 0o700)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=400k,mode=700", "tmpfs", self.state]
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            raise SkipTest(f"no disk can be mounted here: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", self.state], check=True)
+
+    def fill(self) -> str:
+        """Take up all the room there is, with the file whose path this is."""
+        filler = os.path.join(self.state, "filler")
+        with open(filler, "wb", buffering=0) as file:
+            for size in (4096, 1):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.ENOSPC)
+        return filler
+
+    async def test_diskFull(self) -> None:
+        """The client is told; what was set before stays; there is room again, and so it is set."""
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        filler = self.fill()
+        for number in range(200):
+            setting = store.setStatus("shawn", Status(f"{number} " + "x" * 900, 1.0))
+            words = await outcome(setting)
+            if words != "OK":
+                break
+        self.assertEqual(words, DISK_FULL)
+        self.assertEqual(self.shown(store), "Happy and well")
+        before = self.shown(store, "shawn")
+        self.assertEqual(before, f"{number - 1} " + "x" * 900 if number else None)
+        os.unlink(filler)
+        await store.setStatus("moshez", Status("Writing", 2.0))
+        self.assertEqual(self.shown(store), "Writing")
+        await store.stopService()
+        again = self.store()
+        self.assertEqual(self.shown(again), "Writing")
+        self.assertEqual(self.shown(again, "shawn"), before)
+
+    async def test_burst(self) -> None:
+        """Where a whole burst finds no room, each of its clients is told."""
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        filler = self.fill()
+        settings = [store.setStatus(f"user{n}", Status("x" * 900, 1.0)) for n in range(200)]
+        outcomes = [await outcome(setting) for setting in settings]
+        self.assertLessEqual(set(outcomes), {"OK", DISK_FULL})
+        self.assertIn(DISK_FULL, outcomes)
+        for number, words in enumerate(outcomes):
+            self.assertEqual(self.shown(store, f"user{number}") is not None, words == "OK")
+        os.unlink(filler)
+        await store.stopService()
+        self.assertEqual(len(self.store()), 1 + outcomes.count("OK"))
+
+    async def test_stop(self) -> None:
+        """A daemon on a full disk can be stopped, and started when there is room."""
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        filler = self.fill()
+        await store.stopService()
+        os.unlink(filler)
+        self.assertEqual(self.shown(self.store()), "Happy and well")
+
+    def test_start(self) -> None:
+        """Where there is no room for the database, a start ends with one clear line."""
+        self.fill()
+        error = self.assertRaises(CannotStart, self.store)
+        self.assertIn(f"can't keep statuses in {self.path}: ", str(error))
+        self.assertNotIn("\n", str(error))
+
+
+class LockedTests(SQLiteCase):
+    """Another program that locks the database, and keeps it locked."""
+
+    def lock(self) -> sqlite3.Connection:
+        other = sqlite3.connect(self.path, isolation_level=None, timeout=0)
+        other.execute("BEGIN IMMEDIATE")
+        self.addCleanup(other.close)
+        return other
+
+    async def test_locked(self) -> None:
+        """The client is told after a while, and setting works when the lock is gone."""
+        store = self.store(statusesLocked=0.1)
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        other = self.lock()
+        for _ in range(2):
+            setting = store.setStatus("moshez", Status("Writing", 2.0))
+            self.assertEqual(await outcome(setting), LOCKED)
+        self.assertEqual(self.shown(store), "Happy and well")
+        other.execute("ROLLBACK")
+        await store.setStatus("moshez", Status("Reading", 3.0))
+        self.assertEqual(self.rows(), ["Happy and well", "Reading"])
+
+    async def test_lockedShortly(self) -> None:
+        """A lock that is soon gone is waited for."""
+        store = self.store()
+        other = self.lock()
+        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        # The thread of the database waits for the lock by now, or soon.
+        await deferToThread(self.assertFalse, setting.called)
+        other.execute("COMMIT")
+        await setting
+        self.assertEqual(self.rows(), ["Writing"])
+
+    async def test_stop(self) -> None:
+        """Stopping waits for a lock no longer than setting does."""
+        store = self.store(statusesLocked=0.1)
+        self.lock()
+        settings = [store.setStatus(f"user{n}", Status("x", 1.0)) for n in range(3)]
+        outcomes = gatherResults([Deferred.fromCoroutine(outcome(d)) for d in settings])
+        await store.stopService()
+        self.assertEqual(self.successResultOf(outcomes), [LOCKED] * 3)
+
+    def test_start(self) -> None:
+        """A database that stays locked ends a start with one clear line."""
+        with closing(sqlite3.connect(self._made())) as other:
+            other.execute("BEGIN IMMEDIATE")
+            error = self.assertRaises(CannotStart, self.store, statusesLocked=0.1)
+        self.assertEqual(str(error), f"can't keep statuses in {self.path}: database is locked")
+
+    def _made(self) -> str:
+        os.mkdir(self.state, 0o700)
+        with closing(sqlite3.connect(self.path)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+        return self.path
+
+
+class GoneTests(SQLiteCase):
+    """A database that is taken away from under a running daemon."""
+
+    async def test_removed(self) -> None:
+        """What would be written to a removed file, and be lost, is not acknowledged."""
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        shutil.rmtree(self.state)
+        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        self.assertEqual(await outcome(setting), CANT_KEEP)
+        self.assertEqual(self.shown(store), "Happy and well")
+
+    async def test_stop(self) -> None:
+        """A daemon whose state directory was removed can be stopped."""
+        store = self.store(statusesRefresh=3600.0)
+        shutil.rmtree(self.state)
+        await store.stopService()
+
+    async def test_replaced(self) -> None:
+        """The same where a backup has been put in its place."""
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        shutil.copy(self.path, f"{self.path}.backup")
+        os.replace(f"{self.path}.backup", self.path)
+        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        self.assertEqual(await outcome(setting), CANT_KEEP)

@@ -1,0 +1,1 @@
+"""What rooms of tests share: daemons, clients, accounts, networks, other servers. No tests."""
