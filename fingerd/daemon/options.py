@@ -17,6 +17,7 @@ from fingerd.model.rules import Rules
 from fingerd.model.user import isLogin
 from fingerd.system import privileges
 from fingerd.system.addresses import everyInterface
+from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
 
@@ -158,8 +159,9 @@ class Options(usage.Options):
 
     def opt_directory(self, url: str) -> None:
         """
-        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST or none:, or a
-        plugin's; can be given more than once, and the first that knows a user answers.
+        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST,
+        postgresql://HOST/DATABASE, sqlite:FILE, ldap://HOST/BASE or none:, or a plugin's; can be
+        given more than once, and the first that knows a user answers.
         [default: file:/etc/users; where there is no such file, the example of the daemon's]
         """
         self["directory"].append(url)
@@ -239,6 +241,8 @@ class Options(usage.Options):
             raise usage.UsageError(f"--limit {error}") from None
         self["rules"] = self._rules()
         self._identities()
+        if self.parent and self.parent.get("pidfile"):
+            takeAwayStale(self.parent["pidfile"])
 
     def _rules(self) -> Rules:
         if self["set-policy"] not in ("owner", "anyone"):

@@ -13,11 +13,13 @@ from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
+from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IForwarder, IListener, IQueryLog, IStore
+from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.pid_file import LeftPidFile
 
 __all__ = ["Options", "makeService"]
 
@@ -36,10 +38,7 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
-    directories = [
-        _made("directory", url, lambda url: fromURL(url, reactor, limits))
-        for url in options["directory"]
-    ]
+    directories = [_directory(url, reactor, limits) for url in options["directory"]]
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
     finger = FingerService(
@@ -78,9 +77,14 @@ def makeService(options: Options) -> IService:
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
-    for part in (finger, *asked, *others, *setters, timer, upkeep):
+    pidFile = LeftPidFile(options.parent or {})
+    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
+
+
+def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:
+    return _made("directory", withoutPassword(url), lambda _: fromURL(url, reactor, limits))
 
 
 def _store(options: Options, reactor: Any, limits: Limits) -> IStore:

@@ -65,8 +65,9 @@ class Daemon(MultiService):
 
 class Upkeep(MultiService):
     """
-    What a daemon needs besides its service and its doors: an escaped log, a reload on SIGHUP, the
-    word to systemd, and a line in the log that says that it runs.
+    What a daemon needs besides its service and its doors: an escaped log, a reload on SIGHUP, new
+    log files on SIGHUP and SIGUSR1, the word to systemd, and a line in the log that says that the
+    daemon runs.
 
     It is made before logging begins, and started last.
     """
@@ -84,18 +85,18 @@ class Upkeep(MultiService):
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
-        @param reopen: opens a log anew that logrotate(8) has moved away.
+        @param reopen: opens the query log anew, when logrotate(8) has moved it away.
         @param form: how the daemon's log is written, C{text} or C{json}.
         """
         super().__init__()
         clock = cast(IReactorTime, reactor)
         threads = cast(IReactorFromThreads, reactor)
-        DaemonLog(form, clock, limits)
+        logs = [DaemonLog(form, clock, limits).reopen, *([reopen] if reopen else [])]
         notifier = Notifier(clock, os.environ, lambda: f"finger on {_addresses(asked)}")
-        for number in (signal.SIGHUP, signal.SIGUSR1) if reopen else ():
-            OnSignal(number, cast(Callable[[], object], reopen), threads).setServiceParent(self)
         reload = notifier.reloading(finger.reload)
-        OnSignal(signal.SIGHUP, reload, threads).setServiceParent(self)
+        OnSignal(signal.SIGHUP, threads, *logs, reload).setServiceParent(self)
+        # What logrotate(8) sends.
+        OnSignal(signal.SIGUSR1, threads, *logs).setServiceParent(self)
         StartLine(finger, asked, set).setServiceParent(self)
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier.setServiceParent(self)

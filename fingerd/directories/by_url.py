@@ -8,6 +8,7 @@ a line in the table below. Others come as plugins: see L{fingerd.model.interface
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 from twisted.plugin import getPlugins
 
@@ -21,8 +22,14 @@ _MODULES = {
     "passwd": "fingerd.directories.accounts.passwd",
     "exec": "fingerd.directories.program",
     "finger": "fingerd.directories.server",
+    "postgresql": "fingerd.directories.sql.postgresql_users",
+    "sqlite": "fingerd.directories.sql.sqlite_users",
+    "ldap": "fingerd.directories.ldap.ldap_url",
+    "ldaps": "fingerd.directories.ldap.ldaps_url",
     "none": "fingerd.directories.given",
 }
+# Those that need more than a plain installation has, and the extra by which it is installed.
+_EXTRAS = {"postgresql": "postgresql", "ldap": "ldap", "ldaps": "ldap"}
 
 
 def fromURL(url: str, reactor: object, limits: Limits = DEFAULTS) -> IDirectory:
@@ -36,7 +43,7 @@ def fromURL(url: str, reactor: object, limits: Limits = DEFAULTS) -> IDirectory:
     if not colon:
         raise ValueError(f"it needs a kind before a colon, such as file:{url}")
     if scheme in _MODULES:
-        directory: IDirectory = import_module(_MODULES[scheme]).fromURL(rest, reactor, limits)
+        directory: IDirectory = _module(scheme).fromURL(rest, reactor, limits)
         return directory
     plugins = {plugin.scheme: plugin for plugin in getPlugins(IDirectoryScheme)}
     if scheme in plugins:
@@ -44,3 +51,12 @@ def fromURL(url: str, reactor: object, limits: Limits = DEFAULTS) -> IDirectory:
         return directory
     known = ", ".join([*_MODULES, *sorted(plugins)])
     raise ValueError(f"there is no kind of directory called {scheme!r}; there are {known}")
+
+
+def _module(scheme: str) -> ModuleType:
+    try:
+        return import_module(_MODULES[scheme])
+    except ImportError:
+        if scheme not in _EXTRAS:
+            raise
+        raise ValueError(f"it needs an extra: pip install 'fingerd[{_EXTRAS[scheme]}]'") from None

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from fingerd.logs.repeats import Repeats
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IVerboseDirectory
 from fingerd.model.limits import DEFAULTS, Limits
@@ -91,9 +90,6 @@ class ProcessUsers(Service):
         self._asked: set[Deferred[str]] = set()
         # What was last said of the program in the log, so that it's said once.
         self._complaint = ""
-        self._repeats: Repeats[None] = Repeats(
-            limits.repeatsLogged, limits.repeatsTime, self._clock, self._more
-        )
 
     def __str__(self) -> str:
         return shlex.join(self._argv)
@@ -205,13 +201,7 @@ class ProcessUsers(Service):
         if complaint != self._complaint:
             self._complaint = complaint
             # It may be another one for each login.
-            self._repeats.fold(complaint, lambda: self._say(complaint))
-
-    def _say(self, complaint: str) -> None:
-        self._log.warn("{program} {complaint}", program=str(self), complaint=complaint)
-
-    def _more(self, said: None, count: int) -> None:
-        self._log.warn("{program} complained {count} more times", program=str(self), count=count)
+            self._log.warn("{program} {complaint}", program=str(self), complaint=complaint)
 
     def _tookTooLong(self, result: object, seconds: float) -> str:
         raise DirectoryError(f"{self} took longer than {seconds} seconds")

@@ -2,17 +2,19 @@
 The daemon's own log: how twistd and twist write it.
 
 They choose where it goes (C{--logfile}, standard output, syslog) before any of a service's own
-code has a say, and, in a tac, without telling. So nothing is said here of where it goes: whatever
-file they choose, the events are written to it in another form. Other observers (syslog, or one
-that the administrator gives by C{--logger}) stay as they are.
+code has a say, and, in a tac, without telling. So whatever file they choose, the events are
+written to it in another form. Other observers (syslog, or one that the administrator gives by
+C{--logger}) stay as they are, and have their own means against floods.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from datetime import UTC, datetime
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorCore, IReactorTime
 from twisted.logger import (
     FileLogObserver,
     FilteringLogObserver,
@@ -25,19 +27,23 @@ from twisted.logger import (
     formatEventAsClassicLogText,
     globalLogPublisher,
 )
+from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
-from fingerd.logs.repeats import Repeats
+from fingerd.logs.log_file import openLog
+from fingerd.logs.repeats import Like, Repeats
+from fingerd.model.errors import reasonOf
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.text.cleaning import escape
 
 FORMS = ("text", "json")
 # Queries: the text of such an event is whole lines, in the form that was chosen for them.
 _QUERIES = "fingerd.logs.query_log"
-# What is written however much it is: queries, what users have set, and what is printed.
-_WHOLE = (_QUERIES, "fingerd.logs.audit", "stdout", "stderr")
-# Statements that log: there are some hundred, unless one makes a text of its own each time.
-_KINDS = 1000
+# What is written however much it is: queries, sums of what was left out, and what is printed.
+_WHOLE = (_QUERIES, "fingerd.logs.daemon_log", "stdout", "stderr")
+# Of a line that stands for others, so many characters are repeated.
+_SHOWN = 200
+_ALL = Like(None)
 
 
 def asText(event: LogEvent) -> str | None:
@@ -76,9 +82,12 @@ class DaemonLog:
     """
     Lets the daemon's log be written as L{asText} or L{asJSON}, from its first line on.
 
-    Of one kind of line there are C{limits.linesLogged} in C{limits.repeatsTime} and no more,
-    so that nobody fills the disk with what they can bring about; the others are counted, and
-    that is said before the next one.
+    Of one kind of line there are C{limits.repeatsLogged} in C{limits.repeatsTime} and no more, so
+    that nobody fills the disk with what they can bring about. The others are counted, and the log
+    says how many there were when the time is over, and when the daemon stops.
+
+    Lines are of one kind when one statement of the program makes them. Where these are to be told
+    apart (say, by whom they are about), the event has a L{Like} as C{like}.
 
     To be made before logging begins: by a C{makeService}, or in a tac.
     """
@@ -96,21 +105,20 @@ class DaemonLog:
         @param publisher: Twisted's own, whose observers these are.
         """
         self._form = asJSON if form == "json" else asText
-        self._clock = clock
-        self._limits = limits
-        # One for each statement in the code that logs.
-        self._kinds: dict[tuple[str, str], Repeats[tuple[str, str]]] = {}
+        self._repeats = Repeats(limits, clock, self._more)
         self._log = Logger(observer=publisher)
         self._publisher = publisher
-        self._found = False
+        self._writers: list[FileLogObserver] = []
         publisher.addObserver(self)
+        if IReactorCore.providedBy(clock):
+            clock.addSystemEventTrigger("after", "shutdown", self._repeats.sum)
 
     def __call__(self, event: LogEvent) -> None:
         """
-        See L{ILogObserver}. This was there first, so it sees an event before twistd's observer
-        does, and before that it doesn't know which one that will be.
+        See L{ILogObserver}. This observer was there first, so it sees twistd's first event before
+        twistd's observer does; only then is that one known.
         """
-        if not self._found:
+        if not self._writers:
             for observer in self._publisher._observers:
                 writer: object = observer
                 if isinstance(observer, FilteringLogObserver):
@@ -118,34 +126,59 @@ class DaemonLog:
                     writer = observer._observer
                 if isinstance(writer, FileLogObserver):
                     writer.formatEvent = self._format
-                    self._found = True
+                    self._writers.append(writer)
+
+    def reopen(self) -> None:
+        """
+        Go on in the file that now has the path of the one that twistd or twist has opened: what
+        logrotate has moved away is let go. Where it can't be opened or made, the log goes on in the
+        old one, and says so.
+        """
+        for writer in self._writers:
+            log = writer._outFile
+            if log in (sys.__stdout__, sys.__stderr__):
+                continue
+            # twistd's log file keeps to itself what it writes to; twist's is an ordinary file.
+            file = getattr(log, "_file", log)
+            try:
+                new = openLog(file.name)
+            except OSError as error:
+                if not _isAt(file.name, file.fileno()):
+                    self._log.error(
+                        "{path} can't be opened again ({reason}): the log is still written to the "
+                        "file that was open",
+                        path=file.name,
+                        reason=reasonOf(error),
+                    )
+                continue
+            # Under the file object, whichever it is, and whoever else knows it.
+            os.dup2(new, file.fileno(), inheritable=False)
+            os.close(new)
+            if isinstance(log, LogFile):
+                # What it has of its own against growing counts from here.
+                log.size = os.fstat(file.fileno()).st_size
 
     def _format(self, event: LogEvent) -> str | None:
         """The event's text, or None where there were too many of its kind."""
-        kind = str(event.get("log_namespace")), str(event.get("log_format"))
-        if kind[0].startswith(_WHOLE):
+        system = str(event.get("log_namespace"))
+        if system.startswith(_WHOLE) or self._repeats.allow(
+            (system, event.get("log_format")),
+            event.get("like", _ALL),
+            lambda: formatEvent(event)[:_SHOWN],
+        ):
             return self._form(event)
-        if kind not in self._kinds and len(self._kinds) >= _KINDS:
-            kind = ("others", "")
-        repeats = self._kinds.get(kind)
-        if repeats is None:
-            repeats = self._kinds[kind] = Repeats(
-                self._limits.linesLogged, self._limits.repeatsTime, self._clock, self._more
-            )
-        written: list[str | None] = []
+        return None
 
-        def write() -> tuple[str, str]:
-            written.append(self._form(event))
-            return kind
+    def _more(self, line: str, count: int) -> None:
+        self._log.warn("{count} more lines like this one: {line}", count=count, line=line)
 
-        repeats.fold(object(), write)
-        return written[0] if written else None
 
-    def _more(self, kind: tuple[str, str], count: int) -> None:
-        system, form = kind
-        self._log.warn(
-            "{count} more lines from {system}: {form!r}", count=count, system=system, form=form
-        )
+def _isAt(path: str, file: int) -> bool:
+    """Whether an open file is the one that has the path."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except OSError:
+        return False
 
 
 def _ofQueries(event: LogEvent) -> str | None:

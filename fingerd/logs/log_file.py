@@ -1,123 +1,44 @@
-"""A file that lines are added to, and that others may move away, cut off or fill the disk of."""
+"""A file that a thread adds lines to, and that others may move away or fill the disk of."""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Protocol
 
-from fingerd.model.errors import CannotStart
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+
+from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity
-from fingerd.system.state_directory import isRootsAlone
+from fingerd.system.state_directory import giveAway, isRootsAlone
 
-# A link or a FIFO in the file's place doesn't hold up the open.
+# Nothing in the file's place, such as a FIFO, holds up the open.
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _MODE = 0o640
+# A disk that is full is tried again after so many seconds.
+_AGAIN = 1.0
 
 
-class Added(NamedTuple):
-    """How many bytes of what was to be added are no longer needed, and why the others are."""
-
-    size: int
-    error: OSError | None
-
-
-class LogFile:
+def openLog(path: str, flags: int = 0) -> int:
     """
-    An ordinary file, open for adding lines to it. Its methods may block: they are for a thread,
-    one at a time, and for the start.
+    Open a log file for adding to it; where there is none, one is made.
 
-    A line that could be written only in part is finished by the next one to be written; if by then
-    another file has taken its place, it is there as a whole.
+    @param flags: more flags of open(2).
+    @raise OSError: when that can't be done, or when what is there is no ordinary file.
     """
-
-    def __init__(self, path: str, owner: Identity) -> None:
-        """
-        @param owner: the user that the daemon becomes, who must be able to open it again.
-        """
-        self.path = os.path.abspath(path)
-        self._owner = owner
-        self._file: int | None = None
-        # What is in the file of a line that isn't whole, where it was written here.
-        self._begun = b""
-        # Whether somebody's last line has no end.
-        self._torn = False
-
-    def open(self, asRoot: bool) -> None:
-        """
-        Open it at the start: where the process may still be root, and then again.
-
-        Where root is to become another user, it opens the file only where nobody else could have
-        arranged what is there, and hands it over. Anywhere else that other user opens it.
-
-        @raise CannotStart: when it can't be opened, with the reason in words.
-        """
-        if self._file is not None:
-            return
-        try:
-            if not asRoot or os.geteuid() != 0 or self._owner.uid in (None, 0):
-                self._take(_open(self.path))
-            elif isRootsAlone(self.path) and not os.path.islink(self.path):
-                self._take(_handedOver(self.path, self._owner))
-        except OSError as error:
-            raise CannotStart(
-                f"can't log queries to {self.path}: {error.strerror or error}"
-            ) from None
-
-    def reopen(self) -> None:
-        """
-        Open the file that now has the path, or make it.
-
-        @raise OSError: when that can't be done. The one that was open then still is.
-        """
-        self._take(_open(self.path))
-
-    def add(self, data: bytes) -> Added:
-        """Write ``data``, as much of it as can be."""
-        assert self._file is not None
-        count = 0
-        try:
-            if self._torn:
-                os.write(self._file, b"\n")
-                self._torn = False
-            while count < len(data):
-                count += os.write(self._file, data[count:] if count else data)
-        except OSError as error:
-            self._begun = (self._begun + data[:count]).rpartition(b"\n")[2]
-            return Added(count, error)
-        self._begun = b""
-        return Added(count, None)
-
-    def close(self) -> None:
-        """Close it."""
-        file, self._file = self._file, None
-        if file is not None:
-            os.close(file)
-
-    def _take(self, file: int) -> None:
-        """Let ``file`` be the one that is written."""
-        try:
-            info = os.fstat(file)
-            if self._file is not None and os.path.samestat(info, os.fstat(self._file)):
-                os.close(file)
-                return
-            torn = info.st_size > 0 and os.pread(file, 1, info.st_size - 1) != b"\n"
-            begun = self._begun
-            if begun:
-                os.write(file, b"\n" * torn + begun)
-                torn = False
-        except BaseException:
-            os.close(file)
-            raise
-        self.close()
-        self._file, self._torn = file, torn
-
-
-def _open(path: str) -> int:
-    """@raise OSError: where it isn't an ordinary file, too."""
-    file, made = _opened(path, 0)
+    made = False
     try:
-        _check(file)
+        file = os.open(path, _OPEN | flags)
+    except FileNotFoundError:
+        # What somebody else makes in this moment is theirs: an error.
+        file = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
+        made = True
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError("it is no ordinary file")
         if made:
             # Whatever the umask.
             os.fchmod(file, _MODE)
@@ -127,40 +48,164 @@ def _open(path: str) -> int:
     return file
 
 
-def _handedOver(path: str, owner: Identity) -> int:
-    """The file, which is then its owner's."""
-    assert owner.uid is not None
-    file, made = _opened(path, os.O_NOFOLLOW)
+class Told(Protocol):
+    """Who hears, in the reactor's thread, what becomes of a log file."""
+
+    def written(self, size: int) -> None:
+        """So many bytes are in the file."""
+
+    def failed(self, reason: str) -> None:
+        """The bytes in hand can't be written now. They are tried again."""
+
+    def stays(self, reason: str) -> None:
+        """The file can't be opened again: the one that was open still is."""
+
+
+class LogFile:
+    """
+    An ordinary file, written by a thread of its own, since a disk may be stuck for any time.
+
+    Bytes that can't be written are tried again every second, and those behind them wait. A line
+    that was written in part is finished; if another file has taken the place by then, the line is
+    there as a whole.
+    """
+
+    def __init__(
+        self, path: str, owner: Identity, reactor: IReactorFromThreads, told: Told
+    ) -> None:
+        """
+        @param owner: the user that the daemon becomes, who must be able to open the file again.
+        """
+        self.path = os.path.abspath(path)
+        self._owner = owner
+        self._reactor = reactor
+        self._told = told
+        self._file: int | None = None
+        # Whether the last line in the file has no end.
+        self._torn = False
+        # What the thread is to write; None ends it.
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._reopening = Event()
+        self._stopping = Event()
+        self._stopped: Deferred[None] = Deferred()
+
+    def open(self, asRoot: bool) -> None:
+        """
+        Open the file at the start of the daemon: while the process may still be root, and then
+        again.
+
+        Where root is to become another user, root opens the file only where nobody else could
+        have arranged what is there, and hands it over. Anywhere else that other user opens it.
+
+        @raise CannotStart: when it can't be opened, with the reason in words.
+        """
+        if self._file is not None:
+            return
+        handedOver = asRoot and os.geteuid() == 0 and self._owner.uid not in (None, 0)
+        if handedOver and (not isRootsAlone(self.path) or os.path.islink(self.path)):
+            return
+        try:
+            file = openLog(self.path, os.O_NOFOLLOW if handedOver else 0)
+            if handedOver:
+                _handOver(file, self._owner)
+            self._take(file)
+        except OSError as error:
+            reason = error.strerror or error
+            raise CannotStart(f"can't log queries to {self.path}: {reason}") from None
+
+    def start(self) -> None:
+        """Let the thread begin."""
+        Thread(target=self._run, name="log", daemon=True).start()
+
+    def write(self, data: bytes) -> None:
+        """Add ``data``, which is whole lines, when the thread gets to it."""
+        self._queue.put(data)
+
+    def reopen(self) -> None:
+        """
+        Go on in the file that now has the path. Where it can't be opened or made, the file that was
+        open still is, and each write tries that again.
+        """
+        self._reopening.set()
+        self._queue.put(b"")
+
+    def stop(self) -> Deferred[None]:
+        """
+        Close the file when all is written, or when what can't be written was tried once more.
+        Fires when that is done, which a stuck disk may prevent for ever.
+        """
+        self._stopping.set()
+        self._queue.put(None)
+        return self._stopped
+
+    def _run(self) -> None:
+        while (data := self._queue.get()) is not None:
+            self._add(data)
+        assert self._file is not None
+        os.close(self._file)
+        self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _add(self, data: bytes) -> None:
+        """Write all of ``data``, however long that takes."""
+        done = 0
+        while True:
+            last = self._stopping.is_set()
+            if self._reopening.is_set() and self._reopened():
+                # The line that was begun in the old file is whole in the new one.
+                done = data.rfind(b"\n", 0, done) + 1
+            try:
+                if self._torn:
+                    self._write(b"\n")
+                    self._torn = False
+                while done < len(data):
+                    done += self._write(data[done:])
+                break
+            except OSError as error:
+                self._reactor.callFromThread(self._told.failed, reasonOf(error))
+            if last:
+                self._torn = done > 0 and data[done - 1] != ord("\n")
+                return
+            self._stopping.wait(_AGAIN)
+        self._reactor.callFromThread(self._told.written, len(data))
+
+    def _write(self, data: bytes) -> int:
+        assert self._file is not None
+        return os.write(self._file, data)
+
+    def _reopened(self) -> bool:
+        """Whether another file was opened."""
+        try:
+            file = openLog(self.path)
+        except OSError as error:
+            self._reactor.callFromThread(self._told.stays, reasonOf(error))
+            return False
+        self._reopening.clear()
+        assert self._file is not None
+        if os.path.samestat(os.fstat(file), os.fstat(self._file)):
+            os.close(file)
+            return False
+        os.close(self._file)
+        self._take(file)
+        return True
+
+    def _take(self, file: int) -> None:
+        size = os.fstat(file).st_size
+        self._torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+        self._file = file
+
+
+def _handOver(file: int, owner: Identity) -> None:
+    """
+    Give a log file to its owner.
+
+    @raise OSError: when it isn't sure whose it is. The file is then closed.
+    """
     try:
-        info = _check(file)
-        if made:
-            os.fchmod(file, _MODE)
-        elif info.st_uid not in (0, owner.uid):
-            raise OSError(f"it is uid {info.st_uid}'s, and the daemon is uid {owner.uid}")
-        elif info.st_nlink != 1:
-            raise OSError("it has another name too")
-        elif info.st_uid == 0 and info.st_size:
+        info = os.fstat(file)
+        if info.st_uid == 0 and info.st_size:
             # It may be anything.
             raise OSError(f"it is root's and not empty: give it to uid {owner.uid}, or move it")
-        if info.st_uid != owner.uid:
-            os.fchown(file, owner.uid, -1 if owner.gid is None else owner.gid)
+        giveAway(file, owner)
     except BaseException:
         os.close(file)
         raise
-    return file
-
-
-def _opened(path: str, flags: int) -> tuple[int, bool]:
-    """The file, and whether it wasn't there before."""
-    try:
-        return os.open(path, _OPEN | flags), False
-    except FileNotFoundError:
-        # What somebody else makes in this moment is theirs: an error.
-        return os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, _MODE), True
-
-
-def _check(file: int) -> os.stat_result:
-    info = os.fstat(file)
-    if not stat.S_ISREG(info.st_mode):
-        raise OSError("it is no ordinary file")
-    return info

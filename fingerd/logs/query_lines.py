@@ -21,8 +21,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from json.encoder import encode_basestring_ascii as quoted
+
+from fingerd.system.addresses import parseIP
 
 Line = Callable[[str | None, str, bytes, str, int, float], str]
 
@@ -31,13 +33,14 @@ PEERS = ("full", "masked", "none")
 
 # Printable ASCII that stands for itself in a JSON string.
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
-# Peers whose text is remembered: to make it takes longer than all the rest of a line.
+# Peers whose texts are remembered: such a text takes longer to make than all the rest of a line.
 _REMEMBERED = 4096
 
 
 def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time.time) -> Line:
     """
-    What makes lines, with their line ends, of peer, door, query, outcome, size (bytes) and seconds.
+    A function that makes a line, with its line end, of a query's peer, door, text, outcome, size
+    (bytes) and seconds.
 
     @param form: C{json} or C{text}.
     @param peers: C{full}; C{masked}, to the /24 of an IPv4 address and the /48 of another; C{none}.
@@ -57,7 +60,7 @@ def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time
         peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
     ) -> str:
         nonlocal moment, moments
-        # Many queries have the same millisecond, and its text is dear.
+        # Many queries come in the same millisecond, and its text takes long to make.
         now = int(clock() * 1000)
         if now != moment:
             moment, moments = now, _momentText(now)
@@ -82,16 +85,13 @@ def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time
 
 def shownPeer(peer: str, masked: bool) -> str | None:
     """
-    An IP address, or the network that it is in; None for what is no IP address. An IPv4 address
-    in IPv6 clothes is an IPv4 address.
+    An IP address, or the network that it is in; None for what is no IP address. An IPv4 client
+    of an IPv6 socket has its IPv4 address.
     """
     try:
-        # A link-local address may carry its interface: fe80::1%eth0.
-        ip = ip_address(peer.partition("%")[0])
+        ip = parseIP(peer)
     except ValueError:
         return None
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip
     if not masked:
         return str(ip)
     return str(ip_network((ip, 24 if ip.version == 4 else 48), strict=False))

@@ -113,6 +113,12 @@ class IFingerService(Interface):
         As C{ask} for the one name C{login}, at once; None where that needs C{ask}. It never fails.
         """
 
+    def history(login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """
+        As C{ask} for the one name C{login}. Where that is a user's login, and statuses are shown,
+        the reply has a C{history} too: the newest C{most} that this user has set.
+        """
+
     def getFingerFactory() -> IProtocolFactory:
         """The factory of a finger port."""
 
@@ -143,7 +149,9 @@ class IDirectory(Interface):
 
     def getUser(login: str) -> Deferred[User | None]:
         """
-        The user called ``login``. None is "not one of mine": the next directory is asked. A
+        The user called ``login``. None is "not one of mine": the next directory is asked.
+        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": nobody shows that user,
+        and to the client they are as one whom nobody knows. A
         failure is a failure, and no other directory answers for it; L{DirectoryError} is one
         that was foreseen. Cancelling the Deferred, when the client has gone or waited too
         long, ends the work done for it.
@@ -255,6 +263,12 @@ class IStore(Interface):
 
     def held(login: str) -> Status | None:
         """As C{getStatus}, at once: what shows is in memory."""
+
+    def history(login: str, most: int) -> Deferred[Sequence[Status]]:
+        """
+        What C{login} has set, the newest first: at most C{most} of those that have not expired and
+        were not cleared since. It fails with L{DirectoryError} where it can't be read now.
+        """
 
     def setStatus(login: str, status: Status) -> Deferred[None]:
         """

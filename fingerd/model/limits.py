@@ -53,8 +53,6 @@ class Limits:
     proxyHeaderTime: float = 3.0
     # A PROXY header of version 2, with the extras that some balancers add; it is skipped.
     proxyHeaderSize: int = 4096
-    # A balancer that is listed and sends no header is told of once in this time.
-    proxyComplaintTime: float = 60.0
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
@@ -87,15 +85,10 @@ class Limits:
     statusSize: int = 1024
     # A status with an end, which is more than a year away: a mistake, or for good.
     statusTime: float = 366 * 86400.0
-    # Refusals to set a status that are logged, in this time; the others are counted.
-    refusalsLogged: int = 20
-    refusalsTime: float = 60.0
-    # Other lines of the log that strangers can bring about, such as those of lookups that fail: in
-    # this time so many of a kind are said; the others are counted.
+    # Lines of the log of any one kind that are written in this time, of changes and refusals those
+    # of one user; the others are counted. Of kinds that strangers can make up there are as many.
     repeatsLogged: int = 20
     repeatsTime: float = 60.0
-    # Any one kind of line of the log, in that time: also one that nobody has thought of.
-    linesLogged: int = 100
     # Of a query, what the query log shows: names are shorter.
     queryLogged: int = 128
     # Of the query log, what waits to be written, when the disk is full or slow: some tens of
@@ -141,6 +134,14 @@ class Limits:
     programsAtOnce: int = 8
     # ...and lookups that wait for a turn: more than can have one in time would only wait.
     programsWaiting: int = 64
+    # Connections to one database or LDAP server, each in a thread: as many lookups there at once...
+    databaseThreads: int = 8
+    # ...and lookups that wait for one of these threads: a burst of clients, not a flood.
+    databaseWaiting: int = 1000
+    # Connecting to it: whole seconds for PostgreSQL, at least 2, for each of its addresses.
+    databaseConnectTime: float = 2.0
+    # What it is asked takes no longer: less than a lookup has, so that the log names it.
+    databaseTime: float = 3.5
     # Earlier statuses kept for a user, beside those that are still to show again...
     statusHistory: int = 100
     # ...and of those, how many may wait under the one that shows.
@@ -150,6 +151,8 @@ class Limits:
     # Statuses written in one commit, or taken over in one go from another process: what has to
     # be done for each when they are safe holds up everything else for a few milliseconds.
     statusesAtOnce: int = 250
+    # Histories that are read from the disk, one after the other: of more, each is refused in words.
+    historiesWaiting: int = 100
     # Another process may have locked the statuses for this long; then setting is refused.
     statusesLocked: float = 3.0
     # What another process has set shows here after this long.

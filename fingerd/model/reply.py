@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fingerd.model.fields import Fields
+from fingerd.model.record import Status
 from fingerd.model.user import User
 
 Outcome = Literal[
@@ -36,6 +37,8 @@ class Reply:
     @ivar users: for C{found} the user, or those whom the name matches; for C{list} all who are
         listed, where a user with a C{report} is another source's own list under the name C{login}.
         They may be prepared one by one, as they are taken: take each once.
+    @ivar history: where it was asked for, what the user has set, the newest first. Who set it, and
+        when it ends, is not said.
     @ivar fields: the fields that the administrator shows in such a reply, known or not.
     @ivar verbose: whether the client asked for all there is to tell (C{/W}, RFC 1288 2.5.4).
     @ivar failures: for C{list} the sources that failed: a name for each, and the words for it.
@@ -48,6 +51,7 @@ class Reply:
     outcome: Outcome
     words: str = ""
     users: Sequence[User] = ()
+    history: Sequence[Status] = ()
     fields: Fields = frozenset()
     verbose: bool = False
     failures: Sequence[tuple[str, str]] = ()

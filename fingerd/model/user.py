@@ -31,6 +31,10 @@ class User(NamedTuple):
     report: str = ""
 
 
+# What a directory says of a user whom it knows and who is not to be shown.
+HIDDEN = User("")
+
+
 def isBare(user: User) -> bool:
     """Whether nothing but a status is known of C{user}, and not even that perhaps."""
     return user[4:] == _NOTHING_MORE and not user.name

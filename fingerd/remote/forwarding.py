@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import cast
 
@@ -28,7 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.logs.repeats import Repeats
+from fingerd.logs.repeats import Like
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import DEFAULTS, Limits
@@ -87,10 +86,6 @@ class Forwarder:
         self._resolver = resolver or Resolver(cast(IReactorFromThreads, reactor), limits)
         self._queries = FingerQueries(limits, cast(IReactorTime, reactor))
         self._port = port
-        # Whoever has the DNS of a named domain can bring these lines about.
-        self._repeats = Repeats(
-            limits.repeatsLogged, limits.repeatsTime, cast(IReactorTime, reactor), self._more
-        )
 
     def forward(self, name: Name, verbose: bool) -> Deferred[str | None]:
         """See L{IForwarder}."""
@@ -133,21 +128,17 @@ class Forwarder:
             else:
                 permitted.append(ip)
                 continue
-            self._repeats.fold((ip, why), partial(self._say, host, ip, why))
+            # Whoever has the DNS of a named domain can bring these lines about.
+            self._log.warn(
+                "not forwarding to {host}: its address {ip} {why}",
+                host=host,
+                ip=str(ip),
+                why=why,
+                like=Like((ip, why), 1),
+            )
         if not permitted:
             raise _Refused
         return permitted
-
-    def _say(self, host: str, ip: IPAddress, why: str) -> str:
-        self._log.warn(
-            "not forwarding to {host}: its address {ip} {why}", host=host, ip=str(ip), why=why
-        )
-        return str(ip)
-
-    def _more(self, ip: str, count: int) -> None:
-        self._log.warn(
-            "{count} more times a query was not forwarded to {ip}, or to others", count=count, ip=ip
-        )
 
     def _failed(self, failure: Failure, host: str) -> None:
         if failure.check(_Refused):

@@ -116,6 +116,10 @@ class FingerService(MultiService):
         """See L{IFingerService}."""
         return self._replies.askNow(login, visit)
 
+    def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """See L{IFingerService}."""
+        return self._replies.history(login, visit, most)
+
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
         return begun(self._settings.set(login, change, by))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import cast
 
@@ -42,13 +42,18 @@ class Lists:
         rules: Rules,
         clock: IReactorTime,
         failures: Failures,
+        known: Callable[[str], Awaitable[User | None]],
     ) -> None:
+        """
+        @param known: what the directories know of a login.
+        """
         self._directories = directories
         self._statuses = statuses
         self._limits = limits
         self._rules = rules
         self._clock = clock
         self._failures = failures
+        self._known = known
         # The lists that are being made, by whether they are verbose and by how often statuses had
         # changed: whoever asks meanwhile waits for the same one.
         self._making: Shared[tuple[bool, int], Listing] = Shared()
@@ -120,9 +125,12 @@ class Lists:
                     )
                 )
         if self._rules.setting.create:
-            made = map(User, await self._statuses.getLogins(self._limits.listedUsers))
-            for user in self._rules.mask.users(made):
-                users.setdefault(user.login, user)
+            for login in await self._statuses.getLogins(self._limits.listedUsers):
+                if login in users or self._rules.mask.hides(login):
+                    continue
+                # A directory may hide them.
+                if await self._known(login) is None:
+                    users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
         statuses = await self._statuses.getStatuses([user.login for user in listed])
         overlaid = [overlay(user, statuses.get(user.login)) for user in listed]

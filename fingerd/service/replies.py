@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
+from fingerd.model.fields import Field
 from fingerd.model.interfaces import IForwarder, IVisit
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -87,6 +88,13 @@ class Replies:
             return reply
         return self._tooManyQueries
 
+    def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        if not self._mayAsk(visit):
+            return succeed(self._tooManyQueries)
+        return begun(self._askHistory(login, visit, most))
+
     def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
         now, peer = self._clock.seconds(), visit.peer
         return peer is None or self._rates.take(peer, now, names)
@@ -155,6 +163,20 @@ class Replies:
             return self._found(users, verbose) if users else self._unknown
         except Exception:
             return self._failed(f"looking up {login!r}", visit)
+
+    async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
+        most = most if Field.STATUS in self._views.user else 0
+        try:
+            user, set = await self._lookups.run(
+                visit.peer, lambda: begun(self._users.withHistory(login, most))
+            )
+            if user is None:
+                return self._unknown
+            reply = self._found((user,), False)
+            reply.history = self._shown.statuses(set)
+            return reply
+        except Exception:
+            return self._failed(f"looking up the history of {login!r}", visit)
 
     def _found(self, users: Sequence[User], verbose: bool) -> Reply:
         fields = self._views.verbose if verbose else self._views.user

@@ -17,7 +17,7 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.record import Change, Setter, Status
 from fingerd.model.rules import Rules
-from fingerd.model.user import isLogin
+from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
 
@@ -51,11 +51,10 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._refusals = audit.Refusals(limits, clock)
 
     def refused(self, by: Setter, reason: str, login: str | None = None) -> None:
         """Log that C{by} was told C{reason}, instead of having set what shows for C{login}."""
-        self._refusals.refused(by, login, reason)
+        audit.refused(by, login, reason)
 
     async def set(self, login: str, change: Change, by: Setter) -> Status:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
@@ -102,7 +101,7 @@ class Settings:
         if refusal is not None:
             raise SettingRefused(refusal)
         mayMake = policy.create and isLogin(login)
-        if not mayMake and await self._users.known(login) is None:
+        if not mayMake and await self._users.known(login) in (None, HIDDEN):
             raise SettingRefused(texts.NO_SUCH_USER)
         now = self._now()
         until = None if change.seconds is None else now + change.seconds

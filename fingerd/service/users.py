@@ -12,8 +12,9 @@ from fingerd.logs.failures import Failures
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
+from fingerd.model.record import Status
 from fingerd.model.rules import Rules
-from fingerd.model.user import User, isLogin
+from fingerd.model.user import HIDDEN, User, isLogin
 from fingerd.service.lists import Lists, overlay
 
 
@@ -32,7 +33,7 @@ class Users:
         clock: IReactorTime,
         failures: Failures,
     ) -> None:
-        self.lists = Lists(directories, store, limits, rules, clock, failures)
+        self.lists = Lists(directories, store, limits, rules, clock, failures, self.known)
         self._directories = directories
         self._store = store
         self._rules = rules
@@ -56,6 +57,8 @@ class Users:
             return None
         for held in self._held:
             user = held(login)
+            if user is HIDDEN:
+                return None
             if user is not None and mask is not None:
                 user = mask.user(user)
             if user is not None:
@@ -69,14 +72,26 @@ class Users:
         @raise Exception: what a directory does, where one fails: that is never "no such user".
         """
         mask = self._rules.mask
-        user = mask.user(await self.known(login, verbose, masked=mask.hides(login)))
-        mayBeMade = self._rules.setting.create and isLogin(login) and not mask.hides(login)
+        known = await self.known(login, verbose, masked=mask.hides(login))
+        user = None if known is HIDDEN else mask.user(known)
+        mayBeMade = self._rules.setting.create and isLogin(login) and known is not HIDDEN
         if user is None and not mayBeMade:
             return None
         status = await self._store.getStatus(login)
         if user is None and status is not None:
             user = User(login)
         return user and overlay(user, status)
+
+    async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Status]]:
+        """
+        The user as C{get} finds them, and the newest C{most} statuses that they have set.
+
+        @raise Exception: what C{get} does, and L{DirectoryError} where the store can't be read.
+        """
+        user = await self.get(login)
+        if user is None or not most:
+            return user, ()
+        return user, await self._store.history(login, most)
 
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """
@@ -98,18 +113,22 @@ class Users:
 
     async def known(self, login: str, verbose: bool = False, masked: bool = False) -> User | None:
         """
-        The user C{login} as the first directory that knows one says, whether or not it may be seen.
+        The user C{login} as the first directory that knows one says: L{HIDDEN} where it hides them.
 
-        @param masked: ask every directory, as for one whom nobody knows, and return None: neither
-            the time it takes nor a directory that fails tells the two apart.
+        @param masked: hide the user, whatever the directories say. For who is hidden all of them
+            are asked, as for one whom nobody knows: neither the time it takes nor a directory that
+            fails tells the two apart.
         """
         # What can't be a login reaches no directory: none has to look out for it.
         if not isLogin(login):
             return None
+        hidden = masked
         for directory in self._directories:
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
             user = await ask(login)
-            if user is not None and not masked:
+            if user is HIDDEN:
+                hidden = True
+            elif user is not None and not hidden:
                 return user
-        return None
+        return HIDDEN if hidden else None

@@ -55,6 +55,13 @@ _NEWS = """
 SELECT id, login, status, set_at, set_by, until FROM lasting
 WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
+_HISTORY = """
+SELECT status, set_at, set_by, until FROM statuses
+WHERE login = :login AND (until IS NULL OR until > :now) AND id > (
+    SELECT coalesce(max(id), 0) FROM statuses WHERE login = :login AND status = ''
+)
+ORDER BY id DESC LIMIT :most
+"""
 # Rows in one statement: with five values each, no SQLite takes that for too many.
 _ROWS = 100
 _NO_ID = 2**63 - 1
@@ -115,6 +122,11 @@ class Database:
         C{limits.statusesAtOnce} when there are no more.
         """
         return cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
+
+    def history(self, cursor: sqlite3.Cursor, login: str, now: float, most: int) -> list[Status]:
+        """See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch."""
+        rows = cursor.execute(_HISTORY, {"login": login, "now": now, "most": most})
+        return [Status(*row) for row in rows]
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """

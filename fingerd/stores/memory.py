@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -43,10 +45,23 @@ class MemoryStore(HeldStore):
 
     def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         super().__init__(now, limits)
+        # What users have set since they last cleared it, the newest last.
+        self._set: dict[str, deque[Status]] = {}
+        self._most = limits.statusHistory + 1
+
+    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+        now = self._now()
+        set = reversed(self._set.get(login, ()))
+        return succeed(list(islice((s for s in set if s.until is None or s.until > now), most)))
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
-            self._showing.put(login, self._showing.admit(login, status))
+            status = self._showing.admit(login, status)
         except SettingRefused:
             return fail()
+        self._showing.put(login, status)
+        if status.text:
+            self._set.setdefault(login, deque(maxlen=self._most)).append(status)
+        else:
+            self._set.pop(login, None)
         return succeed(None)

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from twisted.application.service import Service
 from twisted.enterprise.adbapi import ConnectionPool
@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.model.errors import SettingRefused
+from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
@@ -37,6 +37,8 @@ _WORDS = {
     sqlite3.SQLITE_BUSY: LOCKED,
     sqlite3.SQLITE_LOCKED: LOCKED,
 }
+
+T = TypeVar("T")
 
 _PRESENT_USER = Identity(None, None)
 
@@ -85,6 +87,8 @@ class SQLiteStore(HeldStore, Service):
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._waiting: list[_Waiting] = []
+        # How many histories are being read.
+        self._reading = 0
         # Fires when the database is left alone; None while it is.
         self._working: Deferred[None] | None = None
         # What was last said of the database in the log, so that it's said once.
@@ -93,6 +97,22 @@ class SQLiteStore(HeldStore, Service):
     def __len__(self) -> int:
         """How many users have a status."""
         return len(self._showing)
+
+    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+        if self._pool is None:
+            return fail(DirectoryError("the daemon is stopping"))
+        if self._reading >= self._limits.historiesWaiting:
+            return fail(DirectoryError("too many histories are being read"))
+        self._reading += 1
+        read = self._pool.runInteraction(self._database.history, login, self._now(), most)
+        # Whoever waits may give up, but the database's thread goes on.
+        given: Deferred[Sequence[Status]] = Deferred()
+        read.addBoth(self._read).addCallbacks(given.callback, given.errback)
+        return given
+
+    def _read(self, result: T) -> T:
+        self._reading -= 1
+        return result
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:

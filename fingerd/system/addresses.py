@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from twisted.internet.address import IPv4Address as TCP4
 from twisted.internet.address import IPv6Address as TCP6
@@ -34,23 +34,22 @@ def everyInterface() -> list[str]:
 
 
 def ipAddress(address: IAddress | None) -> IPv4Address | IPv6Address | None:
-    """
-    The IP address of a TCP client, or None where it has none (a UNIX socket). An IPv4 client
-    of an IPv6 socket (``::ffff:192.0.2.1``) is an IPv4 client.
-    """
-    if not isinstance(address, TCP4 | TCP6):
-        return None
-    return _read(address.host)
+    """The IP address of a TCP client, or None where it has none (a UNIX socket)."""
+    return parseIP(address.host) if isinstance(address, TCP4 | TCP6) else None
 
 
 # The same few, several times for each client.
 @lru_cache(maxsize=1024)
-def _read(host: str) -> IPv4Address | IPv6Address:
+def parseIP(host: str) -> IPv4Address | IPv6Address:
+    """
+    The IP address that a text is. An IPv4 client of an IPv6 socket (``::ffff:192.0.2.1``) is an
+    IPv4 client.
+
+    @raise ValueError: when the text is no IP address.
+    """
     # A link-local address may carry its interface: fe80::1%eth0.
     ip = ip_address(host.partition("%")[0])
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        return ip.ipv4_mapped
-    return ip
+    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
 
 
 @lru_cache(maxsize=4096)
@@ -60,16 +59,12 @@ def peerOf(host: str) -> str:
     bits that its IPv6 address is in, since that is what one customer gets. Neighbours, who have
     link-local addresses, count one by one.
 
-    @param host: its IP address as text.
+    @param host: the client's IP address as text.
     """
-    ip = ip_address(host.partition("%")[0])
-    if isinstance(ip, IPv4Address):
-        return host
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    if ip.is_link_local:
+    ip = parseIP(host)
+    if isinstance(ip, IPv4Address) or ip.is_link_local:
         return str(ip)
-    return str(IPv6Network((int(ip) >> 64 << 64, 64)))
+    return str(ip_network((ip, 64), strict=False))
 
 
 def hostOf(address: IAddress | None) -> str | None:

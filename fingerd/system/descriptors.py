@@ -24,5 +24,5 @@ def room(limits: Limits) -> int:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    # A very small allowance is shared.
+    # Where the system allows very little, connections get half of it.
     return min(limits.connections, max(wanted - others, wanted // 2))

@@ -3,8 +3,8 @@ Timers that don't heed the clock on the wall.
 
 Twisted's reactors take the time for their timers from the system's clock. When that is set back by
 an hour, every timer that is set waits an hour longer: no deadline passes, and no connection that
-is silent is closed. When it is set forward, all of them run out at once. The system has a
-clock that nobody can set (CLOCK_MONOTONIC, see clock_gettime(2)); this lets a reactor use that.
+is silent is closed. When it is set forward, all timers run out at once. The system has a clock that
+nobody can set (CLOCK_MONOTONIC, see clock_gettime(2)); this module lets a reactor use that.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def useMonotonicTime(reactor: object) -> None:
     Let ``reactor`` take the time for its timers from the clock that can't be set. Its
     C{seconds()} is then a time to compare with others, and not the time of day.
 
-    Those that are set already are taken along. A reactor that has a time of its own, such as a
-    test's, keeps it. To do this again changes nothing.
+    Timers that are set already go by that clock, too. A reactor that has a time of its own, such as
+    a test's, keeps it. A second call changes nothing.
     """
     if not isinstance(reactor, ReactorBase) or reactor.seconds is not _wallTime:
         return

@@ -24,7 +24,7 @@ _LESSER_USERS = ("fingerd", "nobody")
 
 class Identity(NamedTuple):
     """
-    A user to become; both are None where nothing is to be given up.
+    A user to become, and the group. Both are None where the process stays what it is.
     """
 
     uid: int | None
@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 def lesserUser(name: str | None = None) -> Identity:
     """
     The user that the daemon becomes when it is started by root: the one called ``name`` or, by
-    default, ``fingerd`` where there is one, else ``nobody``. Started by anyone else it
+    default, ``fingerd`` where there is one, else ``nobody``. A daemon that anyone else has started
     stays what it is.
 
     @raise CannotStart: when there is no such user.

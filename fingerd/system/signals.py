@@ -12,41 +12,36 @@ from twisted.internet.interfaces import IReactorFromThreads
 
 class OnSignal(Service):
     """
-    Calls a function when the process gets a signal, for as long as the service runs. What was done
-    before is done too; so there may be several of these for one signal.
+    Calls functions when the process gets a signal, for as long as the service runs. What the
+    signal did before, such as to let twistd begin another log file, it doesn't do any more.
 
-    The signal doesn't end the process any more, not even when the service has stopped: by default
-    it would kill a daemon that is still finishing its answers.
+    The signal doesn't end the process any more either, not even when the service has stopped: by
+    default it would kill a daemon that is still finishing its answers.
     """
 
-    _before: Callable[[int, FrameType | None], object] | int | None = None
-    _listens = False
-
     def __init__(
-        self, number: signal.Signals, function: Callable[[], object], reactor: IReactorFromThreads
+        self,
+        number: signal.Signals,
+        reactor: IReactorFromThreads,
+        *functions: Callable[[], object],
     ) -> None:
         self._number = number
-        self._function = function
         self._reactor = reactor
+        self._functions = functions
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        if not self._listens:
-            self._listens = True
-            self._before = signal.signal(self._number, self._received)
+        signal.signal(self._number, self._received)
 
     def startService(self) -> None:
-        self.privilegedStartService()
+        signal.signal(self._number, self._received)
         super().startService()
 
     def stopService(self) -> None:
         super().stopService()
-        self._listens = False
-        before = signal.SIG_IGN if self._before in (signal.SIG_DFL, None) else self._before
-        signal.signal(self._number, before)
+        signal.signal(self._number, signal.SIG_IGN)
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        if callable(self._before):
-            self._before(number, frame)
-        # The one call of a reactor that is safe in a signal handler.
-        self._reactor.callFromThread(self._function)
+        for function in self._functions:
+            # The one call of a reactor that is safe in a signal handler.
+            self._reactor.callFromThread(function)

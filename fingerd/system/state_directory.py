@@ -1,4 +1,4 @@
-"""The state directory: where a daemon keeps what must outlive it."""
+"""The state directory: where a daemon keeps what must outlive it. What root gives away, and how."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
-from fingerd.model.errors import CannotStart
+from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC
@@ -40,24 +40,32 @@ def makeStateDirectory(path: str, files: Collection[str], owner: Identity) -> No
     path = os.path.abspath(path)
     try:
         _make(path, files, owner)
-    except _Refused as refusal:
-        raise CannotStart(f"can't use the state directory {path}: {refusal}") from None
     except OSError as error:
-        raise CannotStart(f"can't use the state directory {path}: {error.strerror}") from None
+        raise CannotStart(f"can't use the state directory {path}: {reasonOf(error)}") from None
 
 
 def isRootsAlone(path: str) -> bool:
     """Whether nobody but root can change where the absolute ``path`` is; it may be no file yet."""
     try:
         _checkParents(path)
-        _checkParents(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
-    except _Refused:
+    except OSError:
         return False
     return True
 
 
-class _Refused(Exception):
-    """Why the directory can't be used, in words."""
+def giveAway(file: int, owner: Identity, what: str = "it") -> None:
+    """
+    Let an open file be ``owner``'s.
+
+    @raise OSError: when it is somebody else's, is no ordinary file, or has a second name, which
+        may be that of a file somewhere else.
+    """
+    info = os.fstat(file)
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
+        raise OSError(f"{what} is no ordinary file with one name")
+    uid = os.geteuid() if owner.uid is None else owner.uid
+    _checkOwner(info, uid, what)
+    os.fchown(file, uid, -1 if owner.gid is None else owner.gid)
 
 
 def _make(path: str, files: Collection[str], owner: Identity) -> None:
@@ -67,7 +75,8 @@ def _make(path: str, files: Collection[str], owner: Identity) -> None:
         _checkParents(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if root:
-        _checkParents(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
+        # In /tmp, say, somebody may have made one of them just before.
+        _checkParents(path)
     made = True
     try:
         os.mkdir(path, 0o700)
@@ -76,15 +85,15 @@ def _make(path: str, files: Collection[str], owner: Identity) -> None:
     # What is looked at is what is given away, whatever is done to the path meanwhile. Where
     # there is nothing to give away, a link does no harm; systemd makes one.
     if root and os.path.islink(path):
-        raise _Refused("it is a symbolic link")
+        raise OSError("it is a symbolic link")
     directory = os.open(path, _OPEN | os.O_DIRECTORY | (os.O_NOFOLLOW if root else 0))
     try:
         info = os.fstat(directory)
-        _checkOwner(info, uid)
+        _checkOwner(info, uid, "it")
         if info.st_mode & stat.S_IWOTH:
-            raise _Refused("everyone may write to it")
+            raise OSError("everyone may write to it")
         if root and uid != 0:
-            _handOver(directory, info, files, uid, -1 if owner.gid is None else owner.gid)
+            _handOver(directory, info, files, owner)
         if made:
             _sync(os.path.dirname(path))
     finally:
@@ -92,56 +101,54 @@ def _make(path: str, files: Collection[str], owner: Identity) -> None:
 
 
 def _handOver(
-    directory: int, info: os.stat_result, files: Collection[str], uid: int, gid: int
+    directory: int, info: os.stat_result, files: Collection[str], owner: Identity
 ) -> None:
-    names = os.listdir(directory)
-    if info.st_uid == 0 and not set(names).issubset(files):
-        raise _Refused("other things are in it: it needs to be one of its own")
-    for name in set(names).intersection(files):
+    names = set(os.listdir(directory))
+    if info.st_uid == 0 and not names.issubset(files):
+        raise OSError("other things are in it: it needs to be one of its own")
+    for name in names.intersection(files):
         try:
             file = os.open(name, _OPEN_FILE, dir_fd=directory)
         except FileNotFoundError:
             # Another daemon that starts or stops has taken it away: SQLite's files come and go.
             continue
         except OSError as error:
-            raise _Refused(f"{name} in it: {error.strerror}") from None
+            raise OSError(f"{name} in it: {error.strerror}") from None
         try:
-            found = os.fstat(file)
-            # A second name may be that of a file somewhere else.
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise _Refused(f"{name} in it: not an ordinary file")
-            _checkOwner(found, uid, f"{name} in it")
-            os.fchown(file, uid, gid)
+            giveAway(file, owner, f"{name} in it")
         finally:
             os.close(file)
     if info.st_uid == 0:
+        assert owner.uid is not None
         os.fchmod(directory, 0o700)
-        os.fchown(directory, uid, gid)
+        os.fchown(directory, owner.uid, -1 if owner.gid is None else owner.gid)
 
 
 def _checkParents(path: str) -> None:
-    """Whoever could move a parent away, or make it a link, could let root give away something."""
-    for parent in Path(path).parents:
+    """
+    Whoever could move a parent away, or make it a link, could let root give away something.
+
+    @raise OSError: when anybody but root could.
+    """
+    # As the path is written, and where its links lead.
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    for parent in (*Path(path).parents, *Path(real).parents):
         try:
             info = os.lstat(parent)
         except FileNotFoundError:
             # Root makes it.
             continue
         if info.st_uid != 0:
-            raise _Refused(f"{parent} is uid {info.st_uid}'s, not root's")
-        if not stat.S_ISLNK(info.st_mode):
-            _checkWritable(info, str(parent))
+            raise OSError(f"{parent} is uid {info.st_uid}'s, not root's")
+        others = stat.S_IWOTH if info.st_gid == 0 else stat.S_IWOTH | stat.S_IWGRP
+        writable = info.st_mode & others and not info.st_mode & stat.S_ISVTX
+        if writable and not stat.S_ISLNK(info.st_mode):
+            raise OSError(f"others than root may write to {parent}")
 
 
-def _checkWritable(info: os.stat_result, what: str) -> None:
-    others = stat.S_IWOTH if info.st_gid == 0 else stat.S_IWOTH | stat.S_IWGRP
-    if info.st_mode & others and not info.st_mode & stat.S_ISVTX:
-        raise _Refused(f"others than root may write to {what}")
-
-
-def _checkOwner(info: os.stat_result, uid: int, what: str = "it") -> None:
+def _checkOwner(info: os.stat_result, uid: int, what: str) -> None:
     if info.st_uid not in (0, uid):
-        raise _Refused(f"{what} is uid {info.st_uid}'s, and the daemon is uid {uid}")
+        raise OSError(f"{what} is uid {info.st_uid}'s, and the daemon is uid {uid}")
 
 
 def _sync(path: str) -> None:

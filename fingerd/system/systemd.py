@@ -1,8 +1,7 @@
 """
 Telling systemd how the daemon is: sd_notify(3), for a service with ``Type=notify``.
 
-Started by anything else (``NOTIFY_SOCKET`` is not set) there is nobody to tell, and nothing is
-done.
+When anything else has started the daemon, ``NOTIFY_SOCKET`` is not set, and nothing is done.
 """
 
 from __future__ import annotations
@@ -78,12 +77,12 @@ class Notifier(Service):
             self._pings.stop()
         if self._socket is not None:
             self._say("STOPPING=1")
-            # A reload that ends from now on is no news.
+            # Of a reload that ends from now on, systemd isn't told.
             self._socket.close()
             self._socket = None
 
     def reloading(self, reload: Callable[[], Deferred[T]]) -> Callable[[], Deferred[T]]:
-        """``reload``, with systemd told when it begins and when what it returns has fired."""
+        """``reload``, with systemd told when it begins, and when its Deferred has fired."""
 
         def told() -> Deferred[T]:
             # Before it is ready, being ready is all that systemd waits for.
@@ -118,7 +117,7 @@ class Notifier(Service):
         try:
             self._socket.sendto("\n".join(assignments).encode(), self._address)
         except OSError as error:
-            # What systemd doesn't hear it acts on by itself; clients get their answers.
+            # systemd acts by itself on what it doesn't hear; clients get their answers anyway.
             reason = reasonOf(error)
             if reason != self._trouble:
                 self._trouble = reason

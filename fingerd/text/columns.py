@@ -24,15 +24,15 @@ def pair(left: str, right: str) -> str:
 
 def table(columns: Sequence[Sequence[str]]) -> Iterator[str]:
     """
-    The lines of a table, aligned and within L{COLUMNS} columns of the terminal. A line that isn't
-    taken isn't made.
+    The lines of a table, aligned and within L{COLUMNS} columns of the terminal. Each line is made
+    when it is taken.
 
     @param columns: the texts in each column, equally many.
     """
     widths = [_widths(column) for column in columns]
     rooms = _rooms(widths, COLUMNS - len(_GAP) * (len(columns) - 1))
     for row in zip(*map(_fitted, columns, widths, rooms), strict=True):
-        # Broken texts may be wider together than each by itself.
+        # Texts that are broken (see clip) may be wider together than each by itself.
         yield clip(_GAP.join(row).rstrip(), COLUMNS)
 
 
@@ -52,14 +52,14 @@ def _fitted(column: Sequence[str], widths: Sequence[int], room: int) -> Iterator
 
 def _clipped(text: str, room: int) -> str:
     text = clip(text, room)
-    # Where half of a wide letter would have had room, there is some left.
+    # A wide letter that would have had half of its room leaves one column over.
     return text + " " * (room - displayWidth(text))
 
 
 def _rooms(widths: Sequence[Sequence[int]], whole: int) -> list[int]:
     """
-    How wide each column may be. Each gets what most of its texts take, and as far as there is
-    more room what all of them take: so a few very long ones don't push all else away.
+    How wide each column may be. Each column gets what most of its texts take and, as far as there
+    is more room, what all of them take: so a few very long texts don't push all else away.
     """
     # An empty text says nothing about what the others need.
     ordered = [sorted(filter(None, taken)) or [0] for taken in widths]

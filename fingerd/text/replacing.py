@@ -14,7 +14,8 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-# What stands for what is to be put in, until all is found: a clean text has no surrogates.
+# Each stands for a new text in the place of an old one, until all old ones are found. A clean text
+# has no surrogates, so these are free.
 _MARKS = range(0xD800, 0xE000)
 
 
@@ -72,13 +73,14 @@ class Replacements:
         for old, mark in self._olds:
             text = text.replace(old, mark)
         for mark, new in self._news:
-            # So many fill the size; marks that are left stand beyond it.
+            # So many new texts fill the size; marks that are left stand beyond it.
             text = text.replace(mark, new, size // len(new) + 1 if new else -1)
         return text[: size + 1]
 
     def ofEach(self, texts: Sequence[str], size: int) -> Sequence[str]:
         """
-        The same for each of ``texts``, each of one line: none runs into another.
+        Each of ``texts``, which are of one line, with all replaced and cut to ``size`` as above.
+        What is replaced is never partly in one text and partly in the next.
         """
         if not self._news:
             return texts

@@ -6,12 +6,16 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.attacks import attackers
 from tests.attacks.attackers import OPENINGS, Crowd, Got, xs
 from tests.attacks.siege import Report, Siege, room
 from tests.support.ports import temporaryFolder
+
+# They load the machine for a minute, and so are left out where they are not asked for.
+pytestmark = pytest.mark.attacks
 
 HAPPY = b"Happy and well\r\n"
 SHORT = "--limit=connectionTime=3"

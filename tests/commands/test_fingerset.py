@@ -6,7 +6,10 @@ import os
 import pwd
 import subprocess
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -14,7 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.commands.fingerset import NO_ANSWER, REFUSED, Trouble, ask
+from fingerd.commands.fingerset import NO_ANSWER, REFUSED, Trouble, ask, main
 from tests.support.daemon import PATIENCE, Daemon
 from tests.support.ports import TCP, TIME, Sockets, until
 from tests.support.real_users import NOT_ROOT, become, commonDirectory, makeUser
@@ -42,27 +45,37 @@ def fingerset(*arguments: str | bytes, given: bytes = b"", by: list[str] | None 
 class FingersetTests(SynchronousTestCase):
     """Setting statuses of a real daemon, with the real program."""
 
-    def setUp(self) -> None:
-        folder = commonDirectory(self.addCleanup)
-        self.socket = f"{folder}/set"
+    daemon: ClassVar[Daemon]
+    socket: ClassVar[str]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = commonDirectory(cls.addClassCleanup)
+        cls.socket = f"{folder}/set"
         users = Path(folder) / "users"
         users.write_text(f"{ME}:Here\nmoshez:Happy\n")
         users.chmod(0o644)
         # As root, it is another user who is told apart; as anyone else, the daemon's own.
-        self.daemon = Daemon(
+        cls.daemon = Daemon(
             "-n",
             "--pidfile=",
             "finger",
             "--listen=tcp:0:interface=127.0.0.1",
-            f"--setter=unix:{self.socket}",
+            f"--setter=unix:{cls.socket}",
             "--setter=tcp:0:interface=127.0.0.1",
             f"--users={users}",
             asRoot=True,
         )
-        self.daemon.__enter__()
-        self.addCleanup(self.daemon.__exit__)
+        cls.daemon.__enter__()
+        cls.addClassCleanup(cls.daemon.__exit__)
+
+    def setUp(self) -> None:
         self.here = f"--socket={self.socket}"
         self.port = f"--port={self.daemon.setterPort}"
+        for login in (ME, "moshez"):
+            self.addCleanup(self.daemon.set, login, "")
+        # What other tests have made it say.
+        self.daemon.log.clear()
 
     def status(self, login: str = ME) -> str:
         """What everyone is told of a user."""
@@ -156,7 +169,7 @@ class CommandLineTests(SynchronousTestCase):
 
     def test_mistakes(self) -> None:
         """A command line that makes no sense ends with 2, and one line says why."""
-        for arguments, words in (
+        cases: list[tuple[list[str], str]] = [
             ([], "give a status"),
             (["--clear", "Writing"], "give a status"),
             ([""], "use --clear"),
@@ -169,12 +182,20 @@ class CommandLineTests(SynchronousTestCase):
             (["--socket", "/" + "x" * 107, "x"], "107 bytes at most"),
             (["--user", "two names", "x"], "no user can be called 'two names'"),
             (["--nonsense", "x"], "unrecognized arguments"),
-            ([b"caf\xe9"], "UTF-8"),
-        ):
-            status, out, said = fingerset(*arguments)
-            self.assertEqual((status, out), (2, ""), arguments)
+            ([os.fsdecode(b"caf\xe9")], "UTF-8"),
+        ]
+        for arguments, words in cases:
+            with redirect_stderr(StringIO()) as standardError:
+                ended = self.assertRaises(SystemExit, main, arguments)
+            self.assertEqual(ended.code, 2, arguments)
+            said = standardError.getvalue()
             self.assertRegex(said, r"\Afingerset: .*; see fingerset --help\n\Z")
             self.assertIn(words, said)
+
+    def test_mistake(self) -> None:
+        """So it is when it is run."""
+        said = "fingerset: a status is UTF-8 text; see fingerset --help\n"
+        self.assertEqual(fingerset(b"caf\xe9"), (2, "", said))
 
     def test_standardInput(self) -> None:
         """Standard input that is empty, of a program that failed perhaps, clears nothing."""

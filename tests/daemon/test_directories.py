@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from fingerd.directories.by_url import _MODULES
 from fingerd.model.limits import DEFAULTS
+from fingerd.model.user import User
 from tests.daemon.sources import UNKNOWN, WithFolder, over
+from tests.directories.servers import PostgreSQLServer, Slapd, entry, person
 from tests.support.daemon import ROOT, Daemon, needs
 
 PAGE = (ROOT / "docs/directories.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 COMMANDS = re.findall(r"^twistd .+$", PAGE, re.M)
-FILES = ("/etc/users", "/etc/fingerd/users.toml", "/etc/fingerd/passwd", "/opt/who")
+FILES = (
+    *("/etc/users", "/etc/fingerd/users.toml", "/etc/fingerd/passwd", "/opt/who"),
+    *("/etc/fingerd/people.toml", "/etc/fingerd/ldap.toml", "/etc/fingerd/ldaps.toml"),
+    "/var/lib/staff.sqlite",
+)
 HOST = "internal.example.com"
+# What is tried with servers that not every machine has.
+DATABASES = re.compile("(?:postgresql|sqlite|ldaps?):")
 
 
 def block(section: str, kind: str) -> str:
     """The block of that kind in a section."""
     found = dict(re.findall(r"^```(\w*)\n(.*?)^```$", SECTIONS[section], re.M | re.S))
     return str(found[kind])
+
+
+STAFF = """
+INSERT INTO people (login, full_name, room, phone, plan, hidden) VALUES
+    ('moshez', 'Moshe Zadka', 42, '555-0042', 'Several lines\nare welcome here', false),
+    ('radix', 'Christopher', 7, NULL, NULL, true), ('itamar', 'Itamar', NULL, NULL, NULL, false)
+"""
+MOSHEZ = User(
+    *("moshez", "Moshe Zadka"),
+    office="42",
+    officePhone="555-0042",
+    plan="Several lines\nare welcome here",
+)
+STAFF_ENTRIES = (
+    entry("domain", "dc=example,dc=com", dc="example")
+    + entry("organizationalUnit", "ou=people,dc=example,dc=com", ou="people")
+    + entry("organizationalUnit", "ou=services,dc=example,dc=com", ou="services")
+    + entry(
+        *("person", "cn=finger,ou=services,dc=example,dc=com"),
+        **{"cn": "finger", "sn": "finger", "userPassword": "..."},
+    )
+    + person(MOSHEZ)
+    + person(User("itamar", name="Itamar"))
+    + person(User("radix", name="Christopher"), "TRUE")
+)
 
 
 class PageTests(WithFolder):
@@ -31,19 +67,26 @@ class PageTests(WithFolder):
         super().setUp()
         (self.folder / "etc/fingerd").mkdir(parents=True)
         (self.folder / "opt").mkdir()
+        (self.folder / "var/lib").mkdir(parents=True)
         self.file("etc/users", block("file:", ""))
         self.file("etc/fingerd/users.toml", block("toml:", "toml"))
         self.file("etc/fingerd/passwd", "vera:x:70000:70000:Vera Virtual:/nonexistent:/bin/false\n")
         self.file("opt/who", '#!/bin/sh\nprintf "%s\\n" "$@"\n', 0o755)
         self.tried: list[str] = []
 
-    def daemon(self, command: str, host: str = "") -> Daemon:
-        """The daemon of a command of the page."""
+    def daemon(self, command: str, host: str = "", places: Mapping[str, str] = {}) -> Daemon:
+        """
+        The daemon of a command of the page.
+
+        @param places: what stands in the place of what is on the page.
+        """
         self.assertIn(command, COMMANDS)
         self.tried.append(command)
         for path in FILES:
             command = re.sub(rf"(?<![\w/]){path}\b", f"{self.folder}{path}", command)
         command = re.sub(rf"{HOST}(:7979)?", host, command)
+        for place, other in places.items():
+            command = command.replace(place, other)
         [twistd, *words] = shlex.split(command)
         self.assertEqual(twistd, "twistd")
         listen = "--listen=tcp:0:interface=127.0.0.1"
@@ -90,7 +133,51 @@ class PageTests(WithFolder):
         with self.daemon(f"{twistd}none:") as daemon:
             self.assertEqual(daemon.ask(b"moshez\n"), UNKNOWN)
             self.assertEqual(daemon.ask(b"\n"), UNKNOWN)
-        self.assertEqual(sorted(self.tried), sorted(COMMANDS))
+        self.assertEqual(self.tried, [each for each in COMMANDS if not DATABASES.search(each)])
+
+    def test_postgresql(self) -> None:
+        """With the page's table and queries, a PostgreSQL database answers as on the page."""
+        server = PostgreSQLServer()
+        self.addCleanup(server.remove)
+        statements = block("postgresql:", "sql").split(";\n")
+        server.run(*[each for each in statements if each], STAFF)
+        self.file("etc/fingerd/people.toml", block("postgresql:", "toml"))
+        place = f"finger@/postgres?host={server.folder}&"
+        self.transcript("postgresql:", {"finger@db.example.com/staff?": place})
+
+    def test_sqlite(self) -> None:
+        """With the same table and queries, so does a SQLite database."""
+        self.file("etc/fingerd/people.toml", block("postgresql:", "toml"))
+        file = self.folder / "var/lib/staff.sqlite"
+        with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute(block("postgresql:", "sql").partition(";")[0])
+            connection.execute(STAFF)
+        self.transcript("sqlite:", {})
+
+    def test_ldap(self) -> None:
+        """With the page's file and without, an LDAP server answers as on the page."""
+        server = Slapd(STAFF_ENTRIES)
+        self.addCleanup(server.remove)
+        told = block("ldap:", "toml").replace("/etc/fingerd/ca.pem", str(server.certificate))
+        self.file("etc/fingerd/ldap.toml", told, 0o600)
+        self.file("etc/fingerd/ldaps.toml", told.replace("start_tls = true\n", ""), 0o600)
+        self.transcript("ldap:", {"ldap.example.com": f"127.0.0.1:{server.port}"})
+        place = {"ldap.example.com": f"127.0.0.1:{server.tlsPort}"}
+        self.transcript("ldaps:", place, block("ldap:", ""))
+
+    def transcript(self, section: str, places: Mapping[str, str], shown: str = "") -> None:
+        """Each command of a section starts a daemon that answers as the section shows."""
+        commands = [each for each in COMMANDS if f"{section}/" in each]
+        self.assertGreater(len(commands), 0)
+        for command in commands:
+            with self.daemon(command, places=places) as daemon:
+                for step in (shown or block(section, "")).split("$ echo")[1:]:
+                    asked, _, answer = step.partition("\n")
+                    login = asked.partition("|")[0].strip()
+                    # Without a file, nobody is hidden.
+                    if "query=" in command or login == "moshez":
+                        said = daemon.ask(f"{login}\n".encode()).decode()
+                        self.assertEqual(said.replace("\r\n", "\n"), answer)
 
     def test_hiddenInOne(self) -> None:
         """Who is hidden in one directory may be known to another, and to none with --mask."""

@@ -8,6 +8,8 @@ import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.ports import temporaryFolder
+
 # What some option needs and not every daemon does.
 STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.stores.sqlite"}
 SETTER = {
@@ -21,7 +23,23 @@ TOML = {"fingerd.directories.toml.toml_file", "fingerd.directories.toml.reading_
 PASSWD = {"fingerd.directories.accounts.passwd", "fingerd.directories.accounts.home_files"}
 PROGRAM = {"fingerd.directories.program"}
 UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remote.client"}
-ALL = STATUSES | SETTER | FORWARDING | USERS_FILE | TOML | PASSWD | PROGRAM | UPSTREAM
+CONNECTED = {"fingerd.directories.connected.connected_directory"}
+SQLITE = {"sqlite3", "fingerd.directories.sql.sqlite_users", *CONNECTED}
+POSTGRESQL = {"psycopg", "fingerd.directories.sql.postgresql_users", *CONNECTED}
+LDAP = {"ldap", "fingerd.directories.ldap.ldap_server", *CONNECTED}
+ALL = (
+    STATUSES
+    | SETTER
+    | FORWARDING
+    | USERS_FILE
+    | TOML
+    | PASSWD
+    | PROGRAM
+    | UPSTREAM
+    | SQLITE
+    | POSTGRESQL
+    | LDAP
+)
 # What no daemon needs.
 NEVER = {"twisted.web", "twisted.conch", "twisted.mail", "twisted.names"}
 
@@ -56,12 +74,20 @@ class ChosenTests(SynchronousTestCase):
 
     def test_directories(self) -> None:
         """Each kind of directory needs its own modules."""
+        folder = temporaryFolder(self)
+        (folder / "people").touch()
+        query = folder / "query.toml"
+        query.write_text("user = '$1'\nlist = '$1'")
         for url, expected in (
             ("file:/dev/null", USERS_FILE),
             ("toml:/dev/null", TOML),
             ("passwd:", PASSWD),
             ("exec:/bin/true", PROGRAM),
             ("finger://localhost", UPSTREAM),
+            (f"sqlite:{folder}/people?query={query}", SQLITE),
+            (f"postgresql:///people?query={query}", POSTGRESQL),
+            ("ldap://localhost/dc=example", LDAP),
+            ("ldaps://localhost/dc=example", LDAP),
         ):
             self.check(expected, "--no-setter", f"--directory={url}")
 

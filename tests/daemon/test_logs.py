@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import ROOT, Daemon, exchange
+from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange, needs, needsRoot
 from tests.support.ports import temporaryFolder
 
 USERS = f"--users={ROOT / 'etc' / 'users.example'}"
@@ -116,13 +120,17 @@ class QueryLogTests(SynchronousTestCase):
 
 
 class DaemonLogTests(SynchronousTestCase):
-    """``--log-format`` and ``--query-log=-``."""
+    """``--log-format``, ``--query-log=-``, and the file that ``--logfile`` names."""
+
+    def setUp(self) -> None:
+        self.folder = temporaryFolder(self)
+        self.folder.chmod(0o777)
+        self.listen = "finger", "--listen=tcp:0:interface=127.0.0.1", USERS
 
     def test_json(self) -> None:
         """Every line of the log is JSON: the daemon's own, Twisted's, and the queries."""
         options = "--log-format=json", "--query-log=-", "--setter=tcp:0:interface=127.0.0.1"
-        listen = "--listen=tcp:0:interface=127.0.0.1"
-        with Daemon("-n", "--pidfile=", "finger", listen, USERS, *options) as daemon:
+        with Daemon("-n", "--pidfile=", *self.listen, *options) as daemon:
             exchange(daemon.port, b"moshez\r\n")
             daemon.set("moshez", "Busy")
             daemon.signal(signal.SIGTERM)
@@ -130,3 +138,171 @@ class DaemonLogTests(SynchronousTestCase):
         lines = [json.loads(line) for line in daemon.log if line]
         self.assertEqual([line["query"] for line in lines if "query" in line], ["moshez"])
         self.assertTrue(any("status of 'moshez'" in line.get("message", "") for line in lines))
+
+    def test_signals(self) -> None:
+        """SIGUSR1 and SIGHUP never end the daemon, whatever its logs are."""
+        queries = f"--query-log={self.folder}/queries"
+        for options in ((), ("--query-log=-",), (queries,)):
+            with Daemon("-n", "--pidfile=", *self.listen, "--no-setter", *options) as daemon:
+                for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR1):
+                    daemon.signal(number)
+                    self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and very well\r\n")
+                daemon.signal(signal.SIGTERM)
+                self.assertEqual(daemon.ended(), -signal.SIGTERM)
+
+    def test_tac(self) -> None:
+        """The same goes for finger.tac."""
+        environment = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
+        tac = str(ROOT / "finger.tac")
+        with Daemon("-noy", tac, "--pidfile=", environment=environment) as daemon:
+            daemon.signal(signal.SIGUSR1)
+            daemon.signal(signal.SIGHUP)
+            self.assertTrue(daemon.ask(b"\r\n"))
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.ended(), -signal.SIGTERM)
+
+    def test_settings(self) -> None:
+        """Of a user's settings the log has a few in a minute, and at the stop, how many more."""
+        setter = "--setter=tcp:0:interface=127.0.0.1"
+        with Daemon("-n", "--pidfile=", *self.listen, setter, "--limit=repeatsLogged=3") as daemon:
+            for number in range(8):
+                self.assertEqual(daemon.set("moshez", f"Busy {number}"), b"OK\r\n")
+            daemon.signal(signal.SIGTERM)
+            daemon.ended()
+        lines = [line for line in daemon.log if "status of 'moshez' set by" in line]
+        self.assertEqual(len(lines), 4)
+        self.assertIn("5 more lines like this one: status of 'moshez' set by uid ", lines[-1])
+
+    def test_twist(self) -> None:
+        """The file that twist logs to is begun anew at the signal, too."""
+        path = self.folder / "log"
+        command = TWISTD.removesuffix("d"), f"--log-file={path}"
+        daemon = Daemon(*self.listen, "--no-setter", command=command)
+        self.addCleanup(daemon.__exit__)
+        _waitFor(lambda: path.exists() and "finger on" in path.read_text())
+        old = path.rename(self.folder / "old")
+        daemon.signal(signal.SIGUSR1)
+        _waitFor(path.exists)
+        daemon.signal(signal.SIGTERM)
+        daemon.ended()
+        self.assertIn("SIGTERM", path.read_text())
+        self.assertNotIn("SIGTERM", old.read_text())
+
+
+class RotationTests(SynchronousTestCase):
+    """A daemon as the README starts it "for real": root's, until it becomes a lesser user."""
+
+    def setUp(self) -> None:
+        needsRoot()
+        self.folder = temporaryFolder(self).resolve()
+        self.folder.chmod(0o755)
+        self.log = self.folder / "fingerd.log"
+        self.queries = self.folder / "queries.log"
+        self.pidfile = self.folder / "pid"
+
+    def start(self) -> int:
+        """Start the daemon, and give its port."""
+        command = [
+            TWISTD,
+            f"--pidfile={self.pidfile}",
+            f"--logfile={self.log}",
+            "finger",
+            "--user=nobody",
+            "--listen=tcp:0:interface=127.0.0.1",
+            f"--state={self.folder}/state",
+            f"--query-log={self.queries}",
+            "--setter=tcp:0:interface=127.0.0.1",
+            USERS,
+        ]
+        done = subprocess.run(
+            command, cwd="/", capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.addCleanup(self.stop)
+        _waitFor(lambda: _PORT.search(self.log.read_text()))
+        return int(_PORT.findall(self.log.read_text())[-1])
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        pid = int(self.pidfile.read_text())
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        _waitFor(lambda: not Path(f"/proc/{pid}").exists())
+
+    def logged(self, query: str) -> None:
+        """Wait for a query's line."""
+        _waitFor(lambda: query in self.queries.read_text())
+
+    def rotate(self) -> None:
+        """Run the real logrotate, with the configuration that comes along."""
+        needs("logrotate")
+        configuration = (ROOT / "etc" / "fingerd.logrotate").read_text()
+        for old, new in (
+            ("/var/log/fingerd.log", str(self.log)),
+            ("/var/log/fingerd-query.log", str(self.queries)),
+            ("/run/fingerd.pid", str(self.pidfile)),
+            ("create 0640 fingerd adm", "create 0640 nobody adm"),
+        ):
+            self.assertIn(old, configuration)
+            configuration = configuration.replace(old, new)
+        (self.folder / "conf").write_text(configuration)
+        subprocess.run(
+            ["logrotate", "--force", "--state", self.folder / "state.rotate", self.folder / "conf"],
+            check=True,
+            timeout=PATIENCE,
+        )
+
+    def test_both(self) -> None:
+        """logrotate moves both logs away, and the daemon goes on in new ones, as a lesser user."""
+        port = self.start()
+        for query in ("first", "second", "third"):
+            exchange(port, f"{query}\r\n".encode())
+            self.logged(query)
+            self.rotate()
+            os.kill(int(self.pidfile.read_text()), 0)
+        exchange(port, b"last\r\n")
+        self.stop()
+        self.assertIn('"last"', self.queries.read_text())
+        self.assertIn("SIGTERM", self.log.read_text())
+        self.assertIn("nobody", (self.log.owner(), self.queries.owner()))
+        older = self.folder / "fingerd.log.1"
+        self.assertNotIn("SIGTERM", older.read_text())
+
+    def test_stop(self) -> None:
+        """
+        Its stop is without a complaint about the pid file, which stays root's; the next start takes
+        it away, also where another process has the old pid by then.
+        """
+        self.start()
+        self.stop()
+        self.assertNotIn("pid file", self.log.read_text())
+        self.assertEqual(self.pidfile.owner(), "root")
+        other = subprocess.Popen(["sleep", "600"])
+        try:
+            self.pidfile.write_text(str(other.pid))
+            port = self.start()
+            self.assertEqual(exchange(port, b"moshez\r\n"), b"Happy and very well\r\n")
+            self.stop()
+        finally:
+            other.kill()
+            other.wait()
+
+    def test_running(self) -> None:
+        """A daemon that runs keeps its pid file: another one with the same isn't started."""
+        self.start()
+        pid = self.pidfile.read_text()
+        self.assertRaises(self.failureException, self.start)
+        self.assertEqual(self.pidfile.read_text(), pid)
+
+
+_PORT = re.compile(r"finger on 127\.0\.0\.1:(\d+)")
+
+
+def _waitFor(condition: Callable[[], object]) -> None:
+    for _ in range(PATIENCE * 100):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never happened")

@@ -55,7 +55,21 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(parsed("--state=/s")["state"], "/s")
 
     def test_mistakes(self) -> None:
-        """What makes no sense ends the start with one line."""
-        error = self.assertRaises(CannotStart, parsed, "--history=many")
-        self.assertIn("'many' is not a whole number above 0", str(error))
-        self.assertNotIn("\n", str(error))
+        """What makes no sense ends the start with one line, which says what it was."""
+        for argument, words in (
+            ("--setter=tcp:0", "exclude each other"),
+            ("--replace=x", "--replace 'x': it takes OLD=NEW"),
+            ("--mask=a b", "--mask a b: no user can be called that"),
+            ("--list-fields=shoe-size", "--list-fields shoe-size: 'shoe-size' is not a field"),
+            ("--set-policy=some", "--set-policy some: it is owner or anyone"),
+            ("--history=many", "'many' is not a whole number above 0"),
+            ("--history=0", "'0' is not a whole number above 0"),
+            ("--reload=soon", "'soon' is not a number of seconds above 0"),
+            ("--reload=0", "'0' is not a number of seconds above 0"),
+            ("--reload=nan", "'nan' is not a number of seconds above 0"),
+            ("--nonsense", "nonsense"),
+            ("moshez", "'moshez'"),
+        ):
+            said = str(self.assertRaises(CannotStart, parsed, argument))
+            self.assertIn(words, said)
+            self.assertNotIn("\n", said)

@@ -69,8 +69,8 @@ def test_options() -> None:
 def test_defaults() -> None:
     """An option whose default the program knows by itself has the same in the table."""
     said = options("docs/options.md")
-    parameters: list[list[Any]] = Options.optParameters
-    known = {name: default for name, _, default, *_ in parameters if default is not None}
+    parameters: list[list[Any]] = Options.optParameters  # type: ignore[assignment]
+    known = {each[0]: each[2] for each in parameters if each[2] is not None}
     assert {name: said[name][2].strip("`") for name in known} == {
         name: default if isinstance(default, str) else f"{default:g}"
         for name, default in known.items()

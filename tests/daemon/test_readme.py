@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run
@@ -38,6 +39,8 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
+# The commands name their ports.
+@pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""
 

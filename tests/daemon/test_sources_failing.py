@@ -29,12 +29,13 @@ class FailingTests(WithFolder):
         with ExitStack() as servers:
             for url, reason in (
                 (refusing(self), "connection refused"),
-                (servers.enter_context(Misbehaving(silent)), "no whole answer within 3.5 seconds"),
+                (servers.enter_context(Misbehaving(silent)), "no whole answer within 0.5 seconds"),
                 (servers.enter_context(Misbehaving(endless)), "more than 262144 bytes of answer"),
-                (servers.enter_context(Misbehaving(slow)), "no whole answer within 3.5 seconds"),
+                (servers.enter_context(Misbehaving(slow)), "no whole answer within 0.5 seconds"),
                 (servers.enter_context(Misbehaving(resets)), "connection lost after"),
             ):
-                with over(url) as daemon:
+                short = ("--limit=upstreamTime=0.5",) if "0.5" in reason else ()
+                with over(url, options=short) as daemon:
                     for query in (b"moshez\n", b"\n"):
                         said = daemon.ask(query)
                         self.assertTrue(said.startswith(b"Internal error in server\r\nRef"), reason)
@@ -44,12 +45,13 @@ class FailingTests(WithFolder):
     def test_failingPrograms(self) -> None:
         """A program that fails in any way is said to have failed, never "no such user"."""
         for text, reason in (
-            ("sleep 1000", "took longer than 4.0 seconds"),
+            ("sleep 1000", "took longer than 0.5 seconds"),
             ("kill -SEGV $$", "was ended by SIGSEGV"),
             ("echo Secret; exit 3", "ended with exit status 3"),
             ("echo broken >&2", "had no answer, saying 'broken'"),
         ):
-            with over(self.program(text)) as daemon:
+            short = ("--limit=programTime=0.5",) if "0.5" in reason else ()
+            with over(self.program(text), options=short) as daemon:
                 said = daemon.ask(b"moshez\n")
                 self.assertTrue(said.startswith(b"Internal error in server\r\nRef"), (text, said))
                 daemon.says(re.escape(reason))

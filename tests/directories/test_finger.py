@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
-import time
 
 from twisted.internet import reactor
 
 from fingerd.directories.program import FINGER, ProcessUsers, fromURL
 from tests.support.programs import ProgramTestCase
+from tests.support.real_users import changeAccounts
 
 
 class FingerTestCase(ProgramTestCase):
@@ -68,8 +67,8 @@ class AccountTests(FingerTestCase):
         self.home = os.path.dirname(self.path())
         # finger(1) looks at homes as the user that runs it, and this is a temporary directory.
         os.chmod(self.home, 0o755)
-        _retried("useradd", "--no-create-home", "-d", self.home, "-c", gecos, self.login)
-        self.addCleanup(_retried, "userdel", self.login)
+        changeAccounts("useradd", "--no-create-home", "-d", self.home, "-c", gecos, self.login)
+        self.addCleanup(changeAccounts, "userdel", self.login)
 
     def write(self, name: str, text: str) -> None:
         with open(os.path.join(self.home, name), "w") as file:
@@ -104,15 +103,3 @@ class AccountTests(FingerTestCase):
         assert user is not None
         self.assertIn("Plan:\nDon't panic\n", user.report)
         self.assertTrue(user.report.endswith("(cut: a program writes 262144 bytes at most)"))
-
-
-def _retried(*command: str) -> None:
-    """Change the accounts, which others may be changing at this moment."""
-    for attempt in range(50):
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode == 0:
-            return
-        if b"lock" not in done.stderr:
-            break
-        time.sleep(0.1 * attempt)
-    raise AssertionError(done.stderr.decode())

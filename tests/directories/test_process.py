@@ -13,10 +13,12 @@ from zope.interface.verify import verifyObject
 
 from fingerd.directories.program import ProcessUsers, fromURL
 from fingerd.model.interfaces import IVerboseDirectory
+from fingerd.model.limits import Limits
 from fingerd.model.user import User, isLogin
 from fingerd.text import cleaning
 from tests.support.programs import ProgramTestCase, openDescriptors
 from tests.support.service import Finger
+from tests.support.written_log import WrittenLog
 
 
 class AskingTests(ProgramTestCase):
@@ -166,13 +168,13 @@ class StandardErrorTests(ProgramTestCase):
         A program that says something else of every login doesn't fill the log: it is counted what
         more it said.
         """
-        said = self.said()
-        users = self.users(
-            self.program('echo here; echo "careful, $2" >&2'), repeatsLogged=3, repeatsTime=60.0
-        )
+        written = WrittenLog(self, Limits(repeatsLogged=3))
+        users = self.users(self.program('echo here; echo "careful, $2" >&2'))
         for number in range(8):
             await users.getUser(f"user{number}")
-        self.assertEqual(len(said), 3)
+        self.assertEqual(len(written.lines()), 3)
+        [line] = written.sums()
+        self.assertIn("5 more lines like this one: ", line)
 
     async def test_alone(self) -> None:
         """A program that only complains has failed, whatever its exit status."""

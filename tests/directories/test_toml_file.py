@@ -24,6 +24,7 @@ from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
 from tests.directories.test_watched_file import FileCase
+from tests.support.daemon import PATIENCE
 from tests.support.ports import TIME, until
 
 Read = Callable[[BinaryIO, int], Iterator[bytes]]
@@ -91,7 +92,7 @@ def isThere(pid: int) -> bool:
 class TomlFileTests(FileCase):
     """Reading a TOML file, and reading it again."""
 
-    timeout = 30
+    timeout = PATIENCE
 
     def setUp(self) -> None:
         super().setUp()
@@ -313,9 +314,9 @@ class TomlFileTests(FileCase):
         def slow(file: BinaryIO, size: int) -> Iterator[bytes]:
             for piece in (b"Umoshez", b"\0\0Bu", b"sy", b"\0" * 6, b"\xff", b".", b"\xff"):
                 yield piece
-                time.sleep(0.1)
+                time.sleep(0.3)
 
-        users = self.start(slow, Limits(readingSilence=0.5))
+        users = self.start(slow, Limits(readingSilence=1.5))
         self.path.write_bytes(b"[moshez]\nstatus = 'Busy'\n")
         await users.reload()
         self.assertEqual(self.status(users), "Busy")

@@ -68,9 +68,9 @@ def reply(
         "list",
         shown.words(texts.NO_SUCH_USER),
         ShownUsers(listing.users, fields, shown.listedInFull if verbose else shown.listed),
-        fields,
-        verbose,
-        [(shown.words(name), shown.words(words)) for name, words in listing.failures],
+        fields=fields,
+        verbose=verbose,
+        failures=[(shown.words(name), shown.words(words)) for name, words in listing.failures],
     )
 
 

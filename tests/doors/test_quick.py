@@ -21,6 +21,7 @@ from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
+from tests.support.daemon import PATIENCE
 from tests.support.ports import Directory, cut, inMemory
 from tests.support.service import Finger
 
@@ -82,7 +83,7 @@ class QuickCase(SynchronousTestCase):
         """All that it is sent, until the server closes its side."""
         client.setblocking(False)
         answer = b""
-        patience = time.monotonic() + 30
+        patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:
             self.reactor.runUntilCurrent()
             self.reactor.doIteration(0.001)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -53,7 +52,7 @@ class FormTests(SynchronousTestCase):
         """What is written to the file that a runner of services has chosen."""
         publisher = LogPublisher()
         beginner = LogBeginner(publisher, io.StringIO(), sys, FakeWarnings())
-        DaemonLog(form, self.clock, Limits(linesLogged=3), publisher)
+        DaemonLog(form, self.clock, Limits(), publisher)
         file = io.StringIO()
         say(Logger("early", observer=publisher))
         beginner.beginLoggingTo([observer(file)], redirectStandardIO=False)
@@ -113,40 +112,6 @@ class FormTests(SynchronousTestCase):
         for form in ("text", "json"):
             self.assertEqual(self.logged(form, say), '{"a":1}\n{"a":2}\n' * 2)
 
-    def test_flood(self) -> None:
-        """
-        Of one kind of line, so many are written in a minute, then one that says how many more there
-        were: whatever it is that somebody can bring about, the disk isn't full of it. What people
-        have set is logged, always.
-        """
-
-        def say(log: Logger) -> None:
-            if log.namespace == "early":
-                return
-            audit = Logger("fingerd.logs.audit", observer=log.observer)
-            for number in range(100):
-                log.info("out of {what}", what=f"descriptors {number}")
-                log.info("other") if number < 2 else None
-                audit.info("status of {login} set", login=number)
-            self.clock.advance(60)
-            log.info("out of {what}", what="descriptors again")
-
-        text = self.logged("text", say)
-        said = [line.partition("] ")[2] for line in text.splitlines() if "status" not in line]
-        self.assertEqual(
-            said,
-            [
-                "out of descriptors 0",
-                "other",
-                "out of descriptors 1",
-                "other",
-                "out of descriptors 2",
-                "97 more lines from late: 'out of {what}'",
-                "out of descriptors again",
-            ],
-        )
-        self.assertEqual(text.count("status"), 100)
-
     def test_others(self) -> None:
         """An observer that isn't a file's stays as it is."""
         events: list[LogEvent] = []
@@ -183,18 +148,18 @@ from twisted.internet import reactor
 from twisted.logger import Logger
 from fingerd.logs.daemon_log import DaemonLog
 from fingerd.system.signals import OnSignal
-DaemonLog({form!r}, reactor)
+log = DaemonLog({form!r}, reactor)
 import signal
-log = Logger("test")
 class Says(service.Service):
     def startService(self):
-        reactor.callWhenRunning(log.info, "{{it}}", it="\\x1b[2J")
-        reactor.callWhenRunning(log.info, "running")
+        reactor.callWhenRunning(Logger("test").info, "{{it}}", it="\\x1b[2J")
+        reactor.callWhenRunning(Logger("test").info, "running")
     def stopService(self):
-        log.info("stopping")
+        Logger("test").info("stopping")
 application = service.Application("test")
 Says().setServiceParent(application)
-OnSignal(signal.SIGUSR1, lambda: log.info("told"), reactor).setServiceParent(application)
+told = OnSignal(signal.SIGUSR1, reactor, log.reopen, lambda: Logger("test").info("told"))
+told.setServiceParent(application)
 """
 
 
@@ -256,12 +221,6 @@ class TwistdTests(SynchronousTestCase):
             self.assertEqual(status, -signal.SIGTERM)
             said = [json.loads(line)["message"] for line in written.splitlines()]
             self.assertRegex("\n".join(said), r"(?s)^Loading .*starting up.*\x1b\[2J.*Server Shut")
-
-    def test_rotated(self) -> None:
-        """twistd's own log file is still rotated on SIGUSR1, beside what is done here."""
-        self.run_("text", "--logfile=log")
-        self.assertTrue(re.search("running", (self.folder / "log.1").read_text()))
-        self.assertIn("told", (self.folder / "log").read_text())
 
 
 def _all(file: IO[str]) -> str:

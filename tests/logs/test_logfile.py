@@ -7,10 +7,13 @@ import stat
 import subprocess
 import sys
 import time
+from typing import cast
 
+from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from fingerd.logs.log_file import LogFile
+from fingerd.logs.log_file import LogFile, Told
 from fingerd.model.errors import CannotStart
 from fingerd.system.privileges import Identity
 from tests.support.daemon import PATIENCE, ROOT, needs, needsRoot
@@ -27,9 +30,11 @@ class LogFileCase(SynchronousTestCase):
         self.path = self.folder / "query.log"
 
     def opened(self, by: Identity = PRESENT, asRoot: bool = True) -> LogFile:
-        file = LogFile(str(self.path), by)
+        nobody = cast(Told, None)
+        file = LogFile(str(self.path), by, cast(IReactorFromThreads, reactor), nobody)
         file.open(asRoot)
-        self.addCleanup(file.close)
+        if file._file is not None:
+            self.addCleanup(os.close, file._file)
         return file
 
     def refused(self, by: Identity = PRESENT) -> str:
@@ -61,7 +66,7 @@ class OwnTests(LogFileCase):
         target = self.folder / "target"
         target.touch()
         self.path.symlink_to(target)
-        self.opened().add(b"line\n")
+        self.opened()._write(b"line\n")
         self.assertEqual(target.read_text(), "line\n")
 
 
@@ -100,7 +105,7 @@ class HandingOverTests(LogFileCase):
         """A file of another user's is refused, and so is one with a second name."""
         self.path.touch()
         os.link(self.path, self.folder / "second")
-        self.assertEqual(self.refused(SERVICE), "it has another name too")
+        self.assertEqual(self.refused(SERVICE), "it is no ordinary file with one name")
         os.unlink(self.folder / "second")
         os.chown(self.path, *OTHER)  # type: ignore[arg-type]
         self.assertEqual(self.refused(SERVICE), "it is uid 64002's, and the daemon is uid 64001")
@@ -148,7 +153,7 @@ from fingerd.system.signals import OnSignal
 path, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 daemon = Daemon(Identity(uid, gid))
 log = QueryLog(path, reactor, Identity(uid, gid), "text")
-reopened = OnSignal(signal.SIGUSR1, log.reopen, reactor)
+reopened = OnSignal(signal.SIGUSR1, reactor, log.reopen)
 for part in (log, reopened):
     part.setServiceParent(daemon)
 daemon.startService()

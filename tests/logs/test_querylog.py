@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface.verify import verifyObject
 
-from fingerd.logs.log_file import Added, LogFile
+from fingerd.logs.log_file import LogFile
 from fingerd.logs.query_log import QueryLog
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import DEFAULTS, Limits
@@ -287,13 +287,13 @@ class Stuck(QueryLogCase):
         super().setUp()
         self.goOn = Event()
         self.addCleanup(self.goOn.set)
-        add = LogFile.add
+        write = LogFile._write
 
-        def waits(file: LogFile, data: bytes) -> Added:
+        def waits(file: LogFile, data: bytes) -> int:
             self.goOn.wait()
-            return add(file, data)
+            return write(file, data)
 
-        self.patch(LogFile, "add", waits)
+        self.patch(LogFile, "_write", waits)
 
     async def test_slow(self) -> None:
         """
@@ -340,7 +340,7 @@ class StandardLogTests(QueryLogCase):
 
     def test_oneEvent(self) -> None:
         """The lines of a second are one event of the daemon's log, since each has its cost."""
-        clock = ThreadlessClock()
+        clock = Clock()
         log = QueryLog("-", clock, PRESENT, "text")
         log.privilegedStartService()
         log.startService()
@@ -357,7 +357,3 @@ class StandardLogTests(QueryLogCase):
         lines = str(formatEvent(event)).split("\n")
         self.assertEqual([line.split('"')[1] for line in lines], ["moshez", r"radix\u001b\n"])
         self.assertEqual(clock.getDelayedCalls(), [])
-
-
-class ThreadlessClock(Clock):
-    """A reactor's clock."""

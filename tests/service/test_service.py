@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -17,7 +19,7 @@ from fingerd.model.masking import Mask
 from fingerd.model.policy import NOT_YOURS, SetPolicy
 from fingerd.model.record import Setter
 from fingerd.model.rules import Rules
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 from tests.support.ports import Directory, failing
 from tests.support.service import Finger
 
@@ -315,3 +317,35 @@ class LifeTests(SynchronousTestCase):
         """The users are counted, unless a directory can't tell how many it has."""
         self.assertEqual(Finger(Clock(), [GivenUsers(b="")], a="").count(), 2)
         self.assertIsNone(Finger(Clock(), [failing(RuntimeError())], a="").count())
+
+
+class HiddenTests(SynchronousTestCase):
+    """A user whom a directory hides is hidden, whatever else is allowed or set."""
+
+    @given(st.booleans(), st.booleans(), st.booleans(), st.booleans())
+    def test_always(self, create: bool, isMasked: bool, isSet: bool, isFirst: bool) -> None:
+        """
+        Whether a status was set, users may be made or are masked: who is hidden gets the same reply
+        as somebody whom nobody knows, and is in no list.
+        """
+        rules = Rules(setting=SetPolicy(create=create), mask=Mask(["hidden"] if isMasked else []))
+        hides = Directory(lambda login: succeed(HIDDEN if login == "hidden" else None))
+        others: list[IDirectory] = [GivenUsers(moshez="Happy"), Directory(self.knowsNobody)]
+        directories = [hides, *others] if isFirst else [*others, hides]
+        finger = Finger(Clock(), directories, None, DEFAULTS, rules)
+        if isSet and create:
+            self.successResultOf(finger.setUser("hidden", "set", ROOT))
+        elif isSet:
+            refused = self.failureResultOf(finger.setUser("hidden", "set", ROOT), SettingRefused)
+            self.assertEqual(refused.getErrorMessage(), "No such user")
+        hidden, unknown = (
+            self.successResultOf(finger.asked(line)) for line in (b"hidden", b"nobody")
+        )
+        self.assertEqual((hidden.outcome, hidden.words), (unknown.outcome, unknown.words))
+        for query in (b"", b"/W"):
+            logins = [user.login for user in self.successResultOf(finger.asked(query)).users]
+            self.assertEqual(logins, ["moshez"])
+
+    def knowsNobody(self, login: str) -> Deferred[User | None]:
+        """A directory without users."""
+        return succeed(None)

@@ -21,6 +21,7 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.database import NAME
 from fingerd.stores.sqlite import SQLiteStore
+from tests.support.daemon import PATIENCE
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -41,7 +42,7 @@ async def outcome(setting: Deferred[None]) -> str:
 class SQLiteCase(TestCase):
     """Has a state directory."""
 
-    timeout = 60
+    timeout = PATIENCE
 
     def setUp(self) -> None:
         home = tempfile.mkdtemp()

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,8 @@ from unittest import SkipTest
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import ROOT
+from tests.support.daemon import PATIENCE, ROOT
+from tests.support.real_users import changeAccounts
 
 
 def needRoot() -> None:
@@ -87,7 +87,7 @@ def asked(url: str, *logins: str, by: str = "nobody") -> list[Any]:
         [sys.executable, "-W", "error", "-m", "tests.support.lesser", by, url, *logins],
         cwd=ROOT,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     if child.returncode != 0 or child.stderr:
@@ -118,8 +118,8 @@ class Accounts(SynchronousTestCase):
     def _made(cls, name: str, gecos: str) -> pwd.struct_passwd:
         login = f"fd{os.getpid()}{name}"
         home = ["--no-create-home", "--home-dir", str(cls.base / name)]
-        _retried("useradd", *home, "--no-user-group", "--comment", gecos, login)
-        cls.addClassCleanup(_retried, "userdel", login)
+        changeAccounts("useradd", *home, "--no-user-group", "--comment", gecos, login)
+        cls.addClassCleanup(changeAccounts, "userdel", login)
         return pwd.getpwnam(login)
 
     def setUp(self) -> None:
@@ -140,15 +140,3 @@ class Accounts(SynchronousTestCase):
         path.chmod(mode)
         os.chown(path, self.ada.pw_uid, self.ada.pw_gid)
         return path
-
-
-def _retried(*command: str) -> None:
-    """Run a command on the file of accounts, which others may have locked for a moment."""
-    for attempt in range(50):
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode == 0:
-            return
-        if b"lock" not in done.stderr:
-            break
-        time.sleep(0.1 * attempt)
-    raise AssertionError(done.stderr.decode())

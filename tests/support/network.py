@@ -30,7 +30,8 @@ class Network:
             stdout=subprocess.PIPE,
             cwd=ROOT,
         )
-        self._inside = ("nsenter", f"--net=/proc/{self._process.pid}/ns/net")
+        # What to put before a command that is to run in it.
+        self.inside = ("nsenter", f"--net=/proc/{self._process.pid}/ns/net")
 
     def __enter__(self) -> Network:
         assert self._process.stdout is not None
@@ -42,11 +43,11 @@ class Network:
 
     def daemon(self, *command: str) -> Daemon:
         """A daemon in it, started by root."""
-        return Daemon(command=[*self._inside, *command], asRoot=True)
+        return Daemon(command=[*self.inside, *command], asRoot=True)
 
     def run(self, *command: str, stdin: bytes = b"") -> bytes:
         """Run a client in it, and give what it prints."""
-        return run(*self._inside, *command, stdin=stdin)
+        return run(*self.inside, *command, stdin=stdin)
 
 
 if __name__ == "__main__":

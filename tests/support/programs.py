@@ -20,6 +20,7 @@ from fingerd.directories.program import ProcessUsers
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
+from tests.support.daemon import PATIENCE
 from tests.support.ports import TIME
 
 
@@ -77,7 +78,7 @@ async def openDescriptors() -> set[str]:
 class ProgramTestCase(TestCase):
     """Has programs, and a directory that asks one."""
 
-    timeout = 30
+    timeout = PATIENCE
 
     def path(self) -> str:
         """The path of a file that isn't there yet."""
@@ -100,7 +101,7 @@ class ProgramTestCase(TestCase):
     def users(
         self, path: str, *arguments: str, verboseOption: str | None = None, **limits: Any
     ) -> ProcessUsers:
-        limits.setdefault("programTime", 20.0)
+        limits.setdefault("programTime", float(PATIENCE))
         users = ProcessUsers(
             [path, *arguments], reactor, Limits(**limits), verboseOption=verboseOption
         )

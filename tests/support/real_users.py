@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import secrets
@@ -12,27 +13,35 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-NOT_ROOT = "needs root: it makes accounts, and namespaces, and becomes other users"
+from tests.support.daemon import PATIENCE
 
-# Another program has /etc/passwd locked.
-_LOCKED = 1
+NOT_ROOT = "needs root: it makes accounts, and namespaces, and becomes other users"
 
 
 def makeUser(prefix: str, addCleanup: Callable[..., object], name: str = "") -> pwd.struct_passwd:
     """An account whose login begins with ``prefix``, for someone of this full name."""
     login = f"{prefix}{secrets.token_hex(4)}"
-    _change("useradd", "-M", "-c", name, "--shell", "/usr/sbin/nologin", login)
-    addCleanup(_change, "userdel", login)
+    changeAccounts("useradd", "-M", "-c", name, "--shell", "/usr/sbin/nologin", login)
+    addCleanup(changeAccounts, "userdel", login)
     return pwd.getpwnam(login)
 
 
-def _change(*command: str) -> None:
-    for _ in range(50):
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode != _LOCKED:
-            break
-        time.sleep(0.1)
-    done.check_returncode()
+def changeAccounts(*command: str) -> None:
+    """Run a command that changes the system's accounts. All tests take turns at that."""
+    turn = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        patience = time.monotonic() + PATIENCE
+        while True:
+            done = subprocess.run(command, capture_output=True, check=False)
+            # Programs that are no tests change them too, and lock them for a moment.
+            if b"lock" not in done.stderr or time.monotonic() > patience:
+                break
+            time.sleep(0.1)
+    finally:
+        os.close(turn)
+    if done.returncode != 0:
+        raise AssertionError(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
 
 
 def commonDirectory(addCleanup: Callable[..., object]) -> str:

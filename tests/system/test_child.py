@@ -95,26 +95,31 @@ class EndTests(ProgramTestCase):
         Who is given the number of a pipe's descriptor is not given what was the pipe's: a client
         that connects in the moment in which a program ends doesn't lose its connection.
         """
-        program = child.Child([self.program("")], reactor, 1000)
+        go = self.fifo()
+        program = child.Child([self.program(f"read go <{go.path}")], reactor, 1000)
         program.output.addErrback(lambda failure: failure.trap(CancelledError))
         taken: list[_Taken] = []
+
+        def close() -> None:
+            for end in taken:
+                end.close()
 
         def take() -> None:
             program.output.cancel()
             taken.extend(_Taken() for _ in range(20))
 
-        # What comes first in the reactor's list, since it is ready first.
+        self.addCleanup(close)
+        # What comes first in the reactor's list, since it is ready first: the program ends later.
         first, second = os.pipe()
         self.addCleanup(os.close, second)
         ready = Readable(first)
         os.write(second, b"x")
+        go.say(b"\n")
         ready.found.addCallback(lambda _: take())
         # The reactor stands still until the program has ended: it finds all of it at once.
         os.waitid(os.P_PID, program._process.pid, os.WEXITED | os.WNOWAIT)
         await program.gone
-        self.assertEqual([end.events for end in taken], [[]] * len(taken))
-        for end in taken:
-            end.close()
+        self.assertEqual([end.events for end in taken], [[]] * 20)
 
     async def test_outOfReach(self) -> None:
         """What has moved to a session of its own lives on, but isn't waited for."""

@@ -24,34 +24,22 @@ class OnSignalTests(TestCase):
     def service(self, word: str) -> OnSignal:
         return OnSignal(
             signal.SIGUSR1,
-            lambda: self.told.append(word),
             cast(IReactorFromThreads, reactor),
+            lambda: self.told.append(word),
+            lambda: self.told.append("too"),
         )
 
     async def test_called(self) -> None:
-        """Each signal is one call, from before the daemon becomes its user on."""
+        """Each signal calls all functions once, from before the daemon becomes its user on."""
         service = self.service("told")
         service.privilegedStartService()
         os.kill(os.getpid(), signal.SIGUSR1)
-        await until(lambda: self.told)
+        await until(lambda: len(self.told) == 2)
         service.startService()
         os.kill(os.getpid(), signal.SIGUSR1)
-        await until(lambda: len(self.told) == 2)
+        await until(lambda: len(self.told) == 4)
+        self.assertEqual(self.told, ["told", "too"] * 2)
         service.stopService()
-
-    async def test_beside(self) -> None:
-        """Several may want the same signal, and what was done before is done too."""
-        signal.signal(signal.SIGUSR1, lambda number, frame: self.told.append("before"))
-        services = [self.service("first"), self.service("second")]
-        for service in services:
-            service.startService()
-        os.kill(os.getpid(), signal.SIGUSR1)
-        await until(lambda: len(self.told) == 3)
-        self.assertEqual(sorted(self.told), ["before", "first", "second"])
-        for service in reversed(services):
-            service.stopService()
-        os.kill(os.getpid(), signal.SIGUSR1)
-        self.assertEqual(self.told[3:], ["before"])
 
     async def test_stopping(self) -> None:
         """It doesn't end a daemon that is still finishing its answers."""

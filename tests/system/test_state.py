@@ -208,7 +208,9 @@ class HandingOverTests(StateCase):
         )
         os.unlink(path)
         os.link(target, path)
-        self.assertEqual(self.refused(SERVICE), "statuses.sqlite in it: not an ordinary file")
+        self.assertEqual(
+            self.refused(SERVICE), "statuses.sqlite in it is no ordinary file with one name"
+        )
         self.assertEqual(owner(target), (0, 0))
 
     def test_strangeFile(self) -> None:
@@ -216,10 +218,10 @@ class HandingOverTests(StateCase):
         makeStateDirectory(self.state, FILES, SERVICE)
         path = os.path.join(self.state, "statuses.sqlite-wal")
         os.mkfifo(path)
-        self.assertIn("not an ordinary file", self.refused(SERVICE))
+        self.assertIn("no ordinary file", self.refused(SERVICE))
         os.unlink(path)
         os.mkdir(path)
-        self.assertIn("not an ordinary file", self.refused(SERVICE))
+        self.assertIn("no ordinary file", self.refused(SERVICE))
         os.rmdir(path)
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(path)

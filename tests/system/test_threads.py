@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from fingerd.model.errors import DirectoryError
 from fingerd.system.threads import Threads
-from tests.support.daemon import ROOT
+from tests.support.daemon import PATIENCE, ROOT
 from tests.support.ports import until
 
 THREADS = cast(IReactorFromThreads, reactor)
@@ -216,7 +216,7 @@ class ThreadsTests(TestCase):
 
     def test_processEnds(self) -> None:
         """A process ends though a lookup hangs in it."""
-        subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, timeout=60, check=True)
+        subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, timeout=PATIENCE, check=True)
 
     async def test_noThread(self) -> None:
         """Where the system starts no thread a lookup fails in words, and the next may succeed."""

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.doors.net.proxy_header import Header, parse
+from fingerd.logs.repeats import Like
 from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import Limits
 from fingerd.system.addresses import describe, hostOf
@@ -150,10 +151,6 @@ class ProxiedFactory:
         self.waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
         self._factory = factory
         self._balancers = balancers
-        self._clock = clock
-        # When the log was last told of a balancer without header, and of how many not since then.
-        self._complained = -limits.proxyComplaintTime
-        self._untold = 0
 
     def doStart(self) -> None:
         self._factory.doStart()
@@ -185,17 +182,11 @@ class ProxiedFactory:
 
     def complain(self, peer: IAddress, reason: str) -> None:
         """Tell the log of a balancer that sent no header; not each time, it may be many."""
-        now = self._clock.seconds()
-        if now - self._complained < self.limits.proxyComplaintTime:
-            self._untold += 1
-            return
-        more = f" (and {self._untold} others since the last such line)" if self._untold else ""
-        self._complained, self._untold = now, 0
         self._log.warn(
-            "no PROXY header from {peer}, which is listed to send one: {reason}{more}",
+            "no PROXY header from {peer}, which is listed to send one: {reason}",
             peer=describe(peer),
             reason=reason,
-            more=more,
+            like=Like(hostOf(peer), 1),
         )
 
     def _late(self, waiting: Waiting) -> None:

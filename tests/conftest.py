@@ -1,0 +1,36 @@
+"""What pytest does beside running the tests."""
+
+from __future__ import annotations
+
+import compileall
+import os
+from unittest import TestCase
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.daemon import ROOT
+
+# How long an example takes says how busy the machine is. All else is as Hypothesis has it by
+# default or, where CI is set, for CI: the same examples each time.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Many examples instead of a hundred.
+settings.register_profile("deep", settings.get_profile("any"), max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any"))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """
+    Compile the daemon once. Hundreds of its processes are started, and most of them are a lesser
+    user's, who can't write down what they have compiled.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        compileall.compile_dir(ROOT / "fingerd", quiet=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the tests of a class share what its C{setUpClass} makes, one worker runs them all."""
+    for item in items:
+        case = item.getparent(pytest.Class)
+        if case and any("setUpClass" in vars(kind) for kind in case.obj.mro() if kind != TestCase):
+            item.add_marker(pytest.mark.xdist_group(case.name))
