@@ -80,6 +80,9 @@ class Visit:
     def waits(self) -> None:
         """See L{IVisit}."""
         if self.present:
+            if self.state is ANSWERED:
+                # The door takes another query when the client has taken the answer before.
+                self._book.release(self)
             self.state = WAITING
 
     def answered(self, outcome: Outcome, size: int, unsent: int = 0) -> bool:
