@@ -77,6 +77,13 @@ class Visit:
         """See L{IVisit}."""
         return self._book.identify(self, host)
 
+    def again(self) -> None:
+        """See L{IVisit}."""
+        if self.state is State.ANSWERED:
+            self.state = State.ASKING
+            self.began = self._book.clock.seconds()
+            self._book.release(self)
+
     def waits(self) -> None:
         """See L{IVisit}."""
         if self.present:
@@ -230,7 +237,7 @@ class Visits:
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
-        """Nobody waits to take the answer of this visit any more, if it has one."""
+        """Nobody waits to take an answer of this visit any more, if it has one."""
         self._answered.pop(visit, None)
         self._unsentBytes -= self._unsent.pop(visit, 0)
 

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
-from fingerd.doors.finger import answer
-from fingerd.doors.net.encoding import encode
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.doors.plain import answer
+from fingerd.doors.plain.encoding import encode
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.query import TOO_LONG, Query, parse

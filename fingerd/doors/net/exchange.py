@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.telnet import Telnet
+from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.model.interfaces import IVisit, IVisits
 from fingerd.model.limits import Limits
 from fingerd.model.reply import Outcome
@@ -47,7 +48,7 @@ class EndingProtocol(Protocol):
         self.transport.abortConnection()
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IVisited)
 class ExchangeProtocol(EndingProtocol, LineReceiver):
     """
     Takes lines until the request is whole, then sends one answer and closes.
@@ -175,6 +176,7 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
         return self.visit is not None and self.visit.present
 
 
+@implementer(IVisitedFactory)
 class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     """
     Makes exchanges.
