@@ -49,7 +49,8 @@ class FingerProtocol(ExchangeProtocol):
     def _ask(self, query: Query, line: bytes) -> None:
         if self.visit is not None:
             self.visit.line = line
-            self._asked = self.exchanges.service.ask(query, self.visit).addCallback(self._send)
+            asked = self.exchanges.service.ask(query, self.visit)
+            self._asked = asked.addCallback(self._send).addErrback(self.failed)
 
     def _send(self, reply: Reply) -> None:
         self.answer(self.exchanges.render(reply), reply.outcome)

@@ -14,14 +14,14 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorTime,
-    ITCPTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import Balancers
+from fingerd.doors.net.exchange import EndingProtocol
 from fingerd.doors.net.proxy_header import Header, parse
 from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.logs.repeats import Like
@@ -31,13 +31,12 @@ from fingerd.system.addresses import describe, hostOf
 from fingerd.system.deadlines import Deadlines
 
 
-class Waiting(Protocol):
+class Waiting(EndingProtocol):
     """
     A balancer's connection, as long as its header is not there. When it is, the connection is
     handed to a protocol that was built for the client, with what came behind the header.
     """
 
-    transport: ITCPTransport
     visit: IVisit | None = None
     _received = b""
     _decided = False
@@ -88,10 +87,6 @@ class Waiting(Protocol):
         self._decide()
         self._factory.complain(self.peer, reason)
         self.abort()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abortConnection()
 
     def _handOn(self, address: IAddress, header: int) -> None:
         """The client is at C{address}; its own bytes follow the C{header}, which has so many."""

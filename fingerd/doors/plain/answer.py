@@ -21,6 +21,7 @@ from fingerd.text.columns import table
 from fingerd.text.width import beginsCombining
 
 # With no more than these, a user is the bare status, and a list has no need of a heading.
+_STATUS = Field.STATUS
 _BARE: Fields = frozenset({Field.LOGIN, Field.STATUS})
 
 
@@ -54,7 +55,7 @@ def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
     @param fields: what would be shown, were it known.
     @param now: as in L{of}.
     """
-    if Field.STATUS in fields and isBare(user):
+    if _STATUS in fields and isBare(user):
         return user.status or NO_STATUS
     statusAge = age(user.statusSet, time.time() if now is None else now)
     if user.report:

@@ -80,7 +80,7 @@ class FingerSetterProtocol(ExchangeProtocol):
             self.visit.waits()
         change = Change(wanted.text, wanted.seconds)
         setting = self.exchanges.service.set(wanted.login, change, self._by)
-        setting.addCallbacks(self._set, self._notSet)
+        setting.addCallbacks(self._set, self._notSet).addErrback(self.failed)
 
     def _set(self, status: Status) -> None:
         self._say(OK, "set")
