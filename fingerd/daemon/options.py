@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds, wholeNumber
+from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules

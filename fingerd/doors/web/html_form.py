@@ -62,7 +62,7 @@ class HTMLForm:
             base,
             path if len(articles) == 1 else None,
             links if len(articles) == 1 else [],
-            f"finger {first.login}@{base.host.partition(':')[0]}",
+            f"curl {base.url}{path}",
         )
 
     async def list(self, reply: Reply, base: Base, now: float, clock: IReactorTime) -> bytes:
@@ -94,7 +94,7 @@ class HTMLForm:
             base,
             "/",
             [(base.root + path, kind) for path, kind in _LIST_FORMS],
-            f"finger @{base.host.partition(':')[0]}",
+            f"curl {base.url}/",
         )
         listed = b'<ul class="people">\n%b\n</ul>' % b"\n".join(people) if people else b""
         return data.replace(_MARK, listed + b"".join(reports), 1)

@@ -63,7 +63,7 @@ class Pages:
         self._limits = limits
         self._clock = clock
         self._kept = KeptPages(limits.webPages)
-        self._making: Shared[Hashable, Page] = Shared(cancels=False)
+        self._making: Shared[Hashable, Page] = Shared()
 
     async def user(
         self, form: Form, login: str, base: Base, visit: IVisit, *lines: bytes
