@@ -18,7 +18,6 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
-from fingerd.service.visits import Visits
 from fingerd.stores.memory import MemoryStore
 from tests.support.ports import TCP, TIME, Directory, Sockets
 from tests.support.service import Finger
@@ -92,8 +91,8 @@ class WebCase(Sockets):
 
     def open(self, factory: IProtocolFactory) -> int:
         """Open a port for the length of the test, and give its number."""
-        port = TCP.listenTCP(0, factory, 50, "127.0.0.1")
-        self.addCleanup(cast(Visits, self.finger.visits).drain)
+        port = TCP.listenTCP(0, cast(Any, factory), 50, "127.0.0.1")
+        self.addCleanup(self.finger.visits.drain)
         self.addCleanup(port.stopListening)
         return cast(IPv4Address, port.getHost()).port
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from ipaddress import ip_address
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
-from twisted.web.http import RESPONSES, Request, datetimeToString
+from twisted.web.http import Request, datetimeToString
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
@@ -110,7 +111,7 @@ class WebFactory(ServerFactory[WebChannel]):
         status = 304 if cached else page.status
         return b"".join(
             (
-                b"HTTP/1.1 %d %b\r\n" % (status, RESPONSES[status]),
+                b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
                 self._date,
                 page.headers,
                 b"ETag: %b\r\n" % page.etag if page.status == 200 else b"",

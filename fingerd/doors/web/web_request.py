@@ -45,18 +45,21 @@ class WebRequest(Request):
                 visit.close()
                 return
         asked = factory.site.answer(self.method, self.uri, self.requestHeaders, visit)
-        self._asked = asked.addCallback(self._send)
+        self._asked = asked.addCallback(self._send).addErrback(self._failed)
 
     def connectionLost(self, reason: Failure) -> None:
-        asked, clock = self._asked, self.channel.factory.clock
-        super().connectionLost(reason)
+        asked = self._asked
         if asked is not None and not asked.called:
             # Not now: see FingerProtocol.connectionLost.
-            clock.callLater(0, asked.cancel)
+            self.channel.factory.clock.callLater(0, asked.cancel)
+        super().connectionLost(reason)
 
     def _send(self, answer: Answer) -> None:
-        visit = self.channel.visit
-        assert visit is not None
+        # Where the client has gone, there is none.
+        channel: WebChannel | None = self.channel
+        visit = None if channel is None else channel.visit
+        if visit is None:
+            return
         page = answer.page
         cached = page.status == 200 and notModified(self.requestHeaders, page)
         factory = self.channel.factory
@@ -67,3 +70,9 @@ class WebRequest(Request):
             # It is: Twisted has nothing to add.
             self.startedWriting = 1
             self.finish()
+
+    def _failed(self, failure: Failure) -> None:
+        """An answer can't be sent, which is nothing that was foreseen."""
+        self._log.failure("Sending a page", failure)
+        if self.channel is not None and self.channel.visit is not None:
+            self.channel.visit.close()
