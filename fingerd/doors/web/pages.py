@@ -128,11 +128,11 @@ class Pages:
         return Answer(made, "found")
 
     async def finger(
-        self, resource: str, relations: Sequence[str], base: Base, visit: IVisit
+        self, login: str, relations: Sequence[str], base: Base, visit: IVisit
     ) -> Answer:
-        """What WebFinger says of a resource."""
+        """What WebFinger says of a user."""
         # The exact login, and none of a like name.
-        reply = await self._service.history(webfinger.loginOf(resource, base), visit, 0)
+        reply = await self._service.history(login, visit, 0)
         if reply.outcome != "found":
             return self._without(reply, self._plain, base, OPEN)
         body = webfinger.descriptor(reply.users[0].login, base, relations)

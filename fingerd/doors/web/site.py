@@ -137,9 +137,10 @@ class Site:
     async def _finger(self, query: bytes, base: Base, visit: IVisit) -> Answer:
         try:
             resource, relations = webfinger.asked(query)
+            login = webfinger.loginOf(resource, base)
         except ValueError:
             return Answer(self._noResource, "refused")
-        return await self._pages.finger(resource, relations, base, visit)
+        return await self._pages.finger(login, relations, base, visit)
 
     async def _negotiated(self, login: str, headers: Headers, base: Base, visit: IVisit) -> Answer:
         """The page of a user, or without a name of all, in the form that the client wants."""

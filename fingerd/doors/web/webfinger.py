@@ -38,7 +38,11 @@ def asked(query: bytes) -> tuple[str, Sequence[str]]:
 
 
 def loginOf(resource: str, base: Base) -> str:
-    """Whose the C{resource} is; it is nobody's name where it isn't of this host."""
+    """
+    Whose the C{resource} is; it is nobody's name where it isn't of this host.
+
+    @raise ValueError: where it is no URI after all.
+    """
     if resource.lower().startswith("acct:"):
         user, host = _account(resource)
         here = base.host.lower()
