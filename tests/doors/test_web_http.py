@@ -66,7 +66,7 @@ BODIES = {
 
 def paused(client: Client) -> None:
     """Let this client take nothing of what it is sent."""
-    client.transport.getHandle().setsockopt(SOL_SOCKET, SO_RCVBUF, 65536)
+    cast(Any, client.transport).getHandle().setsockopt(SOL_SOCKET, SO_RCVBUF, 65536)
     cast(IPushProducer, client.transport).pauseProducing()
 
 
@@ -466,8 +466,7 @@ class ConnectionTests(WebCase):
         client = await self.connect(port)
         client.transport.write(GET + b"\r\n")
         await until(lambda: b"Happy" in client.received)
-        self.factory.doStop()
-        self.factory.numPorts += 1
+        await self.stopped()
         await client.closed
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any, NamedTuple, cast
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 
 from fingerd.doors.net.balancers import Balancers
@@ -91,10 +91,14 @@ class WebCase(Sockets):
 
     def open(self, factory: IProtocolFactory) -> int:
         """Open a port for the length of the test, and give its number."""
-        port = TCP.listenTCP(0, cast(Any, factory), 50, "127.0.0.1")
+        port = self.opened = TCP.listenTCP(0, cast(Any, factory), 50, "127.0.0.1")
         self.addCleanup(self.finger.visits.drain)
         self.addCleanup(port.stopListening)
         return cast(IPv4Address, port.getHost()).port
+
+    async def stopped(self) -> None:
+        """Close the port."""
+        await maybeDeferred(self.opened.stopListening)
 
     def set(self, login: str, text: str, until: float | None = None) -> None:
         """Set a status, a second later."""

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.listening import Listener, endpoint
+from fingerd.doors.net.ports import Ports
 from fingerd.doors.net.proxied import ProxiedFactory
 from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.doors.web.site import Site
@@ -41,7 +42,7 @@ def listener(
     base = None if url is None else baseOf(url)
     site = Site(service, base, history, limits, clock)
     factory = WebFactory(site, balancers, limits, clock)
-    port = endpoint(cast(IReactorCore, reactor), description)
+    port = endpoint(cast(IReactorCore, Ports(reactor, asksFirst=True)), description)
     if balancers is None:
         return Listener(description, port, cast(IProtocolFactory, factory))
 

@@ -58,18 +58,18 @@ class WebFactory(ServerFactory[WebChannel]):
     def buildProtocol(self, addr: IAddress | None) -> WebChannel:
         return WebChannel(self, addr)
 
-    def doStart(self) -> None:
+    def startFactory(self) -> None:
         self.stopping = False
-        super().doStart()
+        self.visits.opened()
 
-    def doStop(self) -> None:
-        # The port is closed. Who is answered leaves; who still asks has a moment for that.
+    def stopFactory(self) -> None:
+        # Who is answered leaves; who still asks has a moment for that.
         self.stopping = True
         for channel in list(self.idle):
             channel.loseConnection()
         self.idle.stop()
         self.asking.stop()
-        super().doStop()
+        self.visits.closed()
 
     def doorOf(self, host: str | None) -> str:
         """What the door is called in the query log."""
