@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from fingerd.model.interfaces import IQueryLog, IVisit, IVisits
-from fingerd.model.limits import Limits
+from fingerd.model.limits import ACCEPTED_AT_ONCE, Limits
 from fingerd.model.reply import Outcome
 from fingerd.system.addresses import peerOf
 from fingerd.system.deadlines import Deadlines
@@ -146,8 +146,8 @@ class Visits:
         self._byPeer: dict[str, int] = {}
         # How many doors are open.
         self._doors = 0
-        # Those that came in this turn of the reactor, and in the one before: nothing was looked
-        # for yet that they may have sent.
+        # Where places may become scarce, those that came in this turn of the reactor, and in the
+        # one before: nothing was looked for yet that they may have sent.
         self._newest: set[Visit] = set()
         self._newer: set[Visit] = set()
         # Those that are answered, and the bytes of answers that clients have yet to take; both in
@@ -188,9 +188,7 @@ class Visits:
         if peer is not None:
             self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
         if not lookedAt:
-            if not self._newest and not self._newer:
-                self.clock.callLater(0, self._turned)
-            self._newest.add(visit)
+            self._isNew(visit)
         return visit
 
     def identify(self, visit: Visit, host: str) -> bool:
@@ -292,6 +290,14 @@ class Visits:
         """Whether this visitor has been looked at, and has asked nothing."""
         fresh = visit in self._newest or visit in self._newer
         return visit.state is ASKING and not fresh
+
+    def _isNew(self, visit: Visit) -> None:
+        # As many may come until the reactor has looked at this one.
+        soon = 2 * ACCEPTED_AT_ONCE * (self._doors or 1)
+        if len(self._open) + soon > self.most:
+            if not self._newest and not self._newer:
+                self.clock.callLater(0, self._turned)
+            self._newest.add(visit)
 
     def _turned(self) -> None:
         """Another turn of the reactor begins: it has looked at those who came before the last."""

@@ -19,11 +19,9 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 
+from fingerd.model.limits import ACCEPTED_AT_ONCE
 from fingerd.system import newcomers
 
-# Clients accepted before others have their turn. Twisted's own number grows as long as so many
-# come: the bytes of those who are there then wait, until a crowd of newcomers takes their places.
-AT_ONCE = 50
 # Seconds that a port stays open for those who came before it was to be closed: the kernel holds
 # a silent client back for one. And how often to look whether they are in.
 _LAST = 1.1
@@ -47,7 +45,7 @@ class _Port(tcp.Port):
 
     def doRead(self) -> None:
         """Accept some clients."""
-        self.numberAccepts = AT_ONCE
+        self.numberAccepts = ACCEPTED_AT_ONCE
         super().doRead()
 
     def loseConnection(self, connDone: Failure = _DONE) -> Deferred[None]:
@@ -95,7 +93,7 @@ class UNIXPort(_Port, unix.Port):
     def _areWaiting(self) -> bool:
         # It can't be asked. As many as may be accepted in one turn: there may be more.
         self.doRead()
-        return self.numberAccepts > AT_ONCE
+        return self.numberAccepts > ACCEPTED_AT_ONCE
 
 
 class Ports:
