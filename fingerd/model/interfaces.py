@@ -51,6 +51,12 @@ class IVisit(Interface):
         @return: whether it may stay. Where it may not, close the connection and leave.
         """
 
+    def again() -> None:
+        """
+        The client, which has its answer, begins to ask anew, at a door where it may: its time to be
+        answered counts from now on, and its place is no longer the first to be given away.
+        """
+
     def waits() -> None:
         """The client has asked, and waits for the reply. L{IFingerService.ask} calls this."""
 

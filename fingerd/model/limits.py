@@ -111,8 +111,6 @@ class Limits:
     usersFileQuiet: float = 1.0
     # What a TOML file can say of one user: no answer holds more.
     tomlUser: int = 256 * 1024
-    # A process that reads a file and says nothing for so long is given up.
-    readingSilence: float = 30.0
     # Reading a file of users goes on for so long (and to the end of the piece in hand), then others
     # have their turn.
     reloadSlice: float = 0.002

@@ -51,12 +51,12 @@ class Reply:
     outcome: Outcome
     words: str = ""
     users: Sequence[User] = ()
-    history: Sequence[Status] = ()
     fields: Fields = frozenset()
     verbose: bool = False
     failures: Sequence[tuple[str, str]] = ()
     parts: Sequence[tuple[str, Reply]] = ()
     unanswered: int = 0
+    history: Sequence[Status] = ()
     _rendered: dict[str, bytes] | None = None
 
     def rendered(self, form: str, render: Callable[[Reply], bytes]) -> bytes:

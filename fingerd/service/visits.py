@@ -77,9 +77,19 @@ class Visit:
         """See L{IVisit}."""
         return self._book.identify(self, host)
 
+    def again(self) -> None:
+        """See L{IVisit}."""
+        if self.state is State.ANSWERED:
+            self.state = State.ASKING
+            self.began = self._book.clock.seconds()
+            self._book.release(self)
+
     def waits(self) -> None:
         """See L{IVisit}."""
         if self.present:
+            if self.state is ANSWERED:
+                # The door takes another query when the client has taken the answer before.
+                self._book.release(self)
             self.state = WAITING
 
     def answered(self, outcome: Outcome, size: int, unsent: int = 0) -> bool:
@@ -225,7 +235,7 @@ class Visits:
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
-        """Nobody waits to take the answer of this visit any more, if it has one."""
+        """Nobody waits to take an answer of this visit any more, if it has one."""
         self._answered.pop(visit, None)
         self._unsentBytes -= self._unsent.pop(visit, 0)
 

@@ -14,9 +14,9 @@ from twisted.internet.interfaces import (
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick.reactor import QuickTCP
 from fingerd.doors.net.balancers import Balancers
-from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.doors.net.ports import Ports
+from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 
@@ -65,8 +65,8 @@ def _endpoint(
     from fingerd.doors.net.layers import LayeredEndpoint  # noqa: PLC0415
     from fingerd.doors.net.proxied import ProxiedFactory  # noqa: PLC0415
 
-    def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
-        return ProxiedFactory(first, exchanges, balancers, limits, cast(IReactorTime, reactor))
+    def before(first: IProtocolFactory, inner: IVisitedFactory) -> ProxiedFactory:
+        return ProxiedFactory(first, inner, balancers, limits, cast(IReactorTime, reactor))
 
     # The short way knows nothing of headers.
     ports = cast(IReactorCore, Ports(reactor, asksFirst=True))

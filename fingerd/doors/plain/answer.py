@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from fingerd.doors.finger.finger1_layout import age, entry, known, statusLine
+from fingerd.doors.plain.finger1_layout import age, entry, known, statusLine
 from fingerd.model.fields import Field, Fields
 from fingerd.model.reply import Reply
 from fingerd.model.texts import NO_STATUS
