@@ -264,13 +264,13 @@ class Visits:
         """
         Let the visits finish, for C{limits.stopTime} seconds at most and for C{limits.stopSilence}
         where nothing has been asked; then end them. To be called when the doors are being closed;
-        fires when they are, and nobody is left.
+        fires when they are, or have had that time too, and nobody is left.
         """
         emptied: Deferred[None] = Deferred()
         self._emptied = emptied
         timers = [
             self.clock.callLater(self._limits.stopSilence, self._end, ASKING),
-            self.clock.callLater(self._limits.stopTime, self._end, *State),
+            self.clock.callLater(self._limits.stopTime, self._endAll),
         ]
         self._lookWhetherEmpty()
 
@@ -287,9 +287,14 @@ class Visits:
             if visit.state in states:
                 visit.close()
 
+    def _endAll(self) -> None:
+        self._doors = 0
+        self._end(*State)
+        self._lookWhetherEmpty()
+
     def _lookWhetherEmpty(self) -> None:
         emptied = self._emptied
-        if emptied is not None and not self._open and not self._doors:
+        if emptied is not None and not self._open and self._doors <= 0:
             self._emptied = None
             emptied.callback(None)
 

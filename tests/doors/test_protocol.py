@@ -7,7 +7,7 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
@@ -430,7 +430,7 @@ class DrainTests(Sockets):
         client.transport.write(b"moshez\r\n")
         while not directory.asked:
             await turn()
-        stopped = finger.stopService()
+        stopped = gatherResults([self.shut(), finger.stopService()])
         await turn()
         self.assertFalse(stopped.called)
         looked.callback(User("moshez", status="Just in time"))
@@ -445,6 +445,6 @@ class DrainTests(Sockets):
         client = await self.connect(port)
         client.transport.write(b"mos")
         await turn()
-        await finger.stopService()
+        await gatherResults([self.shut(), finger.stopService()])
         await client.closed
         self.assertEqual(client.received, b"")
