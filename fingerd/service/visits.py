@@ -98,7 +98,7 @@ class Visit:
             return False
         self.state = ANSWERED
         self._book.answered(self, outcome, size, unsent)
-        return self.present
+        return not unsent or self.present
 
     def leave(self) -> None:
         """See L{IVisit}."""
@@ -237,7 +237,8 @@ class Visits:
     def release(self, visit: Visit) -> None:
         """Nobody waits to take an answer of this visit any more, if it has one."""
         self._answered.pop(visit, None)
-        self._unsentBytes -= self._unsent.pop(visit, 0)
+        if self._unsent:
+            self._unsentBytes -= self._unsent.pop(visit, 0)
 
     def left(self, visit: Visit) -> None:
         """A visit is over."""

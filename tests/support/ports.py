@@ -85,9 +85,10 @@ class Sockets(TestCase):
         self.addCleanup(self.shut)
         return cast(IPv4Address, port.getHost()).port
 
-    def shut(self) -> Deferred[object]:
+    def shut(self) -> Deferred[None]:
         """Close the ports; fires when they are closed."""
-        return gatherResults([maybeDeferred(port.stopListening) for port in self.ports])
+        closed = gatherResults([maybeDeferred(port.stopListening) for port in self.ports])
+        return closed.addCallback(lambda _: None)
 
     def serve(
         self,

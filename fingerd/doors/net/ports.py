@@ -36,12 +36,19 @@ class _Port(tcp.Port):
     # Whether clients speak first, and nothing is to be done for one that has said nothing.
     asksFirst = False
     _stopped: Deferred[None] | None = None
+    _prefix = ""
 
     def startListening(self) -> None:
         """Open the port."""
         super().startListening()
+        # It is asked for in every turn, and to find it out takes as long as all else in there.
+        self._prefix = super().logPrefix()
         if self.asksFirst:
             newcomers.holdSilent(self.socket)
+
+    def logPrefix(self) -> str:
+        """What the port is called in the log."""
+        return self._prefix
 
     def doRead(self) -> None:
         """Accept some clients."""
