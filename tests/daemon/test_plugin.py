@@ -114,7 +114,7 @@ class PluginTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """A kind that there isn't ends the start with a line that names those that there are."""
-        there = "file, toml, passwd, exec, finger, none"
+        there = "file, toml, passwd, exec, finger, postgresql, sqlite, ldap, ldaps, none"
         self.assertEqual(
             self.refusal("--directory=xyzzy:x"),
             "twistd finger: --directory xyzzy:x: there is no kind of directory called 'xyzzy'; "
