@@ -26,8 +26,8 @@ ARROWS = {
     "daemon": {"doors", "directories", "stores", "service", "remote", *BELOW},
     "commands": {"doors", "remote", *BELOW},
 }
-# Doors have this in common; of each other they know nothing.
-COMMON_DOORS = "net"
+# Doors have these in common; of each other they know nothing.
+COMMON_DOORS = ("net", "plain")
 # The service's only look at doors, inside the talk's two methods.
 FACTORIES = {
     "fingerd.doors.finger.finger_protocol",
@@ -65,7 +65,7 @@ def upward(name: str, imported: str) -> bool:
     if room == other:
         if room != "doors" or not rest:
             return False
-        return inner[:1] not in ([COMMON_DOORS], rest[:1])
+        return inner[:1] != rest[:1] and inner[0] not in COMMON_DOORS
     if room == "service" and imported in FACTORIES:
         return not name.endswith("finger_service")
     return other not in ARROWS[room]
@@ -87,8 +87,8 @@ def test_noRoomLooksUpward() -> None:
     [
         ("fingerd.text.cleaning", "fingerd.model.user"),
         ("fingerd.model.user", "fingerd.system.threads"),
-        ("fingerd.doors.finger.answer", "fingerd.service.users"),
-        ("fingerd.doors.finger.answer", "fingerd.doors.setter.grammar"),
+        ("fingerd.doors.plain.answer", "fingerd.service.users"),
+        ("fingerd.doors.finger.finger_door", "fingerd.doors.setter.grammar"),
         ("fingerd.service.users", "fingerd.stores.memory"),
         ("fingerd.service.users", "fingerd.doors.finger.finger_protocol"),
         ("fingerd.directories.given", "fingerd.service.users"),

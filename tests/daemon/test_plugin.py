@@ -1,4 +1,4 @@
-"""The plugin in docs/plugin, which adds a kind of directory, installed and asked."""
+"""The plugins in docs/plugin, a kind of directory and a kind of door, installed and asked."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon
+from fingerd.daemon import doors
+from fingerd.directories import by_url
+from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange
 
 PLUGIN = ROOT / "docs/plugin"
+README = (PLUGIN / "README.md").read_text()
 START = ("-n", "--pidfile=")
 # Beside what the README's command says.
 QUIET = ("--listen=tcp:0:interface=127.0.0.1", "--no-setter")
 
 
-class PluginTests(SynchronousTestCase):
-    """A third party's ``--directory SCHEME:...``."""
+class Installed(SynchronousTestCase):
+    """With a third party's plugins beside the daemon."""
 
     folder: ClassVar[Path]
 
@@ -61,15 +64,24 @@ class PluginTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 1)
         return done.stderr
 
-    def test_asked(self) -> None:
-        """Installed by its own pyproject, it is named as its README says, and answers."""
-        [command] = re.findall(r"^twistd -n finger (.+)$", (PLUGIN / "README.md").read_text(), re.M)
-        with Daemon(
-            *(*START, "finger", *command.split(), *QUIET),
+    def documented(self) -> Daemon:
+        """The daemon that the README's command runs, its door at a port that is free."""
+        [command] = re.findall(r"^twistd -n finger (.+)$", README, re.M)
+        door = "json:tcp:0:interface=127.0.0.1"
+        return Daemon(
+            *(*START, "finger", *command.replace("json:tcp:7980", door).split(), *QUIET),
             cwd=PLUGIN,
             environment=self.environment,
             asRoot=True,
-        ) as daemon:
+        )
+
+
+class DirectoryTests(Installed):
+    """``--directory SCHEME:...``."""
+
+    def test_asked(self) -> None:
+        """Installed by its own pyproject, it is named as its README says, and answers."""
+        with self.documented() as daemon:
             self.assertEqual(
                 daemon.ask(b"moshez\r\n").decode().splitlines(),
                 [
@@ -114,7 +126,7 @@ class PluginTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """A kind that there isn't ends the start with a line that names those that there are."""
-        there = "file, toml, passwd, exec, finger, postgresql, sqlite, ldap, ldaps, none"
+        there = ", ".join(by_url._MODULES)
         self.assertEqual(
             self.refusal("--directory=xyzzy:x"),
             "twistd finger: --directory xyzzy:x: there is no kind of directory called 'xyzzy'; "
@@ -124,4 +136,71 @@ class PluginTests(SynchronousTestCase):
             self.refusal("--directory=phonebook:x", environment={"PYTHONPATH": str(ROOT)}),
             "twistd finger: --directory phonebook:x: there is no kind of directory called "
             f"'phonebook'; there are {there}\n",
+        )
+
+
+class DoorTests(Installed):
+    """``--door NAME:ENDPOINT``."""
+
+    def door(self, daemon: Daemon) -> int:
+        """The port of the door: the start line has it behind the finger port."""
+        [_, port] = re.findall(r"127\.0\.0\.1:(\d+)", daemon.startLine.partition(";")[0])
+        return int(port)
+
+    def test_asked(self) -> None:
+        """A door of somebody's own answers what its README shows, beside the finger port."""
+        [shown] = re.findall(r"^\$ echo moshez .+\n((?:.+\n)+)```", README, re.M)
+        with self.documented() as daemon:
+            self.assertEqual(exchange(self.door(daemon), b"moshez\n").decode(), shown)
+            self.assertIn(b"Room 42", daemon.ask(b"moshez\n"))
+
+    def test_whatMayBeShown(self) -> None:
+        """It tells what the rules let every door tell, and nothing of a masked user."""
+        toml = self.folder / "users.toml"
+        toml.write_text('[moshez]\nstatus = "Happy\\u001b"\nhome_phone = "555-0100"\n[radix]\n')
+        with Daemon(
+            *(*START, "finger", f"--directory=toml:{toml}", "--mask=radix", *QUIET),
+            *("--door=json:tcp:0:interface=127.0.0.1", "--query-log=-"),
+            environment=self.environment,
+            asRoot=True,
+        ) as daemon:
+            port = self.door(daemon)
+            self.assertEqual(
+                exchange(port, b"moshez radix\n").decode().splitlines(),
+                [
+                    '{"outcome": "several", "words": ""}',
+                    '{"asked": "moshez"}',
+                    '{"outcome": "found", "words": ""}',
+                    '{"login": "moshez", "status": "Happy"}',
+                    '{"asked": "radix"}',
+                    '{"outcome": "unknown", "words": "No such user"}',
+                ],
+            )
+            self.assertEqual(
+                exchange(port, b"\n").decode().splitlines(),
+                [
+                    '{"outcome": "list", "words": "No such user"}',
+                    '{"login": "moshez", "status": "Happy"}',
+                ],
+            )
+            daemon.says('"door":"json","query":"moshez radix","outcome":"several"')
+
+    def test_itsErrors(self) -> None:
+        """A door at no endpoint, or behind a load balancer, ends the start with one line."""
+        self.assertEqual(
+            self.refusal("--door=json:tcp:x"),
+            "twistd finger: --door json:tcp:x: invalid literal for int() with base 10: 'x'\n",
+        )
+        self.assertEqual(
+            self.refusal("--door=json:tcp:0", "--proxy-from=192.0.2.0/24"),
+            "twistd finger: --door json:tcp:0: "
+            "the door json doesn't know the PROXY protocol (--proxy-from)\n",
+        )
+
+    def test_unknown(self) -> None:
+        """A door that there isn't ends the start with a line that names those that there are."""
+        self.assertEqual(
+            self.refusal("--door=gopher:tcp:0"),
+            "twistd finger: --door gopher:tcp:0: there is no door called 'gopher'; "
+            f"there are {', '.join(doors._MODULES)}, json\n",
         )

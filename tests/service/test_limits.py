@@ -127,6 +127,26 @@ class VisitsTests(SynchronousTestCase):
         self.assertEqual(len(visits), 3)
         self.assertIsNotNone(visits.enter("tcp", "192.0.2.1", list))
 
+    def test_askingAgain(self) -> None:
+        """
+        A client who asks again on one connection is not the one that makes room meanwhile, and
+        each answer counts as unsent only until the next query.
+        """
+        visits = self.visits(unsentAnswers=25)
+        ended: list[int] = []
+        held = [visits.enter("tcp", None, lambda n=n: ended.append(n)) for n in range(5)]  # type: ignore[misc]
+        again, other = held[4], held[3]
+        assert again is not None and other is not None
+        for _ in range(10):
+            again.waits()
+            self.assertTrue(again.answered("found", 10, 10))
+        again.waits()
+        other.waits()
+        self.assertTrue(other.answered("found", 10, 10))
+        self.assertEqual(ended, [])
+        self.assertTrue(visits.makeRoom())
+        self.assertEqual(ended, [3])
+
     def test_room(self) -> None:
         """The one with its answer makes room first, then the oldest silent one; no other does."""
         visits = self.visits()

@@ -1,0 +1,5 @@
+"""Makes ``--door json:ENDPOINT`` known."""
+
+from json_door import JSONDoor
+
+json = JSONDoor()
