@@ -15,7 +15,7 @@ from fingerd.text.replacing import Replacements
 # no room, but not a whole plan for each of thousands of users.
 _LISTED_TEXT = 320
 
-# The fields of a user in their order: None for what isn't shown as it is.
+# The field of each attribute of a user; None for an attribute that is no field.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
 

@@ -128,8 +128,8 @@ class DirectoryTests(Installed):
         """A kind that there isn't ends the start with a line that names those that there are."""
         there = ", ".join(by_url._MODULES)
         self.assertEqual(
-            self.refusal("--directory=ldap:x"),
-            "twistd finger: --directory ldap:x: there is no kind of directory called 'ldap'; "
+            self.refusal("--directory=gopher:x"),
+            "twistd finger: --directory gopher:x: there is no kind of directory called 'gopher'; "
             f"there are {there}, phonebook\n",
         )
         self.assertEqual(

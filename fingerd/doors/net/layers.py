@@ -20,16 +20,16 @@ except ImportError:
     # Without the extra there are no TLS ports.
     TLSMemoryBIOFactory = None  # type: ignore[assignment,misc]
 
-# From a port's own factory, and that of its exchanges, to the one that is put before both.
+# Makes, of a port's own factory and that of its exchanges, the one that is put before both.
 Before = Callable[[IProtocolFactory, ExchangeFactory], IProtocolFactory]
 
 
 @implementer(IStreamServerEndpoint)
 class LayeredEndpoint:
     """
-    An endpoint whose port, of whatever kind, closes TLS by halves and has something put before
-    it, if there is anything: balancers send their header before TLS begins, and only the port
-    itself knows where that is.
+    An endpoint whose port closes TLS by halves, and has another factory put before its own where
+    there is one: balancers send their header before TLS begins, and only the port knows which
+    factory meets the client first.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, before: Before | None = None) -> None:

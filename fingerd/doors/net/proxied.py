@@ -33,8 +33,8 @@ from fingerd.system.deadlines import Deadlines
 
 class Waiting(Protocol):
     """
-    A balancer's connection, as long as its header is not there. When it is, the connection is
-    handed to a protocol that was built for the client, with what came behind the header.
+    A balancer's connection until its header is there. Then the connection is handed to a protocol
+    that was built for the client, with the bytes that came behind the header.
     """
 
     transport: ITCPTransport
@@ -92,7 +92,7 @@ class Waiting(Protocol):
         # From now on the transport knows the client's protocol only, half-close and all. That is
         # how a connection changes to TLS, too.
         self.transport.protocol = protocol  # type: ignore[attr-defined]
-        # If this fails, the transport has this protocol no more: who holds the visit sees to it.
+        # If this fails, the transport knows this protocol no more, and nobody else would leave.
         try:
             protocol.makeConnection(self.transport)
         except BaseException:
@@ -103,7 +103,7 @@ class Waiting(Protocol):
             protocol.dataReceived(behind)
 
     def _decide(self) -> None:
-        """It waits no longer, if it still did."""
+        """The connection waits for its header no longer."""
         if not self._decided:
             self._decided = True
             self._factory.waiting.discard(self)
@@ -126,7 +126,7 @@ class ProxiedFactory:
 
     Balancers always send the header, and before anything else, TLS included; so whoever is
     listed and sends something else, or nothing for ``limits.proxyHeaderTime``, is closed. Who
-    is not listed has no header to send: one that comes is the client's own strange query.
+    is not listed has no header to send: one that comes all the same is a strange query.
     """
 
     _log = Logger()
@@ -156,7 +156,7 @@ class ProxiedFactory:
         self._factory.doStart()
 
     def doStop(self) -> None:
-        # The port is closed. Who still waits is now the business of those who stop the daemon.
+        # The port is closed. The service ends the visits of those who still wait.
         self.waiting.stop()
         self._factory.doStop()
 
