@@ -13,7 +13,7 @@ from twisted.application import internet, service
 from twisted.internet import reactor
 
 from fingerd.daemon.upkeep import Upkeep
-from fingerd.directories.file.users_file import UsersFile
+from fingerd.directories.users_file import UsersFile
 from fingerd.service import FingerService
 from fingerd.stores.sqlite import SQLiteStore
 from fingerd.system.addresses import everyInterface

@@ -53,14 +53,6 @@ def forgetPeak(pid: int) -> None:
         file.write("5")
 
 
-def below(pid: int) -> Iterator[int]:
-    """The processes that this one has started, and those that they have."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        for child in map(int, file.read().split()):
-            yield child
-            yield from below(child)
-
-
 def own(pid: int) -> float:
     """The memory that a process shares with no other, in MB; 0 for one that has ended."""
     size = 0

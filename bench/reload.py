@@ -44,11 +44,15 @@ def measure(arguments: argparse.Namespace) -> Result:
         found = {
             form: [
                 measureFile(place, command, empty, form, size, arguments)
-                for size in arguments.sizes
+                for size in _sizes(form, arguments)
             ]
             for form in arguments.formats
         }
     return _result(found, arguments)
+
+
+def _sizes(form: str, arguments: argparse.Namespace) -> list[int]:
+    return sorted({min(size, users.FORMATS[form].most) for size in arguments.sizes})
 
 
 def _result(found: dict[str, list[Size]], arguments: argparse.Namespace) -> Result:
@@ -80,7 +84,7 @@ def _result(found: dict[str, list[Size]], arguments: argparse.Namespace) -> Resu
         f"{arguments.pause * 1e3:g} ms between its queries. The gap is the longest time in which "
         "the reactor did nothing else, from before the file is opened until the old users' memory "
         "is freed; (work) is how much of it the daemon itself had the processor, which leaves out "
-        "what a busy machine adds. Besides is the memory of the process that reads `toml:`.",
+        "what a busy machine adds.",
         [
             Table(_HEAD, [_row(form, size) for form, size in everything]),
             Table(_SEEN, [row for form, size in everything for row in _seen(form, size)]),
@@ -98,7 +102,7 @@ _HEAD = (
     "exec to first answer",
     "reload",
     "unchanged file",
-    "memory: loaded, after, peak; besides",
+    "memory: loaded, after, peak",
     "peak to loaded (without an empty daemon's)",
 )
 
@@ -111,7 +115,7 @@ def _row(form: str, size: Size) -> list[str]:
         f"{size.loading:.2f} s",
         f"{_seconds(size.steady)}, paused {_seconds(size.paused)}",
         f"{size.unchanged * 1e6:.0f} µs{calls}",
-        f"{size.loaded:.0f}, {size.after:.0f}, {size.peak:.0f} MB; {size.steady.besides:.0f} MB",
+        f"{size.loaded:.0f}, {size.after:.0f}, {size.peak:.0f} MB",
         f"{size.peak / size.loaded:.2f} ({size.tables:.2f})",
     ]
 

@@ -12,7 +12,7 @@ from bench.loading import Load, Loading
 from bench.probing import Probing
 from bench.processes import forgetPeak, memory
 from bench.servers import Running
-from bench.watching import callsAboutFiles, memoryBelow
+from bench.watching import callsAboutFiles
 
 _NEW = "Reading"
 
@@ -37,7 +37,6 @@ class Reload:
     before: Load
     during: Load
     peak: float
-    besides: float
 
     @property
     def ratio(self) -> float:
@@ -179,19 +178,17 @@ def _reload(
     before = asking.stop()
     quiet = probe.ask("end")
     forgetPeak(daemon.pid)
-    with memoryBelow(daemon.pid) as besides:
-        # Old answers are right until the new ones are.
-        asking = load(answers)
-        probe.ask("begin")
-        probe.tell("reload")
-        cut = not probe.answers(arguments.most)
-        if cut:
-            # What reads the file has the lowest priority: it may wait for ever.
-            during = asking.stop()
-        seconds = probe.hear()
-        gaps = probe.ask("end")
-        if not cut:
-            during = asking.stop()
+    # Old answers are right until the new ones are.
+    asking = load(answers)
+    probe.ask("begin")
+    probe.tell("reload")
+    cut = not probe.answers(arguments.most)
+    if cut:
+        during = asking.stop()
+    seconds = probe.hear()
+    gaps = probe.ask("end")
+    if not cut:
+        during = asking.stop()
     peak = memory(daemon.pid, "VmHWM")
     return Reload(
         seconds,
@@ -203,5 +200,4 @@ def _reload(
         before,
         during,
         peak,
-        max(besides),
     )

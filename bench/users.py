@@ -19,16 +19,19 @@ class Format(NamedTuple):
     A format of a file with users: what is written for a user, and what is then to be answered.
 
     @ivar written: of the number and a first word.
+    @ivar most: the users that a file of this format is meant for. More belong elsewhere.
     """
 
     written: Callable[[int, str], str]
     answer: str
+    most: int
 
 
 # About 80 bytes a user.
 FILE = Format(
     lambda n, word: f"user{n:07}:{word} the chapter about number {n:07}, and then the next one\n",
     f"{_STATUS}\r\n",
+    1_000_000,
 )
 TOML = Format(
     lambda n, word: (
@@ -37,6 +40,7 @@ TOML = Format(
     ),
     "Login: user%1$07u                      Name: Somebody %1$07u\r\n"
     f"Status: {_STATUS}\r\nNo Plan.\r\n",
+    50_000,
 )
 FORMATS = {"file": FILE, "toml": TOML}
 

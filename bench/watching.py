@@ -1,42 +1,17 @@
-"""Watching a process while it works: the memory of those below it, and what it asks the kernel."""
+"""Watching a process while it works: what it asks the kernel."""
 
 from __future__ import annotations
 
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from bench.processes import below, own
-
-# Seconds between two looks at the memory.
-_SAMPLE = 0.2
 # How long it may take until a process is traced.
 _TRACING = 10.0
-
-
-@contextmanager
-def memoryBelow(pid: int) -> Iterator[list[float]]:
-    """Meanwhile, now and then: the memory of the processes below this one, in MB."""
-    sizes, over = [0.0], threading.Event()
-
-    def sample() -> None:
-        while not over.wait(_SAMPLE):
-            # One may just have ended.
-            with suppress(OSError):
-                sizes.append(sum(map(own, below(pid))))
-
-    sampling = threading.Thread(target=sample)
-    sampling.start()
-    try:
-        yield sizes
-    finally:
-        over.set()
-        sampling.join()
 
 
 def callsAboutFiles(pid: int, folder: Path, work: Callable[[], object]) -> int | None:

@@ -19,6 +19,14 @@ settings.register_profile("deep", settings.get_profile("any"), max_examples=5_00
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any"))
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """
+    Most tests wait for processes and sockets: all of them are run by more workers than a small
+    machine has cores. Those that are named on the command line are run by pytest itself.
+    """
+    return 6 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """
     Compile the daemon once. Hundreds of its processes are started, and most of them are a lesser

@@ -39,15 +39,15 @@ _AT_ONCE = 8
 def main() -> NoReturn:
     """The console script: asks what the command line says, and exits."""
     options = parser().parse_args()
-    # An answer may have what the terminal's encoding hasn't.
+    # An answer may have characters that the terminal's encoding hasn't.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    # What an interrupted program ends with.
+    # An interrupted program ends with this.
     status = 130
 
     async def ask(reactor: ReactorBase) -> None:
         nonlocal status
         asking = Deferred.fromCoroutine(_main(reactor, options))
-        # Ctrl-C stops the reactor; what that does to the connections is nobody's failure.
+        # Ctrl-C stops the reactor. That the connections end then is no failure.
         reactor.addSystemEventTrigger("before", "shutdown", asking.cancel)
         try:
             status = await asking
@@ -61,7 +61,7 @@ def main() -> NoReturn:
     try:
         react(ask)
     except SystemExit as end:
-        # An error of ours, which react has printed.
+        # It is an unforeseen error, which react has printed.
         status = cast(int, end.code) or status
     sys.exit(status)
 
@@ -104,7 +104,7 @@ class _Target:
         self.text = text
         user, at, host = text.rpartition("@")
         self.user, self.host = (user, canonicalHost(host)) if at else (text, "localhost")
-        # Says now whether it can be sent.
+        # This raises ValueError for what can't be sent.
         requestLine(self.user)
 
 

@@ -11,28 +11,33 @@ from typing import BinaryIO, NoReturn
 
 from twisted.internet import error
 from twisted.internet.base import ReactorBase
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint, ITCPTransport
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.defer import TimeoutError
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    connectProtocol,
+)
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
-from twisted.python.failure import Failure
 
 from fingerd.doors.setter.grammar import Setting, encode, seconds
 from fingerd.doors.setter.setter_protocol import OK
+from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
+from fingerd.remote.client import FingerClient
 from fingerd.text import cleaning
 
 SOCKET = "/run/fingerd/set"
 PORT = 1079
 
-# What the program ends with; what is wrong with its options is argparse's own 2.
+# The program ends with these. Where its options make no sense, it is argparse's own 2.
 REFUSED = 1
 NO_ANSWER = 3
 
-# What fits a struct sockaddr_un; Twisted would try a longer one until its time is over.
+# No more bytes fit a struct sockaddr_un. Twisted would try a longer path until its time is over.
 _LONGEST_PATH = 107
-# More is no answer of a setter's.
+# No answer of a setter has more bytes.
 _LONGEST_ANSWER = 4096
 
 _EXAMPLES = """\
@@ -72,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         wanted = _wanted(options, sys.stdin.buffer)
         request = encode(wanted)
     except UnicodeError:
-        # What an argument has of other encodings is in it as surrogates.
+        # Where an argument isn't UTF-8, Python has put surrogates into it.
         parser.error("a status is UTF-8 text")
     except ValueError as error:
         parser.error(str(error))
@@ -137,28 +142,6 @@ def _wanted(options: argparse.Namespace, standardInput: BinaryIO) -> Setting:
     return Setting(login, text.strip(), lasting)
 
 
-class _Answer(Protocol):
-    """Sends a request and takes the answer to it."""
-
-    transport: ITCPTransport
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._received = b""
-        self.whole: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        self.transport.write(self._request)
-
-    def dataReceived(self, data: bytes) -> None:
-        self._received += data
-        if len(self._received) > _LONGEST_ANSWER:
-            self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self.whole.callback(self._received[:_LONGEST_ANSWER])
-
-
 async def _run(reactor: ReactorBase, options: argparse.Namespace, request: bytes) -> None:
     try:
         await ask(_places(reactor, options), request, reactor)
@@ -175,39 +158,25 @@ async def ask(
 
     @raise Trouble: unless the answer is that all is well.
     """
-    asked = _Answer(request)
     failed = []
     for place, endpoint in places:
         try:
-            await endpoint.connect(_Once(asked))
+            client = await connectProtocol(endpoint, FingerClient(request, _LONGEST_ANSWER))
             break
         except (error.ConnectError, error.TimeoutError, OSError, ValueError) as trouble:
             failed.append(f"{place}: {_reason(trouble)}")
     else:
         raise Trouble(f"no server to ask ({'; '.join(failed)})", NO_ANSWER)
     # The server ends every connection in this time.
-    answering = asked.whole.addTimeout(DEFAULTS.connectionTime, clock)
+    answering = client.answer.addTimeout(DEFAULTS.connectionTime, clock)
     try:
         reply = (await answering).decode("utf-8", "replace").strip()
-    except TimeoutError:
-        asked.transport.abortConnection()
-        raise Trouble(f"no answer from {place}: it may be set or not", NO_ANSWER) from None
+    except (TimeoutError, DirectoryError):
+        reply = ""
     if not reply:
         raise Trouble(f"no answer from {place}: it may be set or not", NO_ANSWER)
     if reply != OK:
         raise Trouble(reply, REFUSED)
-
-
-class _Once(Factory):
-    """Makes the one protocol it is given."""
-
-    noisy = False
-
-    def __init__(self, made: Protocol) -> None:
-        self._made = made
-
-    def buildProtocol(self, addr: object) -> Protocol:
-        return self._made
 
 
 def _places(

@@ -19,6 +19,7 @@ from fingerd.service import FingerService
 # Only what is asked for is imported: not every site has every door.
 _MODULES = {
     "finger": "fingerd.doors.finger.finger_door",
+    "web": "fingerd.doors.web.web_door",
     "setter": "fingerd.doors.setter.setter_door",
 }
 
@@ -30,17 +31,19 @@ def listenerOf(
     reactor: object,
     limits: Limits,
     balancers: Balancers | None = None,
+    **chosen: object,
 ) -> IListener:
     """
     The door called C{name}, at C{endpoint}. To be called before the daemon gives up its privileges:
     the code of a door may be out of reach afterwards.
 
     @param balancers: which load balancers say where clients are, if any do.
+    @param chosen: what else the administrator has chosen for a door of the daemon's own.
     @raise ValueError: when there is no such door or no such endpoint, with the reason in words.
     """
     if name in _MODULES:
         listener: IListener = import_module(_MODULES[name]).listener(
-            service, endpoint, reactor, limits, balancers
+            service, endpoint, reactor, limits, balancers, **chosen
         )
         return listener
     plugins = {plugin.name: plugin for plugin in getPlugins(IDoor)}

@@ -17,8 +17,8 @@ from fingerd.model.limits import DEFAULTS, Limits
 
 # Only what is asked for is imported: not every site has every kind.
 _MODULES = {
-    "file": "fingerd.directories.file.users_file",
-    "toml": "fingerd.directories.toml.toml_file",
+    "file": "fingerd.directories.users_file",
+    "toml": "fingerd.directories.toml_file",
     "passwd": "fingerd.directories.accounts.passwd",
     "exec": "fingerd.directories.program",
     "finger": "fingerd.directories.server",

@@ -21,14 +21,11 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
 from fingerd.system.child import Child, Output
 
-# finger(1), kept from giving out everyone who is really called what was asked for.
-FINGER = ("/usr/bin/finger", "-m")
-
 # POSIX's portable file name characters, and nothing that is "." or ".." or an option. No system's
 # logins are longer than its LOGIN_NAME_MAX, which on Linux is 256 with the end of the string.
 _LOGIN = re.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
-# How finger(1) puts it, on standard error and with exit status 0.
+# finger(1) says so on standard error, and ends with status 0.
 _NO_SUCH_USER = re.compile(r"no such user\.?$", re.IGNORECASE)
 
 
@@ -39,18 +36,18 @@ class ProcessUsers(Service):
 
     The program is run as ``PROGRAM ARGUMENTS -- LOGIN`` for a user and as ``PROGRAM ARGUMENTS``
     for the list; the verbose option, where there is one, comes after the arguments. There is no
-    shell, and the login has letters, digits, ``.``, ``_`` and ``-`` only: any other is no user
-    of the program's, and it isn't run. See L{Child} for what it finds when it runs. This is how
-    it answers, and by exit status 0:
+    shell. A login has letters, digits, ``.``, ``_`` and ``-`` only; for any other the program isn't
+    run, and there is no such user. L{Child} says what the program finds when it runs. With exit
+    status 0 it answers like this:
 
      - text in UTF-8 on standard output is the answer;
-     - no text is "not one of mine"; it may say "no such user" on standard error;
+     - no text stands for "not one of mine", and "no such user" may be on standard error;
      - no text, but anything else on standard error, is a failure.
 
     Another exit status, death by a signal, a program that can't be run and one that takes longer
-    than ``limits.programTime`` are failures. One that writes more than ``limits.programOutput``
-    is ended, and what it wrote is the answer. Whatever it started ends with it. What it writes
-    to standard error beside an answer goes into the log.
+    than ``limits.programTime`` are failures. A program that writes more than
+    ``limits.programOutput`` is ended, and what it wrote is the answer. Whatever it has started ends
+    with it. What it writes to standard error beside an answer goes into the log.
     """
 
     _log = Logger()
@@ -88,7 +85,7 @@ class ProcessUsers(Service):
         self._turns = DeferredSemaphore(limits.programsAtOnce)
         self._starting = DeferredLock()
         self._asked: set[Deferred[str]] = set()
-        # What was last said of the program in the log, so that it's said once.
+        # What the log said of the program last, so that it says so once.
         self._complaint = ""
 
     def __str__(self) -> str:
@@ -104,7 +101,7 @@ class ProcessUsers(Service):
         super().stopService()
         for asked in tuple(self._asked):
             asked.cancel()
-        # When every turn can be had, no program has one.
+        # Whoever has every turn knows that no program has one.
         turns = [self._turns.acquire() for _ in range(self._limits.programsAtOnce)]
 
         def gone(turns: list[DeferredSemaphore]) -> None:
@@ -146,7 +143,7 @@ class ProcessUsers(Service):
             self._asked.discard(asked)
             return result
 
-        # A deadline that has passed cancels, and to cancel is to kill.
+        # At its deadline a query is cancelled, and its program is killed.
         asked.addTimeout(self._limits.programTime, self._clock, self._tookTooLong)
         asked.addBoth(done)
         return asked
@@ -167,8 +164,8 @@ class ProcessUsers(Service):
         return self._answer(await child.output)
 
     async def _start(self, argv: Sequence[str]) -> Child:
-        # One start a turn of the reactor: each may take some milliseconds on a busy machine, and
-        # in between all else goes on. And a queue that fails doesn't fail one inside the other.
+        # In each turn of the reactor one program is started. A start may take some milliseconds on
+        # a busy machine, and between two of them everything else goes on.
         await self._starting.acquire()
         self._clock.callLater(0, self._starting.release)
         try:
@@ -177,7 +174,7 @@ class ProcessUsers(Service):
             raise DirectoryError(f"{self} can't be run: {error.strerror or error}") from None
 
     def _answer(self, output: Output) -> str:
-        """What the program has answered: empty where it knows nobody of that name."""
+        """What the program has answered: nothing where it knows nobody of that name."""
         most = self._limits.programOutput
         text = output.text[:most].decode("utf-8", "replace").replace("\r\n", "\n").rstrip()
         complaint = "; ".join(
@@ -200,7 +197,7 @@ class ProcessUsers(Service):
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:
             self._complaint = complaint
-            # It may be another one for each login.
+            # The program may complain in other words of each login.
             self._log.warn("{program} {complaint}", program=str(self), complaint=complaint)
 
     def _tookTooLong(self, result: object, seconds: float) -> str:

@@ -122,7 +122,7 @@ class UpstreamServer:
 
 
 def _isNoSuchUser(report: str) -> bool:
-    # That must be all there is: a user's plan may end in such a line too. But Debian's
+    # Such a line must be the whole report: a user's plan may end in one too. But Debian's
     # in.fingerd may greet first (-w), where a plan can't stand.
     before, _, line = report.strip().rpartition("\n")
     if before and not before.startswith("Welcome to "):

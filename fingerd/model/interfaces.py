@@ -51,6 +51,12 @@ class IVisit(Interface):
         @return: whether it may stay. Where it may not, close the connection and leave.
         """
 
+    def again() -> None:
+        """
+        The client, which has its answer, begins to ask anew, at a door where it may: its time to be
+        answered counts from now on, and its place is no longer the first to be given away.
+        """
+
     def waits() -> None:
         """The client has asked, and waits for the reply. L{IFingerService.ask} calls this."""
 
@@ -77,17 +83,23 @@ class IVisit(Interface):
 class IVisits(Interface):
     """The visits at all doors of one kind."""
 
-    lookers: list[Callable[[str], object]] = Attribute(
-        "What can find, when one peer has as many visits as it may have, that some are over."
-    )
+    def opened() -> None:
+        """A door is open: clients may come in."""
 
-    def enter(door: str, host: str | None, end: Callable[[], object]) -> IVisit | None:
+    def closed() -> None:
+        """A door that was open is closed: nobody comes in by it any more."""
+
+    def enter(
+        door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+    ) -> IVisit | None:
         """
         Let a client in.
 
         @param door: what the door is called in the query log.
         @param host: the client's IP address, where it has one.
         @param end: see L{IVisit}.
+        @param lookedAt: whether the door has looked for what the client has sent already. Else no
+            newcomer gets this client's place before the reactor has had the time to do so.
         @return: None where there is no place for the client: close its connection.
         """
 

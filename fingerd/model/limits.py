@@ -63,6 +63,9 @@ class Limits:
     peerLookups: int = 8
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
+    # Sockets of clients that have had a short answer and close at their leisure, no visitors any
+    # more; of more, the oldest is closed. Else what a client sends late could cost it the answer.
+    lingering: int = 1000
     # Another finger server that is asked for a user, or to be forwarded to: until it is connected,
     # its name looked up...
     upstreamConnectTime: float = 2.5
@@ -104,8 +107,6 @@ class Limits:
     usersFileQuiet: float = 1.0
     # What a TOML file can say of one user: no answer holds more.
     tomlUser: int = 256 * 1024
-    # A process that reads a file and says nothing for so long is given up.
-    readingSilence: float = 30.0
     # Reading a file of users goes on for so long (and to the end of the piece in hand), then others
     # have their turn.
     reloadSlice: float = 0.002

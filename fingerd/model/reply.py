@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from fingerd.model.fields import Fields
@@ -51,13 +51,13 @@ class Reply:
     outcome: Outcome
     words: str = ""
     users: Sequence[User] = ()
-    history: Sequence[Status] = ()
     fields: Fields = frozenset()
     verbose: bool = False
     failures: Sequence[tuple[str, str]] = ()
     parts: Sequence[tuple[str, Reply]] = ()
     unanswered: int = 0
-    _rendered: dict[str, bytes] = field(default_factory=dict)
+    history: Sequence[Status] = ()
+    _rendered: dict[str, bytes] | None = None
 
     def rendered(self, form: str, render: Callable[[Reply], bytes]) -> bytes:
         """
@@ -66,6 +66,8 @@ class Reply:
 
         @param form: a name for the form that is the door's alone.
         """
+        if self._rendered is None:
+            self._rendered = {}
         data = self._rendered.get(form)
         if data is None:
             data = self._rendered[form] = render(self)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
 from twisted.internet.interfaces import (
-    IAddress,
     IHalfCloseableProtocol,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -58,8 +58,8 @@ class FingerClient(Protocol):
     """
     Sends a request line and gathers the answer, until the server closes.
 
-    Only an answer that the server has ended itself is one: where the connection breaks, or
-    more than ``size`` bytes come, the half that is there is thrown away.
+    An answer counts only if the server itself has ended it. Where the connection breaks, or more
+    than ``size`` bytes come, the half that is there is thrown away.
 
     @ivar answer: fires with the answer's bytes, or fails with L{DirectoryError}. Cancelling it
         aborts the connection.
@@ -75,7 +75,7 @@ class FingerClient(Protocol):
         self.answer: Deferred[bytes] = Deferred(lambda _: self.transport.abortConnection())
 
     def connectionMade(self) -> None:
-        # The sending side stays open: to some servers a client that closes it has gone.
+        # The sending side stays open: some servers think that a client that closes it has gone.
         self.transport.write(self._line)
 
     def dataReceived(self, data: bytes) -> None:
@@ -84,8 +84,8 @@ class FingerClient(Protocol):
             self.transport.abortConnection()
 
     def readConnectionLost(self) -> None:
-        # Now and then the system tells of a reset before it says that there is something to read.
-        # Twisted takes that for an end; the socket knows better.
+        # Now and then the system tells of a reset as if the server had closed. Twisted takes that
+        # for an end; the socket knows better.
         handle: socket.socket = self.transport.getHandle()  # type: ignore[attr-defined]
         self._broken = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
         self.transport.loseConnection()
@@ -108,25 +108,14 @@ class FingerClient(Protocol):
             self.answer.callback(bytes(self._received))
 
 
-class _FingerClientFactory(Factory):
-    noisy = False
-
-    def __init__(self, line: bytes, size: int) -> None:
-        self._line = line
-        self._size = size
-
-    def buildProtocol(self, addr: IAddress | None) -> FingerClient:
-        return FingerClient(self._line, self._size)
-
-
 def query(
     endpoint: IStreamClientEndpoint, line: bytes, limits: Limits, clock: IReactorTime
 ) -> Deferred[bytes]:
     """
     Ask one server one thing.
 
-    The whole takes ``limits.upstreamTime`` seconds at most, and the connection
-    ``limits.upstreamConnectTime`` of them, the host's look-up included. Cancelling ends it.
+    The query takes ``limits.upstreamTime`` seconds at most, and ``limits.upstreamConnectTime`` of
+    them until it is connected, the host's look-up included. Cancelling ends it.
 
     @param line: from L{requestLine}.
     @return: the whole answer. It fails with L{DirectoryError}, and words, where there is none.
@@ -138,10 +127,12 @@ def query(
 async def _query(
     endpoint: IStreamClientEndpoint, line: bytes, limits: Limits, clock: IReactorTime
 ) -> bytes:
-    connecting = endpoint.connect(_FingerClientFactory(line, limits.upstreamSize))
+    connecting: Deferred[FingerClient] = connectProtocol(
+        endpoint, FingerClient(line, limits.upstreamSize)
+    )
     connecting.addTimeout(limits.upstreamConnectTime, clock, _noConnection)
     try:
-        client = cast(FingerClient, await connecting)
+        client = await connecting
     except ConnectingCancelledError:
         raise CancelledError from None
     except ConnectError as error:
@@ -165,7 +156,7 @@ def _noAnswer(result: object, seconds: float) -> NoReturn:
 
 class FingerQueries:
     """
-    Queries to other servers for many clients: identical ones that are under way share one
+    Queries to other servers for many clients. Identical queries that are under way share one
     connection, and only so many connections are open at once.
     """
 

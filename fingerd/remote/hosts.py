@@ -9,13 +9,13 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from threading import Thread
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address as TCP4
 from twisted.internet.address import IPv6Address as TCP6
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
     IAddress,
@@ -30,21 +30,20 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.system.sharing import Shared
+from fingerd.system.threads import Threads
 
 IPAddress = IPv4Address | IPv6Address
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _SCOPE = re.compile(r"[A-Za-z0-9_.-]+")
-# Until the next of a host's addresses is tried, in seconds. Twisted waits this long also where
-# the one before has refused at once, as with a host that has IPv6 and a server that hasn't.
+# The seconds until the next of a host's addresses is tried. Twisted waits this long even where the
+# one before has refused at once, as with a host that has IPv6 and a server that hasn't.
 _NEXT_ADDRESS = 0.1
-# When Twisted gives a connection up, in seconds: not before whoever waits for it does.
+# The seconds after which Twisted gives a connection up: whoever waits for it does so before.
 _GIVES_UP = 3600.0
 
 
@@ -53,8 +52,8 @@ def canonicalHost(text: str) -> str:
     A host as it is compared and asked for: a name in lower case, in its ASCII form (IDNA) and
     without the dot it may end in; an address, with or without brackets, in its shortest form.
 
-    @raise ValueError: for what can't be a host. What passes raises nothing further on, where
-        a label of more than 63 bytes would.
+    @raise ValueError: for what can't be a host. That includes labels of more than 63 bytes, which
+        would make the look-up raise something else later.
     """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
@@ -84,9 +83,8 @@ class Resolver:
     """
     Finds the addresses of hosts, by the system's ways (getaddrinfo).
 
-    A look-up blocks for as long as the DNS likes, so it has a thread of its own: not one of the
-    reactor's few, which others need, and which a daemon that stops would wait for. Only some
-    go on at once, and one host is never looked up twice at a time.
+    A look-up blocks for as long as the DNS likes. So look-ups have threads of their own, and not
+    the reactor's few, which others need and which a daemon that stops would wait for.
     """
 
     def __init__(
@@ -95,50 +93,30 @@ class Resolver:
         limits: Limits,
         getaddrinfo: Callable[..., Sequence[tuple[Any, ...]]] = socket.getaddrinfo,
     ) -> None:
-        self._reactor = reactor
-        self._atOnce = limits.nameLookups
         self._getaddrinfo = getaddrinfo
-        # Those that nobody waits for any more still go on.
-        self._lookups: Shared[str, Sequence[IPAddress]] = Shared(cancels=False)
+        # No look-up waits for a thread: where the DNS hangs, that is said at once.
+        self._threads = Threads(reactor, limits.nameLookups, 0)
 
     def lookUp(self, host: str) -> Deferred[Sequence[IPAddress]]:
         """
-        The addresses of a host, in the order they are to be tried in; at least one. It fails
-        with L{DirectoryError} where there is none, or too much is being looked up.
+        The addresses of a host, in the order they are to be tried in; at least one. The look-up
+        fails with L{DirectoryError} where there is none, or where C{limits.nameLookups} others go
+        on.
 
         @param host: from L{canonicalHost}.
         """
         try:
             return succeed([ip_address(host)])
         except ValueError:
-            pass
-        if host not in self._lookups and len(self._lookups) >= self._atOnce:
-            return fail(DirectoryError(f"busy: {self._atOnce} hosts are being looked up"))
-        return self._lookups.get(host, lambda: self._begin(host))
+            return self._threads.run(host, partial(self._find, host))
 
-    def _begin(self, host: str) -> Deferred[Sequence[IPAddress]]:
-        found: Deferred[Sequence[IPAddress]] = Deferred()
-        try:
-            # A daemon thread: at the end of the process nobody waits for it.
-            Thread(target=self._inThread, args=(host, found), daemon=True).start()
-        except RuntimeError as error:
-            raise DirectoryError(f"looking up {host}: {error}") from None
-        return found
-
-    def _inThread(self, host: str, found: Deferred[Sequence[IPAddress]]) -> None:
+    def _find(self, host: str) -> Sequence[IPAddress]:
         try:
             infos = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            addresses = [ip_address(sockaddr[0]) for *_, sockaddr in infos]
+            return [ip_address(sockaddr[0]) for *_, sockaddr in infos]
         except Exception as error:
             words = getattr(error, "strerror", None) or repr(error)
-            failure = Failure(DirectoryError(f"looking up {host}: {words}"))
-            self._reactor.callFromThread(found.errback, failure)
-        else:
-            self._reactor.callFromThread(found.callback, addresses)
-
-
-def _anyAddress(addresses: Sequence[IPAddress]) -> Sequence[IPAddress]:
-    return addresses
+            raise DirectoryError(f"looking up {host}: {words}") from None
 
 
 @implementer(IStreamClientEndpoint)
@@ -147,9 +125,9 @@ class HostEndpoint:
     """
     A port of a host. Two of the same host and port are equal.
 
-    To connect, the host is looked up once and the addresses found are passed through
-    ``choose``; what that leaves is connected to, the quickest wins (RFC 8305), and nobody looks
-    the host up again: an answer that changes in between changes nothing.
+    To connect, the host is looked up once, and ``choose`` picks from the addresses. These are
+    tried, and the quickest wins (RFC 8305). Nobody looks the host up again: a DNS that changes its
+    answer in between changes nothing.
 
     @ivar host: from L{canonicalHost}.
     @ivar choose: picks from the addresses; it may raise.
@@ -160,7 +138,7 @@ class HostEndpoint:
     reactor: IReactorTCP = field(compare=False, repr=False)
     resolver: Resolver = field(compare=False, repr=False)
     choose: Callable[[Sequence[IPAddress]], Sequence[IPAddress]] = field(
-        default=_anyAddress, compare=False, repr=False
+        default=tuple, compare=False, repr=False
     )
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -171,7 +149,8 @@ class HostEndpoint:
     def _connect(
         self, addresses: Sequence[IPAddress], protocolFactory: IProtocolFactory
     ) -> Deferred[IProtocol]:
-        # It needs no name, since the addresses are there; a name would make it import idna, late.
+        # The endpoint needs no name, since the addresses are there. A name would make Twisted
+        # import idna, too late.
         endpoint = HostnameEndpoint(
             _Found(self.reactor, addresses),
             "::",

@@ -182,7 +182,7 @@ class Replies:
         fields = self._views.verbose if verbose else self._views.user
         show = self._shown.user
         if len(users) == 1:
-            return Reply("found", users=(show(users[0], fields),), fields=fields, verbose=verbose)
+            return Reply("found", "", (show(users[0], fields),), fields, verbose)
         shown = [show(user, fields) for user in users]
         return Reply("found", users=shown, fields=fields, verbose=verbose)
 

@@ -15,6 +15,7 @@ from fingerd.text.replacing import Replacements
 # no room, but not a whole plan for each of thousands of users.
 _LISTED_TEXT = 320
 
+_STATUS = Field.STATUS
 # The field of each attribute of a user; None for an attribute that is no field.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
@@ -36,7 +37,7 @@ class Shown:
 
     def user(self, user: User, fields: Fields) -> User:
         """What may be shown of a user whom a client asks for."""
-        if isBare(user) and not self._replaces and Field.STATUS in fields:
+        if isBare(user) and not self._replaces and _STATUS in fields:
             # Most users are no more than that, where they come from a users file.
             status = cleanLines(user.status)
             return user if status is user.status else user._replace(status=status)
@@ -69,7 +70,7 @@ class Shown:
         # A source's finished text is all that is known of its user, but for what was set here.
         # A report of which replacing leaves nothing is a report all the same.
         kept = User(self.words(cleanLine(user.login)), report=self.words(report) or " ")
-        if Field.STATUS in fields and user.status:
+        if _STATUS in fields and user.status:
             status = self._text(Field.STATUS, user.status)
             kept = kept._replace(status=status, statusSet=user.statusSet)
         return kept
@@ -80,7 +81,7 @@ class Shown:
             shown = field is not None and field in fields and value
             texts.append(text(field, str(value)) if shown and field is not None else "")
         reduced = User._make(texts)
-        return reduced._replace(statusSet=user.statusSet if Field.STATUS in fields else None)
+        return reduced._replace(statusSet=user.statusSet if _STATUS in fields else None)
 
     def _text(self, field: Field, text: str) -> str:
         cleaned = cleanLines(text) if field in SEVERAL_LINES else cleanLine(text).strip()

@@ -48,7 +48,7 @@ class Users:
     def atHand(self, login: str) -> User | None:
         """
         The user called C{login}, where a directory has them in memory: C{get} costs several times
-        as much. None says nothing of the user, who may be elsewhere, or nowhere, or may not be seen.
+        as much. None says nothing of the user, who may be elsewhere or nowhere, or not be seen.
 
         @raise Exception: whatever a directory of somebody's own raises.
         """

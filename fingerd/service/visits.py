@@ -31,6 +31,10 @@ class State(Enum):
     LEFT = "the client has left"
 
 
+# By name, since the way through their class costs more than all else that is done with them here.
+ASKING, WAITING, ANSWERED, ENDING, LEFT = State
+
+
 @implementer(IVisit)
 class Visit:
     """
@@ -61,51 +65,57 @@ class Visit:
         self.end = end
         self.began = book.clock.seconds()
         self.line = b""
-        self.state = State.ASKING
+        self.state = ASKING
 
     @property
     def present(self) -> bool:
         """Whether the client can still be answered."""
-        return self.state is not State.LEFT and self.state is not State.ENDING
+        state = self.state
+        return state is not LEFT and state is not ENDING
 
     def arrived(self, host: str) -> bool:
         """See L{IVisit}."""
         return self._book.identify(self, host)
 
+    def again(self) -> None:
+        """See L{IVisit}."""
+        if self.state is State.ANSWERED:
+            self.state = State.ASKING
+            self.began = self._book.clock.seconds()
+            self._book.release(self)
+
     def waits(self) -> None:
         """See L{IVisit}."""
         if self.present:
-            if self.state is State.ANSWERED:
+            if self.state is ANSWERED:
                 # The door takes another query when the client has taken the answer before.
                 self._book.release(self)
-            self.state = State.WAITING
+            self.state = WAITING
 
     def answered(self, outcome: Outcome, size: int, unsent: int = 0) -> bool:
         """See L{IVisit}."""
         if not self.present:
             return False
-        self.state = State.ANSWERED
+        self.state = ANSWERED
         self._book.answered(self, outcome, size, unsent)
         return self.present
 
     def leave(self) -> None:
         """See L{IVisit}."""
-        if self.state is not State.LEFT:
-            self._gone()
-            self.state = State.LEFT
+        if self.state is not LEFT:
+            if self.state is WAITING:
+                self._book.log(self, "gone", 0)
+            self.state = LEFT
             self._book.left(self)
 
     def close(self) -> None:
         """See L{IVisit}."""
         if self.present:
-            self._gone()
-            self.state = State.ENDING
+            if self.state is WAITING:
+                self._book.log(self, "gone", 0)
+            self.state = ENDING
             self._book.release(self)
             self.end()
-
-    def _gone(self) -> None:
-        if self.state is State.WAITING:
-            self._book.log(self, "gone", 0)
 
 
 @implementer(IVisits)
@@ -119,7 +129,6 @@ class Visits:
     never ended for another.
 
     @ivar most: how many visits there may be.
-    @ivar lookers: what can find that visits of a peer are over already.
     """
 
     def __init__(
@@ -138,7 +147,6 @@ class Visits:
         """
         self.clock = clock
         self.most = most
-        self.lookers: list[Callable[[str], object]] = []
         self._limits = limits
         self._perPeer = perPeer
         self._queryLog = queryLog
@@ -146,6 +154,12 @@ class Visits:
         self._open: dict[Visit, None] = {}
         self._inTime: Deadlines[Visit] = Deadlines(limits.connectionTime, Visit.close, clock)
         self._byPeer: dict[str, int] = {}
+        # How many doors are open.
+        self._doors = 0
+        # Those that came in this turn of the reactor, and in the one before: nothing was looked
+        # for yet that they may have sent.
+        self._newest: set[Visit] = set()
+        self._newer: set[Visit] = set()
         # Those that are answered, and the bytes of answers that clients have yet to take; both in
         # the order in which they were answered.
         self._answered: dict[Visit, None] = {}
@@ -159,7 +173,18 @@ class Visits:
     def __iter__(self) -> Iterator[Visit]:
         return iter(self._open)
 
-    def enter(self, door: str, host: str | None, end: Callable[[], object]) -> Visit | None:
+    def opened(self) -> None:
+        """See L{IVisits}."""
+        self._doors += 1
+
+    def closed(self) -> None:
+        """See L{IVisits}."""
+        self._doors -= 1
+        self._lookWhetherEmpty()
+
+    def enter(
+        self, door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+    ) -> Visit | None:
         """See L{IVisits}."""
         peer = None if host is None else peerOf(host)
         if peer is not None and not self._mayHaveMore(peer):
@@ -169,9 +194,13 @@ class Visits:
             return None
         visit = Visit(self, door, host, peer, end)
         self._open[visit] = None
-        self._inTime.add(visit)
+        self._inTime.add(visit, visit.began)
         if peer is not None:
             self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
+        if not lookedAt:
+            if not self._newest and not self._newer:
+                self.clock.callLater(0, self._turned)
+            self._newest.add(visit)
         return visit
 
     def identify(self, visit: Visit, host: str) -> bool:
@@ -191,7 +220,7 @@ class Visits:
         visit = next(iter(self._answered), None)
         if visit is None:
             some = islice(self._open, self._limits.lookups + _LOOKED_AT)
-            visit = next((each for each in some if each.state is State.ASKING), None)
+            visit = next((each for each in some if self._asksNothing(each)), None)
         if visit is None:
             return False
         visit.close()
@@ -208,7 +237,7 @@ class Visits:
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
-        """The answer of this visit, if it has one, counts as taken."""
+        """The answers of this visit, if it has any, count as taken."""
         self._answered.pop(visit, None)
         self._unsentBytes -= self._unsent.pop(visit, 0)
 
@@ -224,9 +253,8 @@ class Visits:
                 self._byPeer[peer] = count
             else:
                 del self._byPeer[peer]
-        if self._emptied is not None and not self._open:
-            emptied, self._emptied = self._emptied, None
-            emptied.callback(None)
+        if self._emptied is not None:
+            self._lookWhetherEmpty()
 
     def log(self, visit: Visit, outcome: Outcome, size: int) -> None:
         """Log what became of a query."""
@@ -237,18 +265,16 @@ class Visits:
     def drain(self) -> Deferred[None]:
         """
         Let the visits finish, for C{limits.stopTime} seconds at most and for C{limits.stopSilence}
-        where nothing has been asked; then end them. To be called when the doors are closed; fires
-        when nobody is left.
+        where nothing has been asked; then end them. To be called when the doors are being closed;
+        fires when they are, and nobody is left.
         """
         emptied: Deferred[None] = Deferred()
-        if not self._open:
-            emptied.callback(None)
-        else:
-            self._emptied = emptied
+        self._emptied = emptied
         timers = [
-            self.clock.callLater(self._limits.stopSilence, self._end, State.ASKING),
+            self.clock.callLater(self._limits.stopSilence, self._end, ASKING),
             self.clock.callLater(self._limits.stopTime, self._end, *State),
         ]
+        self._lookWhetherEmpty()
 
         def drained(result: None) -> None:
             self._inTime.stop()
@@ -263,9 +289,22 @@ class Visits:
             if visit.state in states:
                 visit.close()
 
+    def _lookWhetherEmpty(self) -> None:
+        emptied = self._emptied
+        if emptied is not None and not self._open and not self._doors:
+            self._emptied = None
+            emptied.callback(None)
+
     def _mayHaveMore(self, peer: str) -> bool:
-        if self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer:
-            return True
-        for look in self.lookers:
-            look(peer)
-        return self._byPeer.get(peer, 0) < self._perPeer
+        return self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer
+
+    def _asksNothing(self, visit: Visit) -> bool:
+        """Whether this visitor has been looked at, and has asked nothing."""
+        fresh = visit in self._newest or visit in self._newer
+        return visit.state is ASKING and not fresh
+
+    def _turned(self) -> None:
+        """Another turn of the reactor begins: it has looked at those who came before the last."""
+        self._newer, self._newest = self._newest, set()
+        if self._newer:
+            self.clock.callLater(0, self._turned)

@@ -52,9 +52,9 @@ class Child:
     Its standard input is a socket at its end. finger(1) takes that for a query from elsewhere, as
     under inetd, and heeds C{~/.nofinger}.
 
-    The program is over when its first process is: what it leaves behind is killed, and what holds
-    on to its standard output isn't waited for. What has moved to yet another process group can't
-    be killed.
+    The program is over when its first process is. The processes that it leaves behind are killed,
+    and nobody waits until they close its standard output. Those that have moved to yet another
+    process group can't be killed.
 
     @ivar output: fires with an L{Output} when the program is over, or when it wrote too much and
         was killed for that. To cancel it is to kill the program.
@@ -98,7 +98,7 @@ class Child:
             self._kill()
             process.wait()
             raise
-        _Life(life, self._over, reactor)
+        self._life = _Readable(life, self._over, reactor)
 
     def _kill(self) -> None:
         self._text.close()
@@ -123,6 +123,7 @@ class Child:
         self._end(None)
 
     def _over(self) -> None:
+        self._life.close()
         self._killGroup()
         self._text.readRest()
         self._errors.readRest()
@@ -141,13 +142,17 @@ class _Readable:
     """
     A file that the reactor watches until it is closed.
 
-    What the reactor has found to be ready it goes through by the descriptors' numbers. So the
-    descriptor is let go of only when it has gone through them: who was given its number before
-    that, such as a client that has just connected, would be given what was meant for this.
+    The reactor goes through all that it has found to be ready by the descriptors' numbers. The file
+    is closed only after that. Otherwise its number could already be that of a client that has just
+    connected, and the reactor would take the client for ready.
     """
 
-    def __init__(self, file: IO[bytes], reactor: IReactorFDSet) -> None:
+    def __init__(self, file: IO[bytes], ready: Callable[[], None], reactor: IReactorFDSet) -> None:
+        """
+        @param ready: called when the file can be read.
+        """
         self._file = file
+        self._ready = ready
         self._reactor = reactor
         self._closed = False
         reactor.addReader(self)
@@ -159,7 +164,7 @@ class _Readable:
         return type(self).__name__
 
     def doRead(self) -> None:
-        raise NotImplementedError
+        self._ready()
 
     def connectionLost(self, reason: Failure) -> None:
         self.close()
@@ -171,38 +176,26 @@ class _Readable:
             IReactorTime(self._reactor).callLater(0, self._file.close)
 
 
-class _Life(_Readable):
-    """A process, as a file that can be read when the process is over."""
-
-    def __init__(self, file: IO[bytes], over: Callable[[], None], reactor: IReactorFDSet) -> None:
-        super().__init__(file, reactor)
-        self._isOver = over
-
-    def doRead(self) -> None:
-        self.close()
-        self._isOver()
-
-
 class _Pipe(_Readable):
     """
     What a program writes.
 
-    @ivar data: what it has written so far, and a little over ``most`` bytes at most.
+    @ivar data: what the program has written so far: a little over ``most`` bytes at most.
     """
 
     def __init__(
         self, file: IO[bytes], most: int, tooMuch: Callable[[], None], reactor: IReactorFDSet
     ) -> None:
         """
-        @param tooMuch: called when more than ``most`` bytes were written; no more is read then.
+        @param tooMuch: called when more than ``most`` bytes were written. The rest isn't read.
         """
         os.set_blocking(file.fileno(), False)
         self.data = bytearray()
         self._most = most
         self._tooMuch = tooMuch
-        super().__init__(file, reactor)
+        super().__init__(file, self._read, reactor)
 
-    def doRead(self) -> None:
+    def _read(self) -> None:
         try:
             piece = os.read(self.fileno(), _PIECE)
         except BlockingIOError:
@@ -219,5 +212,5 @@ class _Pipe(_Readable):
         before = -1
         while not self._closed and len(self.data) > before:
             before = len(self.data)
-            self.doRead()
+            self._read()
         self.close()

@@ -38,9 +38,13 @@ class Deadlines(Generic[T]):
         """All things, oldest first."""
         return iter(self._until)
 
-    def add(self, thing: T) -> None:
-        """C{thing} begins now."""
-        self._until[thing] = self._clock.seconds() + self._seconds
+    def add(self, thing: T, now: float | None = None) -> None:
+        """
+        C{thing} begins now.
+
+        @param now: when that is by the clock, where it is known.
+        """
+        self._until[thing] = (self._clock.seconds() if now is None else now) + self._seconds
         if self._timer is None:
             self._timer = self._clock.callLater(self._seconds, self._look)
 

@@ -12,73 +12,65 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+class Waiters(Generic[V]):
+    """Those who wait for one result. Each of them can cancel without disturbing the others."""
+
+    def __init__(self, left: Callable[[], object]) -> None:
+        """
+        @param left: called when the last of them has cancelled.
+        """
+        self._left = left
+        self._waiters: list[Deferred[V]] = []
+
+    def wait(self) -> Deferred[V]:
+        """Wait as one more."""
+        waiter: Deferred[V] = Deferred(self._leave)
+        self._waiters.append(waiter)
+        return waiter
+
+    def done(self, result: V | Failure) -> None:
+        """Give all of them the result. As with any Deferred, a Failure makes it fail."""
+        # One of them may cancel another.
+        while self._waiters:
+            self._waiters.pop(0).callback(result)
+
+    def cancel(self) -> None:
+        """Let all of them cancel."""
+        for waiter in list(self._waiters):
+            waiter.cancel()
+
+    def _leave(self, waiter: Deferred[V]) -> None:
+        self._waiters.remove(waiter)
+        if not self._waiters:
+            self._left()
+
+
 class Shared(Generic[K, V]):
     """
-    Pieces of work by key: one that is asked for while it is under way isn't begun again. Its
-    result goes to all who wait for it, and is then forgotten.
-
-    One who waits can cancel without disturbing the others.
+    Pieces of work by key. A piece that is asked for while it is under way isn't begun again. Its
+    result goes to all who wait for it, and is then forgotten. A piece that nobody waits for any
+    more is cancelled.
     """
 
-    def __init__(self, cancels: bool = True) -> None:
-        """
-        @param cancels: whether work that nobody waits for any more is cancelled. Work that
-            can't be stopped must not be: it would be forgotten while it still goes on.
-        """
-        self._cancels = cancels
-        self._underWay: dict[K, _Work[V]] = {}
-
-    def __len__(self) -> int:
-        """How many pieces of work are under way."""
-        return len(self._underWay)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._underWay
+    def __init__(self) -> None:
+        self._underWay: dict[K, Waiters[V]] = {}
 
     def get(self, key: K, begin: Callable[[], Deferred[V]]) -> Deferred[V]:
         """
         The result of the work called ``key``: of the piece that is under way, or else of the
         one that ``begin`` begins.
         """
-        work = self._underWay.get(key)
-        if work is not None:
-            return work.wait()
-        work = self._underWay[key] = _Work(self._cancels)
-        waiter = work.wait()
-        work.begin(maybeDeferred(begin).addBoth(self._done, key))
+        waiters = self._underWay.get(key)
+        if waiters is not None:
+            return waiters.wait()
+
+        def cancel() -> None:
+            work.cancel()
+
+        waiters = self._underWay[key] = Waiters(cancel)
+        waiter = waiters.wait()
+        work = maybeDeferred(begin).addBoth(self._done, key)
         return waiter
 
     def _done(self, result: V | Failure, key: K) -> None:
         self._underWay.pop(key).done(result)
-
-
-class _Work(Generic[V]):
-    """One piece of work, and who waits for it."""
-
-    _work: Deferred[None] | None = None
-
-    def __init__(self, cancels: bool) -> None:
-        self._cancels = cancels
-        self._waiters: list[Deferred[V]] = []
-
-    def begin(self, work: Deferred[None]) -> None:
-        self._work = work
-
-    def wait(self) -> Deferred[V]:
-        waiter: Deferred[V] = Deferred(self._left)
-        self._waiters.append(waiter)
-        return waiter
-
-    def done(self, result: V | Failure) -> None:
-        # One of them may cancel another.
-        while self._waiters:
-            waiter = self._waiters.pop(0)
-            if isinstance(result, Failure):
-                waiter.errback(result)
-            else:
-                waiter.callback(result)
-
-    def _left(self, waiter: Deferred[V]) -> None:
-        self._waiters.remove(waiter)
-        if self._cancels and not self._waiters and self._work is not None:
-            self._work.cancel()

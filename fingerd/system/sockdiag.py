@@ -1,9 +1,9 @@
 """
-Asking the Linux kernel for one TCP socket, by its two addresses (NETLINK_SOCK_DIAG, sock_diag(7)).
+Asking the Linux kernel for TCP sockets (NETLINK_SOCK_DIAG, sock_diag(7)).
 
-One small message there and one back, whatever the number of connections: reading /proc/net/tcp
-costs as much as there are. Any user may ask. The answer is in the queue when the question has
-been sent, so nothing here waits.
+One is asked for by its two addresses: one small message there and one back, whatever the number of
+connections, while reading /proc/net/tcp costs as much as there are. Any user may ask. The answer is
+in the queue when the question has been sent, so nothing here waits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
+_NLM_F_DUMP = 0x300
 # struct nlmsghdr: length, type, flags, sequence number, port.
 _HEADER = struct.Struct("=IHHII")
 # struct inet_diag_req_v2, up to its addresses: family, protocol, extensions, padding, states.
@@ -35,6 +36,12 @@ _MAPPED = bytes(10) + b"\xff\xff"
 # The states of a connection that is there: established; half-closed by either side or by both.
 # Not among them are one that is only being made, one that is over, and a socket that listens.
 _CONNECTED = frozenset({1, 4, 5, 8, 9, 11})
+# The states that are asked for, a bit each: all, and TCP_SYN_RECV, which is a connection that is
+# only being made.
+_ANY_STATE = 0xFFFFFFFF
+_CONNECTING = 1 << 3
+# Any address.
+_NO_IP = bytes(16)
 
 
 class End(NamedTuple):
@@ -61,9 +68,7 @@ def find(*connections: tuple[End, End]) -> list[Held | None]:
     none, where no process holds it any more, or where the kernel can't be asked.
     """
     try:
-        with socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
-        ) as kernel:
+        with _kernel() as kernel:
             # The kernel takes one after the other, and has one reply to each.
             kernel.sendto(b"".join(request(*ends) for ends in connections), (0, 0))
             return [_reply(kernel, *ends) for ends in connections]
@@ -72,16 +77,32 @@ def find(*connections: tuple[End, End]) -> list[Held | None]:
         return [None] * len(connections)
 
 
+def areConnecting(port: int) -> bool:
+    """
+    Whether there are connections to ``port`` of this machine that nobody can accept yet: they are
+    only being made, or the kernel waits for their first bytes (TCP_DEFER_ACCEPT). False where it
+    can't be asked.
+    """
+    try:
+        return any(_connecting(family, port) for family in (socket.AF_INET, socket.AF_INET6))
+    except (OSError, AttributeError):
+        return False
+
+
 def request(local: End, remote: End) -> bytes:
     """The message that asks for the one socket between ``local`` and ``remote``."""
     family = socket.AF_INET if len(local.ip) == 4 else socket.AF_INET6
+    return _message(family, _NLM_F_REQUEST, _ANY_STATE, local, remote)
+
+
+def _message(family: int, flags: int, states: int, local: End, remote: End) -> bytes:
     body = (
-        _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF)
+        _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, states)
         + _ENDS.pack(local.port, remote.port, local.ip, remote.ip)
         + _ANY_SOCKET
     )
     length = _HEADER.size + len(body)
-    return _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 0, 0) + body
+    return _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, flags, 0, 0) + body
 
 
 def read(reply: bytes, local: End, remote: End) -> Held | None:
@@ -103,6 +124,23 @@ def read(reply: bytes, local: End, remote: End) -> Held | None:
     if found != (local, remote) or state not in _CONNECTED or inode == 0:
         return None
     return Held(uid, inode)
+
+
+def _connecting(family: int, port: int) -> bool:
+    flags = _NLM_F_REQUEST | _NLM_F_DUMP
+    asked = _message(family, flags, _CONNECTING, End(_NO_IP, port), End(_NO_IP, 0))
+    with _kernel() as kernel:
+        kernel.sendto(asked, (0, 0))
+        reply, sender = kernel.recvfrom(4096, socket.MSG_DONTWAIT)
+    # The list begins with a socket or, where there is none, with its end.
+    kind: int = _HEADER.unpack_from(reply)[1]
+    return sender[0] == 0 and kind == _SOCK_DIAG_BY_FAMILY
+
+
+def _kernel() -> socket.socket:
+    return socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
+    )
 
 
 def _reply(kernel: socket.socket, local: End, remote: End) -> Held | None:

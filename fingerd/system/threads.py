@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from fingerd.model.errors import DirectoryError
+from fingerd.system.sharing import Waiters
 
 T = TypeVar("T")
 
@@ -20,12 +20,12 @@ T = TypeVar("T")
 class Threads:
     """
     Runs lookups that may block, in threads of its own: when all of them hang, nothing else in
-    the daemon waits for them. Twisted's pool and Python's own would be waited for at the end of
-    the process.
+    the daemon waits for them. The end of the process would wait for Twisted's threads, and for
+    those of Python's own pools.
 
-    A thread can't be ended from outside. To cancel a lookup that waits for a thread is to take
-    it away. To cancel one that runs is to stop waiting for it; its thread is free when the system
-    lets it go. Until then, who asks for the same lookup again joins the one that runs: what
+    A thread can't be ended from outside. A lookup that waits for a thread is taken away when it is
+    cancelled. One that runs goes on, and nobody waits for it any more; its thread is free when the
+    system lets it go. Until then, whoever asks for the same lookup joins the one that runs. So what
     hangs, such as one home on a dead file server, holds one thread and not all.
     """
 
@@ -37,12 +37,12 @@ class Threads:
         self._reactor = reactor
         self._count = count
         self._mostWaiting = waiting
-        # Told in this way, a thread ends.
+        # A thread that takes None from here ends.
         self._tasks: SimpleQueue[_Lookup[Any] | None] = SimpleQueue()
         self._threads = 0
         self._running = 0
         self._stopped = False
-        # What runs or waits; and of that what waits, oldest first.
+        # All lookups that run or wait; and those that wait, the oldest first.
         self._lookups: dict[Hashable, _Lookup[Any]] = {}
         self._waiting: dict[Hashable, _Lookup[Any]] = {}
 
@@ -56,30 +56,30 @@ class Threads:
             return fail(DirectoryError("the daemon stops"))
         lookup: _Lookup[T] | None = self._lookups.get(key)
         if lookup is None:
-            if self._running == self._count and len(self._waiting) >= self._mostWaiting:
-                return fail(DirectoryError(f"{len(self._waiting)} lookups wait for a thread"))
-            lookup = self._lookups[key] = self._waiting[key] = _Lookup(key, work)
-        asker: Deferred[T] = Deferred(partial(self._left, lookup))
-        lookup.askers.append(asker)
+            waiting = len(self._waiting)
+            if self._running == self._count and waiting >= self._mostWaiting:
+                busy = f"busy: {self._running} lookups at work, {waiting} waiting"
+                return fail(DirectoryError(busy))
+            lookup = _Lookup(key, work, self._left)
+            self._lookups[key] = self._waiting[key] = lookup
+        result = lookup.wait()
         self._begin()
-        return asker
+        return result
 
     def stop(self) -> None:
         """
-        End the threads, each when it has done what it does, without waiting for that. What
-        hasn't begun is cancelled, and nothing more is begun.
+        End the threads, each when it has done what it does, without waiting for that. Lookups that
+        haven't begun are cancelled, and no more are begun.
         """
         self._stopped = True
         for lookup in list(self._waiting.values()):
-            for asker in list(lookup.askers):
-                asker.cancel()
+            lookup.cancel()
         for _ in range(self._threads):
             self._tasks.put(None)
 
-    def _left(self, lookup: _Lookup[T], asker: Deferred[T]) -> None:
-        lookup.askers.remove(asker)
-        if not lookup.askers and self._waiting.pop(lookup.key, None) is not None:
-            del self._lookups[lookup.key]
+    def _left(self, key: Hashable) -> None:
+        if self._waiting.pop(key, None) is not None:
+            del self._lookups[key]
 
     def _begin(self) -> None:
         while self._waiting and self._running < self._count:
@@ -110,15 +110,15 @@ class Threads:
 
     def _end(self, lookup: _Lookup[Any], result: object) -> None:
         del self._lookups[lookup.key]
-        while lookup.askers:
-            # As with any Deferred, a Failure makes it fail.
-            lookup.askers.pop(0).callback(result)
+        lookup.done(result)
 
 
-class _Lookup(Generic[T]):
-    """A lookup that runs or waits, and who asks for it."""
+class _Lookup(Waiters[T]):
+    """A lookup that runs or waits, and those who ask for it."""
 
-    def __init__(self, key: Hashable, work: Callable[[], T]) -> None:
+    def __init__(
+        self, key: Hashable, work: Callable[[], T], left: Callable[[Hashable], object]
+    ) -> None:
+        super().__init__(lambda: left(key))
         self.key = key
         self.work = work
-        self.askers: list[Deferred[T]] = []

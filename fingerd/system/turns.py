@@ -15,15 +15,15 @@ T = TypeVar("T")
 
 class Turns:
     """
-    Lets a number of things be done at once. Some more may wait for their turn, not for long;
-    what comes beyond fails at once, so that a source that hangs can't gather up queries.
+    Lets only so many pieces of work go on at once. Some more may wait a short time for their turn.
+    All others fail at once, so that no queries pile up where a source hangs.
     """
 
     def __init__(self, atOnce: int, waiting: int, seconds: float, clock: IReactorTime) -> None:
         """
-        @param atOnce: how many are done at a time.
-        @param waiting: how many may wait.
-        @param seconds: how long each may.
+        @param atOnce: how many pieces of work have a turn at a time.
+        @param waiting: how many may wait for one.
+        @param seconds: how long each of these may wait.
         """
         self._semaphore = DeferredSemaphore(atOnce)
         self._waiting = waiting
@@ -32,9 +32,10 @@ class Turns:
 
     def take(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
         """
-        What ``begin`` gives, when its turn has come. The turn lasts until that Deferred fires.
+        Call ``begin`` when its turn has come, and give what its Deferred fires with. The turn lasts
+        until then.
 
-        It fails with L{DirectoryError} when the turn doesn't come.
+        The result fails with L{DirectoryError} when the turn doesn't come.
         """
         if len(self._semaphore.waiting) >= self._waiting and not self._semaphore.tokens:
             return fail(DirectoryError(f"busy: {self._semaphore.limit} at work, and more waiting"))

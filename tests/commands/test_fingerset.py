@@ -271,6 +271,6 @@ class ServerTests(Sockets):
         self.assertEqual(trouble.number, NO_ANSWER)
 
     async def test_flood(self) -> None:
-        """A server that never ends is left."""
+        """A server that says more than any setter does is left: that is no answer."""
         trouble = await self.trouble(self.asking(b"x" * 1000000))
-        self.assertEqual((trouble.number, len(str(trouble))), (REFUSED, 4096))
+        self.assertEqual(trouble.number, NO_ANSWER)

@@ -26,7 +26,7 @@ from tests.daemon.faults import (
     limit,
     until,
 )
-from tests.daemon.sources import ends, refusing
+from tests.daemon.sources import refusing
 from tests.support.daemon import PATIENCE, needsRoot
 
 
@@ -121,9 +121,14 @@ class UsersFileTests(FaultCase):
     """A users file that goes away."""
 
     def test_usersFile(self) -> None:
-        """While it is gone, is a directory or can't be read, the users stay; then it is read."""
+        """
+        While it is gone, empty, binary or a directory, or can't be read, the users stay; then it
+        is read.
+        """
         with self.daemon() as daemon:
             for fault, reason in (
+                (lambda: self.replace(""), "it is empty"),
+                (lambda: self.replace("moshez:Nobody\0\n"), "it is binary"),
                 (self.users.unlink, "No such file or directory"),
                 (self.users.mkdir, "not a regular file"),
                 (self.unreadable, "Permission denied"),
@@ -143,25 +148,6 @@ class UsersFileTests(FaultCase):
         shutil.rmtree(self.users)
         self.replace("moshez:Secret\n")
         self.users.chmod(0)
-
-    def test_readerKilled(self) -> None:
-        """
-        Where the process that reads TOML files is killed, the users stay, and the log says that
-        only a restart brings it back.
-        """
-        toml = self.file("users.toml", '[moshez]\nstatus = "Happy"\n')
-        with self.daemon(f"--directory=toml:{toml}") as daemon:
-            reader = int(Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text())
-            os.kill(reader, signal.SIGKILL)
-            self.assertTrue(ends(reader))
-            os.rename(self.file("new", '[moshez]\nstatus = "New"\n'), toml)
-            daemon.says("the process that reads it is gone: only a restart brings it back")
-            self.assertEqual(daemon.ask(b"moshez\n"), b"Happy\r\n")
-            self.assertEqual(daemon.set("moshez", "Writing"), b"OK\r\n")
-        with self.daemon(f"--directory=toml:{toml}") as daemon:
-            self.assertEqual(daemon.ask(b"moshez\n"), b"Writing\r\n")
-            self.assertEqual(daemon.set("moshez", ""), b"OK\r\n")
-            self.assertEqual(daemon.ask(b"moshez\n"), b"New\r\n")
 
 
 class ProcessTests(FaultCase):

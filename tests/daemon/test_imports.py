@@ -18,8 +18,8 @@ SETTER = {
     "fingerd.system.sockdiag",
 }
 FORWARDING = {"fingerd.remote.forwarding", "fingerd.remote.hosts", "fingerd.remote.client"}
-USERS_FILE = {"fingerd.directories.file.users_file"}
-TOML = {"fingerd.directories.toml.toml_file", "fingerd.directories.toml.reading_process"}
+USERS_FILE = {"fingerd.directories.users_file"}
+TOML = {"fingerd.directories.toml_file"}
 PASSWD = {"fingerd.directories.accounts.passwd", "fingerd.directories.accounts.home_files"}
 PROGRAM = {"fingerd.directories.program"}
 UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remote.client"}

@@ -128,8 +128,8 @@ class DirectoryTests(Installed):
         """A kind that there isn't ends the start with a line that names those that there are."""
         there = ", ".join(by_url._MODULES)
         self.assertEqual(
-            self.refusal("--directory=gopher:x"),
-            "twistd finger: --directory gopher:x: there is no kind of directory called 'gopher'; "
+            self.refusal("--directory=xyzzy:x"),
+            "twistd finger: --directory xyzzy:x: there is no kind of directory called 'xyzzy'; "
             f"there are {there}, phonebook\n",
         )
         self.assertEqual(

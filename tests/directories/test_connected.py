@@ -85,7 +85,7 @@ class ConnectedTests(TestCase):
         await until(lambda: self.connections.asked)
         waiting = [directory.getUser(f"u{number}") for number in range(2)]
         reason = await self.assertFailure(directory.getUser("u2"), DirectoryError)
-        self.assertIn("2 lookups wait", str(reason))
+        self.assertIn("2 waiting", str(reason))
         for each in waiting:
             each.cancel()
             await self.assertFailure(each, CancelledError)

@@ -7,19 +7,21 @@ import secrets
 
 from twisted.internet import reactor
 
-from fingerd.directories.program import FINGER, ProcessUsers, fromURL
+from fingerd.directories.program import ProcessUsers, fromURL
 from tests.support.programs import ProgramTestCase
 from tests.support.real_users import changeAccounts
+
+FINGER = "/usr/bin/finger"
 
 
 class FingerTestCase(ProgramTestCase):
     """Has the real finger(1)."""
 
-    if not os.path.exists(FINGER[0]):
+    if not os.path.exists(FINGER):
         skip = "there is no /usr/bin/finger"
 
     def finger(self, match: bool = False) -> ProcessUsers:
-        users = fromURL(FINGER[0], reactor, match=match)
+        users = fromURL(FINGER, reactor, match=match)
         self.addCleanup(users.stopService)
         return users
 
@@ -48,7 +50,7 @@ class FingerTests(FingerTestCase):
 
     async def test_wrongOption(self) -> None:
         """An option that it doesn't have is a failure, in its words."""
-        users = self.users(FINGER[0], "-Z")
+        users = self.users(FINGER, "-Z")
         reason = await self.reason(users.getUser("root"))
         self.assertIn("ended with exit status 1, saying ", reason)
         self.assertIn("invalid option -- 'Z'", reason)

@@ -225,7 +225,7 @@ class FailingTests(Sockets):
         directory = self.passwd(SomeAccounts(self.hang), Limits(passwdThreads=1, passwdWaiting=1))
         results = [directory.getUser("ada"), directory.getUser("eve")]
         error = await self.assertFailure(directory.getUser("ann"), DirectoryError)
-        self.assertEqual(str(error), "1 lookups wait for a thread")
+        self.assertEqual(str(error), "busy: 1 lookups at work, 1 waiting")
         await self.assertFailure(directory.getUsers(10), DirectoryError)
         self.go.set()
         self.assertEqual([await result for result in results][1], User("eve", name="Eve"))

@@ -23,7 +23,7 @@ EVERYONE = range(LARGEST_UID + 1)
 def read(*pieces: bytes, uids: range = EVERYONE) -> tuple[list[Account], list[str]]:
     """The accounts in a file that comes in pieces, and what is said of its lines."""
     table = Table(listed=1000)
-    reader = PasswdReader(table, longestLine=1000, uids=uids)
+    reader = PasswdReader(table, longest=1000, uids=uids)
     for piece in pieces:
         reader.feed(piece)
     reader.end()

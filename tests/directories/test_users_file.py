@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.file.users_file import UsersFile
-from fingerd.directories.file.users_format import UsersReader
+from fingerd.directories.users_file import UsersFile, UsersReader
 from fingerd.directories.watched.table import Table
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
@@ -25,7 +24,7 @@ EXAMPLE = ROOT / "etc" / "users.example"
 def read(*pieces: bytes) -> tuple[dict[str, str], list[str]]:
     """The statuses in a users file that comes in pieces, and what is said of its lines."""
     table = Table(listed=1000)
-    reader = UsersReader(table, longestLine=1000)
+    reader = UsersReader(table, longest=1000)
     for piece in pieces:
         reader.feed(piece)
     reader.end()

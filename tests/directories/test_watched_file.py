@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
-from io import FileIO
 from pathlib import Path
 from typing import cast
 
@@ -13,10 +11,11 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fingerd.directories.file.users_file import UsersFile, fromURL
+from fingerd.directories.users_file import UsersFile, fromURL
 from fingerd.directories.watched.file_url import pathIn
+from fingerd.directories.watched.reader import LineReader, Malformed
 from fingerd.directories.watched.table import Table
-from fingerd.directories.watched.watched_file import Malformed, WatchedFile
+from fingerd.directories.watched.watched_file import WatchedFile
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from tests.support.ports import TurnClock
@@ -60,11 +59,15 @@ class Refusing(UsersFile):
         self.opened = 0
         self.error = error
 
-    def _pieces(self, file: FileIO) -> Generator[bytes | None, None, None]:
+    def _reader(self, table: Table) -> LineReader:
         self.opened += 1
+        reader = super()._reader(table)
         if self.opened > 1:
-            raise self.error
-        yield from super()._pieces(file)
+            reader.feed = self.refuse  # type: ignore[method-assign]
+        return reader
+
+    def refuse(self, piece: bytes) -> None:
+        raise self.error
 
 
 class SlowClock(TurnClock):
@@ -101,7 +104,7 @@ class WatchedFileTests(FileCase):
 
     def test_saysHowFarItIs(self) -> None:
         """A first reading that takes longer than two seconds says every second how far it is."""
-        self.path.write_bytes(b"moshez:Happy\nradix:Writing\n" + b"#\n" * 62_500)
+        self.path.write_bytes(b"moshez:Happy\nradix:Writing\n" + b"#\n" * 15_625)
         users = UsersFile(str(self.path), SlowClock(), now=lambda: self.now)
         self.start(users)
         *early, last = self.said(LogLevel.info)
@@ -160,6 +163,46 @@ class WatchedFileTests(FileCase):
         self.assertEqual(users.opened, 4)
         self.assertEqual(self.status(users), "Happy")
         self.assertEqual(len(self.said()), 1)
+
+    def test_accidents(self) -> None:
+        """
+        A file that is emptied, or binary, keeps its users, and the log says so once; with a
+        comment in it, it stands for nobody.
+        """
+        self.path.write_bytes(b"moshez:Happy\n")
+        users = self.usersFile()
+        binary = "it is binary: there is a NUL byte in it"
+        empty = "it is empty: a comment in it, or none:, stands for nobody"
+        for data, reason in (
+            (b"", empty),
+            (b"\n \n", empty),
+            (b"moshez:Busy\nradix:\0\n", binary),
+            ("moshez:Busy\n".encode("utf-16"), binary),
+        ):
+            self.path.write_bytes(data)
+            for _ in range(3):
+                self.reload(users)
+            self.assertEqual(self.status(users), "Happy")
+            self.assertEqual(
+                self.said(),
+                [f"{self.path} can't be read ({reason}): the users read before (1) stay"],
+            )
+            self.path.write_bytes(b"moshez:Happy\n")
+            self.reload(users)
+        self.path.write_bytes(b"# nobody\n")
+        self.reload(users)
+        self.assertEqual(len(users), 0)
+        self.assertEqual(self.said(), [])
+
+    def test_emptyAtTheStart(self) -> None:
+        """A daemon starts with an empty file, in which there is nobody yet."""
+        self.path.write_bytes(b"")
+        users = self.usersFile()
+        self.assertEqual(len(users), 0)
+        self.path.write_bytes(b"moshez:Happy\n")
+        self.reload(users)
+        self.assertEqual(self.status(users), "Happy")
+        self.assertEqual(self.said(), [])
 
     def test_unforeseen(self) -> None:
         """What nobody has foreseen is logged with where it comes from; the users stay."""

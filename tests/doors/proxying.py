@@ -18,6 +18,7 @@ from fingerd.doors.net.balancers import parseBalancers
 from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.proxied import ProxiedFactory
+from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.system.addresses import describe
 from tests.support.ports import TIME, Sockets, visitsAt
@@ -59,7 +60,7 @@ class Proxied(Sockets):
         """Open a port for the length of the test, for these balancers and everybody else."""
         balancers = parseBalancers(listed)
 
-        def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
+        def before(first: IProtocolFactory, exchanges: IVisitedFactory) -> ProxiedFactory:
             return ProxiedFactory(first, exchanges, balancers, factory.limits, TIME)
 
         layered = LayeredEndpoint(serverFromString(reactor, endpoint), before if listed else None)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.finger import answer
-from fingerd.doors.finger.answer import ofSeveral
-from fingerd.doors.net.encoding import encode
+from fingerd.doors.plain import answer
+from fingerd.doors.plain.answer import ofSeveral
+from fingerd.doors.plain.encoding import encode
 from fingerd.model import texts
 from fingerd.model.fields import ALL, ALWAYS, Field, Fields, Views, parseViews
 from fingerd.model.listing import Listing

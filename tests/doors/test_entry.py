@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.finger.finger1_layout import age, entry, known
+from fingerd.doors.plain.finger1_layout import age, entry, known
 from fingerd.model.fields import ALL, ALWAYS, Field, Fields
 from fingerd.model.user import User
 from fingerd.service.shown import Shown

@@ -16,10 +16,10 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import parseBalancers
-from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.listening import Listener
 from fingerd.doors.net.proxied import ProxiedFactory
+from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS
 from tests.doors.proxying import NotingFactory, Proxied, numberOf
@@ -29,7 +29,7 @@ from tests.support.ports import TIME
 HAPPY = b"Happy and well\r\n"
 
 
-def before(factory: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
+def before(factory: IProtocolFactory, exchanges: IVisitedFactory) -> ProxiedFactory:
     """What is put before a port for balancers on loopback."""
     balancers = parseBalancers(["127.0.0.1"])
     return ProxiedFactory(factory, exchanges, balancers, DEFAULTS, TIME)

@@ -25,6 +25,7 @@ from fingerd.service.visits import Visits
 from fingerd.system.logins import Logins
 from tests.support.ports import TIME, Client, Sockets, failing, inMemory, temporaryFolder, until
 from tests.support.service import Finger
+from tests.support.written_log import WrittenLog
 
 OK = b"OK\r\n"
 TWO_LINES = b"Two lines are needed: the user, then the status\r\n"
@@ -269,13 +270,15 @@ class DaemonTests(Sockets):
         it is told at.
         """
         finger = Finger(TIME, [failing(RuntimeError("secret reason"))])
+        written = WrittenLog(self)
         factories = finger.getFingerSetterFactory(), finger.getFingerSetterFactory()
         ports = [self.listen(factory) for factory in factories]
         answers = {await self.ask(port, b"moshez\nBusy\n") for port in ports}
         answers.add(await self.ask(self.listen(finger.getFingerFactory()), b"moshez\r\n"))
         [answer] = answers
         self.assertRegex(answer, rb"^Internal error in server\r\nReference: [0-9a-f]{8}\r\n$")
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.flushLoggedErrors(RuntimeError)
+        self.assertEqual(sum("(reference " in line for line in written.lines()), 1)
 
     async def test_login(self) -> None:
         """Who sets one status after the other is looked up once, whichever port they use."""

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 
+from fingerd.directories import toml_file
 from fingerd.directories.accounts import gecos
 from fingerd.directories.accounts.passwd_format import PasswdReader, fromTable
-from fingerd.directories.file.users_format import UsersReader
-from fingerd.directories.toml import toml_format
-from fingerd.directories.watched.lines import LineReader
+from fingerd.directories.users_file import UsersReader
+from fingerd.directories.watched.reader import LineReader, Malformed
 from fingerd.directories.watched.table import Table
-from fingerd.directories.watched.watched_file import Malformed
-from fingerd.model.errors import DirectoryError
-from fingerd.model.user import User, isLogin
+from fingerd.model.user import isLogin
 from tests.fuzz import checks
 
 _LONGEST = 1000
 _LISTED = 10_000
 
 _Outcome = tuple[list[tuple[str, str]], int, list[str]]
-
-
-class _Sips(io.BytesIO):
-    """A file that gives so many bytes at a time."""
-
-    def __init__(self, data: bytes, sip: int) -> None:
-        super().__init__(data)
-        self._sip = sip
-
-    def read(self, size: int | None = -1) -> bytes:
-        return super().read(self._sip)
 
 
 def _isRead(found: _Outcome) -> None:
@@ -76,49 +62,27 @@ def passwd(given: bytes) -> None:
 
 
 def toml(given: bytes) -> None:
-    """A TOML file, and the records that its users go as from process to process."""
+    """A TOML file."""
     file = checks.read(given)
-    whole = _toml(file.data, 1 << 20)
+    whole = _toml([file.data])
     # A table that is too long is found to be that sooner or later.
     if len(file.data) <= _LONGEST:
-        assert _toml(file.data, 1 + file.flags) == whole
+        for pieces in file.cuts:
+            assert _toml(pieces) == whole
     if isinstance(whole, str):
         assert whole.isprintable(), whole
 
 
-def records(given: bytes) -> None:
-    """What comes from the process that reads TOML."""
-    come = checks.read(given)
-    whole = _records([come.data])
-    for pieces in come.cuts:
-        assert _records(pieces) == whole
-
-
-def _toml(data: bytes, sip: int) -> object:
+def _toml(pieces: Sequence[bytes]) -> object:
     table = Table(_LISTED)
-    reader = toml_format.TomlReader(table, _LONGEST)
-    try:
-        for piece in toml_format.records(_Sips(data, sip), _LONGEST):
-            reader.feed(piece)
-        reader.end()
-    except Malformed as error:
-        return str(error)
-    _isRead((list(table.first(_LISTED)), reader.skipped, reader.reasons))
-    return _users(table), reader.skipped, reader.reasons
-
-
-def _records(pieces: Sequence[bytes]) -> object:
-    table = Table(_LISTED)
-    reader = toml_format.TomlReader(table, _LONGEST)
+    reader = toml_file.TomlReader(table, _LONGEST)
     try:
         for piece in pieces:
             reader.feed(piece)
         reader.end()
-    except (DirectoryError, Malformed) as error:
-        # Of what is refused nothing counts.
-        return type(error)
-    return _users(table), reader.skipped, reader.reasons
-
-
-def _users(table: Table) -> list[User]:
-    return [toml_format.user(login, text) for login, text in table.first(_LISTED)]
+    except Malformed as error:
+        return str(error)
+    listed = list(table.first(_LISTED))
+    _isRead((listed, reader.skipped, reader.reasons))
+    users = [toml_file.userOf(login, text) for login, text in listed]
+    return users, reader.skipped, reader.reasons

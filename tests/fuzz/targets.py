@@ -20,7 +20,6 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     "users": lambda: reading.users,
     "passwd": lambda: reading.passwd,
     "toml": lambda: reading.toml,
-    "records": lambda: reading.records,
 }
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.watched.lines import LineReader
+from fingerd.directories.watched.reader import LineReader
 from fingerd.doors.net.telnet import Telnet
 from fingerd.model import masking
 from fingerd.model.masking import Mask
@@ -61,10 +61,6 @@ class CorpusTests(SynchronousTestCase):
     def test_toml(self) -> None:
         """Whatever is in a TOML file, it is read or refused in words."""
         self.check("toml")
-
-    def test_records(self) -> None:
-        """Whatever comes from the process that reads TOML, it is taken or refused."""
-        self.check("records")
 
     def test_all(self) -> None:
         """No target is without inputs, and no inputs are left of one that is gone."""
@@ -121,11 +117,6 @@ class AnyInputTests(SynchronousTestCase):
     def test_toml(self, given: bytes) -> None:
         """Any TOML file in any pieces is read or refused."""
         reading.toml(given)
-
-    @given(_made(b"Ua" + 8 * b"\0", b"Hb", b"S", b"Eno", b".", b"\xff", b"\0", b"x" * 5000))
-    def test_records(self, given: bytes) -> None:
-        """Any records in any pieces are the same ones."""
-        reading.records(given)
 
 
 class TargetTests(SynchronousTestCase):

@@ -148,7 +148,7 @@ import signal, sys
 from twisted.internet import reactor
 from fingerd.system.privileges import Identity
 from fingerd.logs.query_log import QueryLog
-from fingerd.daemon.running import Daemon
+from fingerd.daemon.upkeep import Daemon
 from fingerd.system.signals import OnSignal
 path, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 daemon = Daemon(Identity(uid, gid))
@@ -183,6 +183,7 @@ class LogrotateTests(LogFileCase):
         pidfile = self.folder / "pid"
         configuration = (ROOT / "etc" / "fingerd.logrotate").read_text()
         for old, new in (
+            ("/var/log/fingerd.log", str(self.folder / "none")),
             ("/var/log/fingerd-query.log", str(self.path)),
             ("/run/fingerd.pid", str(pidfile)),
             ("create 0640 fingerd adm", "create 0640 nobody adm"),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from threading import Thread
 from typing import cast
 
 from hypothesis import given
@@ -16,12 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.remote import hosts
 from fingerd.remote.client import query
 from fingerd.remote.hosts import HostEndpoint, IPAddress, Resolver, canonicalHost, hostAndPort
 from tests.support import upstreams
 from tests.support.daemon import run
-from tests.support.ports import TCP, TIME, until
+from tests.support.ports import TCP, TIME
 from tests.support.upstreams import Names, Upstream
 
 THREADS = cast(IReactorFromThreads, TCP)
@@ -122,13 +122,13 @@ class ResolverTests(TestCase):
     async def test_noThread(self) -> None:
         """On a machine that can have no more threads, it is said that this is why."""
 
-        def thread(**arguments: object) -> None:
+        def start(thread: Thread) -> None:
             raise RuntimeError("can't start new thread")
 
-        self.patch(hosts, "Thread", thread)
+        self.patch(Thread, "start", start)
         lookup = self.resolver().lookUp("host.example")
         error = await self.assertFailure(lookup, DirectoryError)
-        self.assertEqual(str(error), "looking up host.example: can't start new thread")
+        self.assertEqual(str(error), "no thread for a lookup: can't start new thread")
 
     async def test_shared(self) -> None:
         """One host is looked up once at a time."""
@@ -152,11 +152,10 @@ class ResolverTests(TestCase):
             lookup.cancel()
             self.failureResultOf(lookup, CancelledError)
         failed = self.failureResultOf(resolver.lookUp("host.example"), DirectoryError)
-        self.assertEqual(failed.getErrorMessage(), "busy: 2 hosts are being looked up")
+        self.assertEqual(failed.getErrorMessage(), "busy: 2 lookups at work, 0 waiting")
         joined = resolver.lookUp("a.example")
         self.names.answering.set()
         await self.assertFailure(joined, DirectoryError)
-        await until(lambda: len(resolver._lookups) == 0)
         self.assertEqual(len(await resolver.lookUp("host.example")), 2)
 
     async def test_system(self) -> None:

@@ -28,7 +28,7 @@ from twisted.logger import Logger, textFileLogObserver
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.directories.file.users_file import UsersFile
+from fingerd.directories.users_file import UsersFile
 from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.doors.setter import owner
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model import texts
@@ -15,6 +14,7 @@ from fingerd.model.record import Setter
 from fingerd.model.user import User
 from tests.support.ports import Directory, failing, inMemory
 from tests.support.service import Finger
+from tests.support.written_log import WrittenLog
 
 ROOT = Setter(0, "root", "nowhere")
 
@@ -80,13 +80,13 @@ class FailureTests(SynchronousTestCase):
     def test_oneReference(self) -> None:
         """One trouble of a directory has one reference, at whichever port it is met."""
         finger = Finger(Clock(), [failing(DirectoryError("down"))])
-        with capturedLogs() as events:
-            answers = {
-                bytes(inMemory(finger.getFingerFactory(), [b"moshez\r\n"], False).value())
-                for _ in range(2)
-            }
+        written = WrittenLog(self)
+        answers = {
+            bytes(inMemory(finger.getFingerFactory(), [b"moshez\r\n"], False).value())
+            for _ in range(2)
+        }
         self.assertEqual(len(answers), 1, answers)
-        self.assertEqual(len(events), 1)
+        self.assertEqual(len(written.lines()), 1)
 
     def test_cancelledByItself(self) -> None:
         """A directory that cancels its own work fails: only a client that left is gone."""

@@ -168,7 +168,6 @@ def inMemory(
     half-close, as a reactor does that looks at one thing at a time.
     """
     protocol = factory.buildProtocol(None)
-    assert protocol is not None
     transport = HalfCloseTransport(host)
     transport.protocol = protocol
     protocol.makeConnection(transport)

@@ -116,6 +116,7 @@ class EndTests(ProgramTestCase):
         os.write(second, b"x")
         go.say(b"\n")
         ready.found.addCallback(lambda _: take())
+        go.say(b"\n")
         # The reactor stands still until the program has ended: it finds all of it at once.
         os.waitid(os.P_PID, program._process.pid, os.WEXITED | os.WNOWAIT)
         await program.gone

@@ -285,23 +285,24 @@ class DaemonTests(SynchronousTestCase):
         os.mkfifo(lock)
         tac = self.folder / "hangs.tac"
         tac.write_text(
-            "import os, sys\n"
+            "import os, sys, time\n"
             f"sys.path.insert(0, {str(ROOT)!r})\n"
             "from twisted.application import internet, service\n"
             "from twisted.internet import defer, reactor\n"
-            "from fingerd.system.systemd import Notifier\n"
-            "from fingerd.daemon.running import StartLine\n"
+            "from fingerd.daemon.upkeep import Upkeep\n"
             "from fingerd.service import FingerService\n"
+            "from fingerd.stores.memory import MemoryStore\n"
             "class Hangs:\n"
             "    def getUser(self, login):\n"
             f"        return defer.succeed(open({str(lock)!r}).read() and None)\n"
             "    def getUsers(self, limit):\n"
             "        return defer.succeed([])\n"
-            "finger = FingerService(reactor, [Hangs()])\n"
+            "finger = FingerService(reactor, [Hangs()], MemoryStore(time.time))\n"
             "port = internet.TCPServer(0, finger.getFingerFactory(), interface='127.0.0.1')\n"
             "application = service.Application('finger')\n"
-            "for part in (finger, port, StartLine(finger, [port], []), Notifier(reactor)):\n"
+            "for part in (finger, port):\n"
             "    part.setServiceParent(application)\n"
+            "Upkeep.of(application, finger, reactor).setServiceParent(application)\n"
         )
         systemd, other = self.listener(), self.listener()
         usec = {"WATCHDOG_USEC": "100000"}

@@ -112,7 +112,7 @@ class ThreadsTests(TestCase):
         hanging = self.hanging()
         waiting = [threads.run(number, hanging) for number in range(3)]
         error = await self.assertFailure(threads.run("x", hanging), DirectoryError)
-        self.assertEqual(str(error), "2 lookups wait for a thread")
+        self.assertEqual(str(error), "busy: 1 lookups at work, 2 waiting")
         # Who asks for what is asked already needs no place.
         waiting.append(threads.run(2, hanging))
         hanging.letGo()

@@ -15,8 +15,8 @@ read and the user can't, or to make the daemon wait. So
    a pipe nor for the end of a lease.
  - Root reads nothing.
 
-What isn't so is as if it were not there. A system that can't tell, since it is out of
-descriptors or its disk fails, is another thing: that is an L{OSError}.
+Any other home or file is as if it were not there. Where the system can't tell what is there, since
+it is out of descriptors or its disk fails, that is an L{OSError}.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from contextlib import contextmanager
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-# The system's words for: there is no such file, it isn't one, it is not for us; and, for
-# EAGAIN, its user has a lease on it.
+# With these the system says that there is no such file, that it is none, or that it is not for us.
+# EAGAIN is for a file on which its user has a lease.
 _ABSENT = frozenset(
     {
         errno.ENOENT,
@@ -65,8 +65,8 @@ class Home:
     def hides(self) -> bool:
         """
         Whether its user is not to be fingered: whether there is a ``.nofinger``, of any kind and
-        anyone's. That is only looked for, so root does it too. Nobody who can't enter the home
-        can tell; then it is as if there were none.
+        anyone's. As nothing is read for that, root looks too. Where the daemon's user can't enter
+        the home, it is as if there were none.
         """
         if self._directory is None:
             return False
@@ -83,7 +83,7 @@ class Home:
         if self._directory is None or os.geteuid() == 0:
             return ""
         try:
-            # Looked at first: opening a pipe or a device may do something by itself.
+            # To open a pipe or a device may do something by itself.
             info = os.stat(name, dir_fd=self._directory, follow_symlinks=False)
             if not self._isTheirs(info):
                 return ""
@@ -92,7 +92,7 @@ class Home:
             _isThere(error)
             return ""
         try:
-            # Looked at again: it may be another by now.
+            # It may be another file by now.
             if not self._isTheirs(os.fstat(file)):
                 return ""
             data = b""

@@ -37,7 +37,7 @@ from fingerd.system.threads import Threads
 PEOPLE = range(1000, 65534)
 EVERYONE = range(LARGEST_UID + 1)
 
-# The system as a whole lacks something: not one home only can't be looked at.
+# With these the system as a whole lacks something: no home can be looked at.
 _LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -46,12 +46,12 @@ class Passwd(MultiService):
     """
     The users of L{IAccounts}, with what is in their homes.
 
-    All that may block is done in threads: see L{Threads} for what cancelling does then, and for
-    how many there are.
+    Everything that may block is done in threads, C{limits.passwdThreads} of them. L{Threads} says
+    what cancelling does then.
 
     A user whose home this process can't enter is shown without its files; nobody can tell then
-    whether there is a C{.nofinger}. One whose home can't be looked at for another reason is
-    not listed, and fails to be found.
+    whether there is a C{.nofinger}. A user whose home can't be looked at for another reason is not
+    listed, and to look for that user fails.
     """
 
     _log = Logger()
@@ -63,7 +63,7 @@ class Passwd(MultiService):
         self._accounts = accounts
         self._reactor = reactor
         self._limits = limits
-        # What was last said of homes in the log, so that it's said once.
+        # What the log said of homes last, so that it says so once.
         self._trouble: str | None = None
         self._threads = Threads(reactor, limits.passwdThreads, limits.passwdWaiting)
         if IService.providedBy(accounts):

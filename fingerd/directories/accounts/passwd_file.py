@@ -34,7 +34,7 @@ class PasswdFile(WatchedFile):
         super().__init__(path, clock, limits)
         self._uids = uids
 
-    # What finds an account is given all it needs: no thread looks at a table that may be let go.
+    # The table may be let go while a thread is at work: so the thread gets all that it needs.
 
     def finding(self, login: str) -> Callable[[], Account | None]:
         """See L{IAccounts}."""

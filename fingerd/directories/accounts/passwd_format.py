@@ -5,7 +5,7 @@ The format of passwd(5): ``login:password:uid:gid:GECOS:home:shell`` a line, all
  - Password, group and shell are not kept.
  - Blank lines, and lines that begin with ``#``, are nothing.
 
-A line that is none of that, such as ``+`` for NIS, is skipped; all others count.
+Any other line, such as ``+`` for NIS, is skipped. All others count.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fingerd.directories.watched.lines import LineReader
+from fingerd.directories.watched.reader import LineReader
 from fingerd.directories.watched.table import Table
 from fingerd.model.user import isLogin
 
 # The largest uid there can be: one more is -1, which is nobody's.
 LARGEST_UID = 2**32 - 2
 
-# No system has logins as long, and each of them is asked for in a line of 512 bytes.
+# No system has longer logins, and a request line has 512 bytes.
 _LONGEST_LOGIN = 256
 
 _NUMBER = re.compile("[0-9]{1,10}")
@@ -71,13 +71,11 @@ def number(text: str, what: str) -> int:
 class PasswdReader(LineReader):
     """Reads a file in the format of passwd(5), in pieces of any size, into a table."""
 
-    def __init__(
-        self, table: Table, longestLine: int, reasonsKept: int = 10, *, uids: range
-    ) -> None:
+    def __init__(self, table: Table, longest: int, uids: range) -> None:
         """
-        @param uids: the users that are wanted; the others are as if not there.
+        @param uids: the users that are wanted. The others are as if not there.
         """
-        super().__init__(table, longestLine, reasonsKept)
+        super().__init__(table, longest)
         self._uids = uids
 
     def _read(self, line: bytes) -> None:

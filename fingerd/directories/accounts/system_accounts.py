@@ -21,10 +21,10 @@ from fingerd.directories.watched.table import Table
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS, Limits
 
-# What is read between two pauses: some 200 accounts, less than a millisecond's work.
+# The bytes that are read between two pauses: some 200 accounts, less than a millisecond's work.
 _PIECE = 16 * 1024
-# In seconds. A thread that only computes has Python's one lock nearly all the time; one that
-# sleeps a little, however little, lets the reactor have it.
+# The seconds of a pause. A thread that only computes has Python's one lock nearly all the time. One
+# that sleeps, however little, lets the reactor have it.
 _PAUSE = 0.0002
 
 
@@ -46,9 +46,10 @@ class SystemAccounts:
     """
     The accounts of the system, wherever its name service (nsswitch.conf(5)) has them.
 
-    They are listed by getent(1), in a child process. Python's own getpwall() holds its one lock
-    while it waits for the name service, and so would stop the reactor from any thread; a child
-    can be ended besides.
+    For the list, getent(1) is run. Python's own getpwall() holds Python's one lock while it waits
+    for the name service, and so stops the reactor from any thread. And a program can be ended. This
+    one is read by the thread that makes the list, and ended when there are enough accounts: of a
+    million of them, the list needs no more than the first pieces.
     """
 
     def __init__(self, uids: range, limits: Limits = DEFAULTS, getent: str | None = None) -> None:
@@ -81,8 +82,8 @@ class SystemAccounts:
         account = Account(
             _text(entry.pw_name), entry.pw_uid, _text(entry.pw_gecos), _text(entry.pw_dir)
         )
-        # A name service may find "alice" for "ALICE" too. That is none of ours: what has been set
-        # or hidden is so under one name.
+        # A name service may find "alice" for "ALICE" too. That is another user to the daemon: who
+        # is hidden, or has set a status, has one name.
         return account if account.login == login and account.uid in self._uids else None
 
     def _list(self, limit: int) -> list[Account]:

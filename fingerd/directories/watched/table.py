@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _SHARDS = 256
-# Users of whom so many are let go in one step.
+# So many users are let go in one step.
 _LET_GO = 128
 
 
@@ -13,8 +13,9 @@ class Table:
     """
     A text for each login: the status, or whatever else a directory knows of a user.
 
-    Many small dicts, since one large one takes tens of milliseconds to grow and to let go, and
-    texts only, since an object for each of a million users keeps the garbage collector busy.
+    The table is made of many small dicts, since one large dict takes tens of milliseconds to grow
+    and to let go. It has texts only, since an object for each of a million users keeps the garbage
+    collector busy.
     """
 
     def __init__(self, listed: int) -> None:

@@ -14,8 +14,9 @@ from twisted.internet.interfaces import (
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick.reactor import QuickTCP
 from fingerd.doors.net.balancers import Balancers
-from fingerd.doors.net.exchange import ExchangeFactory
 from fingerd.doors.net.listening import Listener, endpoint
+from fingerd.doors.net.ports import Ports
+from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 
@@ -54,7 +55,7 @@ def _endpoint(
     headers of C{balancers} where there are any.
     """
     if balancers is None:
-        quick = endpoint(cast(IReactorCore, QuickTCP(reactor)), description)
+        quick = endpoint(cast(IReactorCore, QuickTCP(reactor, asksFirst=True)), description)
         if kind in _PLAIN:
             return quick
         # What isn't chosen isn't imported: TLS is large.
@@ -64,8 +65,9 @@ def _endpoint(
     from fingerd.doors.net.layers import LayeredEndpoint  # noqa: PLC0415
     from fingerd.doors.net.proxied import ProxiedFactory  # noqa: PLC0415
 
-    def before(first: IProtocolFactory, exchanges: ExchangeFactory) -> ProxiedFactory:
-        return ProxiedFactory(first, exchanges, balancers, limits, cast(IReactorTime, reactor))
+    def before(first: IProtocolFactory, inner: IVisitedFactory) -> ProxiedFactory:
+        return ProxiedFactory(first, inner, balancers, limits, cast(IReactorTime, reactor))
 
     # The short way knows nothing of headers.
-    return LayeredEndpoint(endpoint(reactor, description), before)
+    ports = cast(IReactorCore, Ports(reactor, asksFirst=True))
+    return LayeredEndpoint(endpoint(ports, description), before)

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
-from fingerd.doors.finger import answer
-from fingerd.doors.net.encoding import encode
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.doors.plain import answer
+from fingerd.doors.plain.encoding import encode
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.query import TOO_LONG, Query, parse
@@ -49,7 +49,8 @@ class FingerProtocol(ExchangeProtocol):
     def _ask(self, query: Query, line: bytes) -> None:
         if self.visit is not None:
             self.visit.line = line
-            self._asked = self.exchanges.service.ask(query, self.visit).addCallback(self._send)
+            asked = self.exchanges.service.ask(query, self.visit)
+            self._asked = asked.addCallback(self._send).addErrback(self.failed)
 
     def _send(self, reply: Reply) -> None:
         self.answer(self.exchanges.render(reply), reply.outcome)

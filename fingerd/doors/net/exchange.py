@@ -13,20 +13,43 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
     ITCPTransport,
+    ITransport,
 )
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.telnet import Telnet
+from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.model.interfaces import IVisit, IVisits
 from fingerd.model.limits import Limits
 from fingerd.model.reply import Outcome
 
 
-@implementer(IHalfCloseableProtocol)
-class ExchangeProtocol(LineReceiver):
+class EndingProtocol(Protocol):
+    """A protocol whose connection ends where it can't begin: Twisted would leave it open."""
+
+    transport: ITCPTransport
+
+    def makeConnection(self, transport: ITransport) -> None:
+        try:
+            super().makeConnection(transport)
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """
+        Close at once, whatever is still to be sent: unlike C{loseConnection}, without waiting
+        for a client that doesn't read its answer.
+        """
+        self.transport.abortConnection()
+
+
+@implementer(IHalfCloseableProtocol, IVisited)
+class ExchangeProtocol(EndingProtocol, LineReceiver):
     """
     Takes lines until the request is whole, then sends one answer and closes.
 
@@ -38,7 +61,7 @@ class ExchangeProtocol(LineReceiver):
         brings its visit along: it is set here before that.
     """
 
-    transport: ITCPTransport
+    _log = Logger()
     delimiter = b"\n"
     visit: IVisit | None = None
     # Bytes that came after the request.
@@ -99,12 +122,10 @@ class ExchangeProtocol(LineReceiver):
         self.requestIsWhole()
         self._answered = True
 
-    def abort(self) -> None:
-        """
-        Close at once, whatever is still to be sent: unlike C{loseConnection}, without waiting
-        for a client that doesn't read its answer.
-        """
-        self.transport.abortConnection()
+    def failed(self, failure: Failure) -> None:
+        """What should be answered can't be, since something is wrong with the daemon itself."""
+        self._log.failure("A client gets no answer", failure)
+        self.abort()
 
     def connectionMade(self) -> None:
         if self.visit is None:
@@ -155,6 +176,7 @@ class ExchangeProtocol(LineReceiver):
         return self.visit is not None and self.visit.present
 
 
+@implementer(IVisitedFactory)
 class ExchangeFactory(ServerFactory[ExchangeProtocol]):
     """
     Makes exchanges.
@@ -174,9 +196,17 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.limits = limits
         self.clock = clock
 
+    def startFactory(self) -> None:
+        """A port is open."""
+        self.visits.opened()
+
+    def stopFactory(self) -> None:
+        """The last port is closed."""
+        self.visits.closed()
+
     def doorOf(self, host: str | None) -> str:
         """What the door is called for a client at C{host}: one without comes by a UNIX socket."""
         return "unix" if host is None else self.door
 
-    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol:
         raise NotImplementedError

@@ -65,15 +65,8 @@ class HalfClosingTLS(BufferingTLSTransport):
 
 
 def closeByHalves(factory: TLSMemoryBIOFactory) -> None:
-    """
-    Let the protocols that ``factory`` will build be L{HalfClosingTLS}. Where the factory of the
-    exchanges builds none, since it has no place for the client, ``factory`` builds none either.
-    """
-
-    def build(tls: TLSMemoryBIOFactory, inner: ExchangeProtocol | None) -> HalfClosingTLS | None:
-        return None if inner is None else HalfClosingTLS(tls, inner)
-
-    factory.protocol = cast(type[HalfClosingTLS], build)
+    """Let the protocols that ``factory`` will build be L{HalfClosingTLS}."""
+    factory.protocol = HalfClosingTLS
 
 
 class _HalfClosing:

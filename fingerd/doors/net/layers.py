@@ -11,6 +11,7 @@ from twisted.internet.tcp import Port
 from zope.interface import implementer
 
 from fingerd.doors.net.exchange import ExchangeFactory
+from fingerd.doors.net.visited import IVisitedFactory
 
 try:
     from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -20,16 +21,16 @@ except ImportError:
     # Without the extra there are no TLS ports.
     TLSMemoryBIOFactory = None  # type: ignore[assignment,misc]
 
-# Makes, of a port's own factory and that of its exchanges, the one that is put before both.
-Before = Callable[[IProtocolFactory, ExchangeFactory], IProtocolFactory]
+# Makes, of a port's own factory and that of its innermost protocols, the one put before both.
+Before = Callable[[IProtocolFactory, IVisitedFactory], IProtocolFactory]
 
 
 @implementer(IStreamServerEndpoint)
 class LayeredEndpoint:
     """
-    An endpoint whose port closes TLS by halves, and has another factory put before its own where
-    there is one: balancers send their header before TLS begins, and only the port knows which
-    factory meets the client first.
+    An endpoint whose port lets exchanges close TLS by halves, and has another factory put before
+    its own where there is one: balancers send their header before TLS begins, and only the port
+    knows which factory meets the client first.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, before: Before | None = None) -> None:
@@ -40,12 +41,11 @@ class LayeredEndpoint:
         self._before = before
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Open the port. ``factory`` is an L{ExchangeFactory}."""
-        exchanges = cast(ExchangeFactory, factory)
+        """Open the port. ``factory`` is an L{IVisitedFactory}."""
         listening: Deferred[IListeningPort] = self._endpoint.listen(factory)
-        return listening.addCallback(self._layered, exchanges)
+        return listening.addCallback(self._layered, cast(IVisitedFactory, factory))
 
-    def _layered(self, port: IListeningPort, exchanges: ExchangeFactory) -> IListeningPort:
+    def _layered(self, port: IListeningPort, inner: IVisitedFactory) -> IListeningPort:
         # No client has been accepted: that takes a turn of the reactor.
         if not isinstance(port, Port):
             # An endpoint of somebody's plugin, perhaps.
@@ -53,9 +53,10 @@ class LayeredEndpoint:
                 return port
             port.stopListening()
             raise ValueError("no PROXY header can be taken on this kind of port")
-        if TLSMemoryBIOFactory is not None and isinstance(port.factory, TLSMemoryBIOFactory):
-            closeByHalves(port.factory)
+        secure = TLSMemoryBIOFactory is not None and isinstance(port.factory, TLSMemoryBIOFactory)
+        if secure and isinstance(inner, ExchangeFactory):
+            closeByHalves(cast(TLSMemoryBIOFactory, port.factory))
         if self._before is not None:
-            first = self._before(cast(IProtocolFactory, port.factory), exchanges)
+            first = self._before(cast(IProtocolFactory, port.factory), inner)
             port.factory = first  # type: ignore[assignment]
         return port

@@ -14,16 +14,16 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorTime,
-    ITCPTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import Balancers
-from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.doors.net.exchange import EndingProtocol
 from fingerd.doors.net.proxy_header import Header, parse
+from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.logs.repeats import Like
 from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import Limits
@@ -31,13 +31,12 @@ from fingerd.system.addresses import describe, hostOf
 from fingerd.system.deadlines import Deadlines
 
 
-class Waiting(Protocol):
+class Waiting(EndingProtocol):
     """
     A balancer's connection until its header is there. Then the connection is handed to a protocol
     that was built for the client, with the bytes that came behind the header.
     """
 
-    transport: ITCPTransport
     visit: IVisit | None = None
     _received = b""
     _decided = False
@@ -61,33 +60,39 @@ class Waiting(Protocol):
         try:
             header = parse(self._received, self._factory.limits.proxyHeaderSize)
         except ValueError as error:
-            self.refuse(str(error))
+            self.without(str(error))
         else:
             if header is not None:
-                self._handOn(header, self.visit)
+                address = addressIn(header) or self.peer
+                host = hostOf(address)
+                if host is None or self.visit.arrived(host):
+                    self._handOn(address, header.size)
+                else:
+                    self._decide()
+                    self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._decide()
         if self.visit is not None:
             self.visit.leave()
 
-    def refuse(self, reason: str) -> None:
-        """Close at once, and tell the log why."""
+    def without(self, reason: str) -> None:
+        """
+        There is no header, for that reason. Where one must be, close at once, and tell the log why;
+        elsewhere the balancer's own words follow, and the client is nobody until they name it.
+        """
+        if not self._factory.required:
+            self._handOn(self.peer, 0)
+            return
         self._decide()
         self._factory.complain(self.peer, reason)
         self.abort()
 
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abortConnection()
-
-    def _handOn(self, header: Header, visit: IVisit) -> None:
+    def _handOn(self, address: IAddress, header: int) -> None:
+        """The client is at C{address}; its own bytes follow the C{header}, which has so many."""
+        visit = self.visit
+        assert visit is not None
         self._decide()
-        address = addressIn(header) or self.peer
-        host = hostOf(address)
-        if host is not None and not visit.arrived(host):
-            self.abort()
-            return
         protocol = self._factory.buildInner(address, visit)
         # From now on the transport knows the client's protocol only, half-close and all. That is
         # how a connection changes to TLS, too.
@@ -98,7 +103,7 @@ class Waiting(Protocol):
         except BaseException:
             visit.leave()
             raise
-        behind, self._received = self._received[header.size :], b""
+        behind, self._received = self._received[header:], b""
         if behind:
             protocol.dataReceived(behind)
 
@@ -125,8 +130,9 @@ class ProxiedFactory:
     balancer gets the protocol that it would have got by itself, with its own address.
 
     Balancers always send the header, and before anything else, TLS included; so whoever is
-    listed and sends something else, or nothing for ``limits.proxyHeaderTime``, is closed. Who
-    is not listed has no header to send: one that comes all the same is a strange query.
+    listed and sends something else, or nothing for ``limits.proxyHeaderTime``, is closed, but at
+    doors whose own protocol has other words for where a client is. Who is not listed has no
+    header to send: one that comes is the client's own strange query.
     """
 
     _log = Logger()
@@ -134,19 +140,22 @@ class ProxiedFactory:
     def __init__(
         self,
         factory: IProtocolFactory,
-        exchanges: ExchangeFactory,
+        inner: IVisitedFactory,
         balancers: Balancers,
         limits: Limits,
         clock: IReactorTime,
+        required: bool = True,
     ) -> None:
         """
         @param factory: what builds the protocols: for a TLS port, those that speak TLS.
-        @param exchanges: what builds the innermost of them, which takes the visit over.
+        @param inner: what builds the innermost of them, which takes the visit over.
         @param balancers: who is listed.
         @param clock: the reactor.
+        @param required: whether who is listed must send a header.
         """
-        self.visits = exchanges.visits
-        self._exchanges = exchanges
+        self.visits = inner.visits
+        self.required = required
+        self._inner = inner
         self.limits = limits
         self.waiting: Deadlines[Waiting] = Deadlines(limits.proxyHeaderTime, self._late, clock)
         self._factory = factory
@@ -167,17 +176,17 @@ class ProxiedFactory:
 
     def doorOf(self, peer: IAddress) -> str:
         """What the door is called that the balancer at C{peer} has come to."""
-        return self._exchanges.doorOf(hostOf(peer))
+        return self._inner.doorOf(hostOf(peer))
 
     def buildInner(self, address: IAddress, visit: IVisit) -> IProtocol:
         """The protocol of the client at C{address}, which takes over its C{visit}."""
         protocol = self._factory.buildProtocol(address)
         assert protocol is not None
-        exchange = protocol
-        while not isinstance(exchange, ExchangeProtocol):
+        inner = protocol
+        while not IVisited.providedBy(inner):
             # A protocol that speaks TLS is around it.
-            exchange = exchange.wrappedProtocol  # type: ignore[attr-defined]
-        exchange.visit = visit
+            inner = inner.wrappedProtocol  # type: ignore[attr-defined]
+        inner.visit = visit
         return protocol
 
     def complain(self, peer: IAddress, reason: str) -> None:
@@ -190,4 +199,4 @@ class ProxiedFactory:
         )
 
     def _late(self, waiting: Waiting) -> None:
-        waiting.refuse(f"none within {self.limits.proxyHeaderTime:g} seconds")
+        waiting.without(f"none within {self.limits.proxyHeaderTime:g} seconds")

@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorCore, IReactorTime
 
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.listening import Listener, endpoint
+from fingerd.doors.net.ports import Ports
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.model.interfaces import IFingerSetterService
 from fingerd.model.limits import Limits
@@ -28,4 +29,6 @@ def listener(
     @raise ValueError: when C{description} describes no endpoint, with what is wrong with it.
     """
     factory = FingerSetterFactory(service, limits, cast(IReactorTime, reactor))
-    return Listener(description, endpoint(cast(IReactorCore, reactor), description), factory)
+    # Clients are accepted before they have asked: while they are there, it is known whose they are.
+    ports = cast(IReactorCore, Ports(reactor))
+    return Listener(description, endpoint(ports, description), factory)

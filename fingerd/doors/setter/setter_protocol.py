@@ -13,8 +13,8 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.python.failure import Failure
 
-from fingerd.doors.net.encoding import encode
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
+from fingerd.doors.plain.encoding import encode
 from fingerd.doors.setter import grammar, owner
 from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
@@ -80,7 +80,7 @@ class FingerSetterProtocol(ExchangeProtocol):
             self.visit.waits()
         change = Change(wanted.text, wanted.seconds)
         setting = self.exchanges.service.set(wanted.login, change, self._by)
-        setting.addCallbacks(self._set, self._notSet)
+        setting.addCallbacks(self._set, self._notSet).addErrback(self.failed)
 
     def _set(self, status: Status) -> None:
         self._say(OK, "set")

@@ -1,130 +1,107 @@
-"""Clients that have their answer, and haven't closed yet."""
+"""Sockets whose clients have their answer, and haven't closed yet."""
 
 from __future__ import annotations
 
-import math
 import socket
 from collections import deque
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from fingerd.model.interfaces import IVisit
+from fingerd.model.limits import Limits
 
-# Seconds after the answer: when it is worth a look whether the client has closed, how often
-# those who hadn't are looked at again, and for how long.
+# Seconds after the answer when it is worth a look whether the client has closed; how often those
+# that hadn't are looked at again, and for how long.
 _SOON = 0.001
 _AGAIN = 0.25
-_LATE = 1.0
-# Of those who stay longer, so many are handed on before others have their turn.
-_AT_ONCE = 100
-_READ = 2048
+_LONGEST = 5.0
+# Bytes that are read away at a time, and how many times in one look.
+_READ = 65536
+_TIMES = 4
 
-
-class Answered(NamedTuple):
-    """A client's socket and address, its visit, and when it was answered."""
-
-    client: socket.SocketType
-    address: tuple[Any, ...]
-    visit: IVisit
-    at: float
+# A socket, when its client was answered, and how many bytes have come since.
+_Answered = tuple[socket.SocketType, float, int]
 
 
 class Lingering:
     """
-    Keeps the sockets open until the clients close: what arrives at a closed one makes the kernel
-    send a reset, which can overtake the answer. Most have closed when they are looked at first,
-    so they need no place in the reactor's poll.
+    Keeps sockets open until their clients close: what arrives at a closed one makes the kernel
+    send a reset, which can overtake the answer. Most clients have closed when they are looked at
+    first, so these sockets need no place in the reactor's poll.
+
+    They are no visits any more, and hold nobody's place. There are C{limits.lingering} of them at
+    most, of more the oldest is closed; and so is one whose client sends more than
+    C{limits.bytesAfterRequest}, or doesn't close for some seconds.
     """
 
-    def __init__(self, clock: IReactorTime, goOn: Callable[[Answered, bytes], object]) -> None:
-        """
-        @param goOn: takes a client over that stays, or sends more, and what it has sent.
-        """
+    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
         self._clock = clock
-        self._goOn = goOn
-        # In the order of their answers: the latest, and those who were looked at once.
-        self._latest: deque[Answered] = deque()
-        self._staying: deque[Answered] = deque()
+        self._most = limits.lingering
+        self._bytes = limits.bytesAfterRequest
+        # In the order of their answers: the latest, and those that were looked at.
+        self._latest: deque[_Answered] = deque()
+        self._staying: deque[_Answered] = deque()
         self._timer: IDelayedCall | None = None
-        # When those of one peer may be looked at again.
-        self._lookAt = -math.inf
 
-    def add(self, client: socket.SocketType, address: tuple[Any, ...], visit: IVisit) -> None:
-        """A client has its answer."""
-        visit.end = partial(_end, client, visit)
-        self._latest.append(Answered(client, address, visit, self._clock.seconds()))
+    def __len__(self) -> int:
+        return len(self._latest) + len(self._staying)
+
+    def add(self, client: socket.SocketType, now: float) -> None:
+        """C{client} has its answer, and our side of the connection is closed."""
+        self._latest.append((client, now, 0))
+        if len(self) > self._most:
+            self.makeRoom()
         if self._timer is None:
             self._timer = self._clock.callLater(_AGAIN, self._again)
 
     def look(self, now: float) -> None:
-        """Let those go who have closed. To be called when there is nothing to wait for."""
+        """Let the latest go whose clients have closed."""
         latest = self._latest
-        while latest and now - latest[0].at >= _SOON:
-            answered = latest.popleft()
-            if not self._over(answered):
-                self._staying.append(answered)
+        while latest and now - latest[0][1] >= _SOON:
+            self._keep(latest.popleft())
 
-    def lookFor(self, peer: str) -> None:
-        """Let those clients of C{peer} go who have closed."""
-        now = self._clock.seconds()
-        if now < self._lookAt and len(self._latest) + len(self._staying) > _AT_ONCE:
-            return
-        for those in (self._latest, self._staying):
-            kept = [each for each in those if each.visit.peer != peer or not self._over(each)]
-            those.clear()
-            those.extend(kept)
-        # Where there are many, that takes a tenth of the time at most.
-        end = self._clock.seconds()
-        self._lookAt = end + 10 * (end - now)
+    def makeRoom(self) -> bool:
+        """Close the oldest; whether there was one."""
+        for those in (self._staying, self._latest):
+            if those:
+                those.popleft()[0].close()
+                return True
+        return False
 
     def close(self) -> None:
-        """Let all of them go: they have all that they wait for."""
+        """Close all of them: they have all that they wait for."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for those in (self._latest, self._staying):
-            while those:
-                client, _, visit, _ = those.popleft()
-                _end(client, visit)
+        while self.makeRoom():
+            pass
 
     def _again(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        self.look(now)
-        staying, self._staying = self._staying, deque()
-        handedOn = 0
-        for answered in staying:
-            if self._over(answered):
-                continue
-            if now - answered.at < _LATE or handedOn == _AT_ONCE:
-                self._staying.append(answered)
+        for _ in range(len(self._staying)):
+            answered = self._staying.popleft()
+            if now - answered[1] < _LONGEST:
+                self._keep(answered)
             else:
-                handedOn += 1
-                self._goOn(answered, b"")
-        if self._timer is None and (self._staying or self._latest):
+                answered[0].close()
+        self.look(now)
+        if self._staying or self._latest:
             self._timer = self._clock.callLater(_AGAIN, self._again)
 
-    def _over(self, answered: Answered) -> bool:
-        """Whether that client needs no more looking after."""
-        if not answered.visit.present:
-            # Its place was needed, or its time is over.
-            return True
+    def _keep(self, answered: _Answered) -> None:
+        """Read away what the client has sent since, and keep its socket unless that is over."""
+        client, at, late = answered
         try:
-            late = answered.client.recv(_READ, socket.MSG_DONTWAIT)
+            for _ in range(_TIMES):
+                size = len(client.recv(_READ, socket.MSG_DONTWAIT))
+                late += size
+                if not size or late > self._bytes:
+                    client.close()
+                    return
         except BlockingIOError:
-            return False
+            pass
         except OSError:
-            late = b""
-        if late:
-            self._goOn(answered, late)
-        else:
-            _end(answered.client, answered.visit)
-        return True
-
-
-def _end(client: socket.SocketType, visit: IVisit) -> None:
-    client.close()
-    visit.leave()
+            # A reset: the client has what it wanted, or never did.
+            client.close()
+            return
+        self._staying.append((client, at, late))

@@ -1,4 +1,7 @@
-"""Clients that have sent nothing yet: over a network, that is everyone at first."""
+"""
+Clients that are accepted before they have sent anything: where the kernel doesn't hold them back
+until they have, or has held them for as long as it does.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +71,7 @@ class Silent:
             self.connectionLost(None)
             return
         self._reactor.removeReader(self)
+        self.visit.end = self._socket.close
         self._received(self._socket, self._address, self.visit, data)
 
     def abort(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from fingerd.doors.finger.finger1_layout import age, entry, known, statusLine
+from fingerd.doors.plain.finger1_layout import age, entry, known, statusLine
 from fingerd.model.fields import Field, Fields
 from fingerd.model.reply import Reply
 from fingerd.model.texts import NO_STATUS
@@ -21,6 +21,7 @@ from fingerd.text.columns import table
 from fingerd.text.width import beginsCombining
 
 # With no more than these, a user is the bare status, and a list has no need of a heading.
+_STATUS = Field.STATUS
 _BARE: Fields = frozenset({Field.LOGIN, Field.STATUS})
 
 
@@ -54,7 +55,7 @@ def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
     @param fields: what would be shown, were it known.
     @param now: as in L{of}.
     """
-    if Field.STATUS in fields and isBare(user):
+    if _STATUS in fields and isBare(user):
         return user.status or NO_STATUS
     statusAge = age(user.statusSet, time.time() if now is None else now)
     if user.report:

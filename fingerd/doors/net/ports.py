@@ -1,0 +1,162 @@
+"""
+Ports as Twisted has them, but for how they take clients in: in turns that leave time for those who
+are there already, and to the last one who came before the port was closed.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, cast
+
+from twisted.internet import tcp, unix
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLContextFactory,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.python.failure import Failure
+
+from fingerd.system import newcomers
+
+# Clients accepted before others have their turn. Twisted's own number grows as long as so many
+# come: the bytes of those who are there then wait, until a crowd of newcomers takes their places.
+AT_ONCE = 50
+# Seconds that a port stays open for those who came before it was to be closed: the kernel holds
+# a silent client back for one. And how often to look whether they are in.
+_LAST = 1.1
+_LOOK = 0.02
+
+_DONE = Failure(ConnectionDone())
+
+
+class _Port(tcp.Port):
+    """What is the same for all ports."""
+
+    # Whether clients speak first, and nothing is to be done for one that has said nothing.
+    asksFirst = False
+    _stopped: Deferred[None] | None = None
+
+    def startListening(self) -> None:
+        """Open the port."""
+        super().startListening()
+        if self.asksFirst:
+            newcomers.holdSilent(self.socket)
+
+    def doRead(self) -> None:
+        """Accept some clients."""
+        self.numberAccepts = AT_ONCE
+        super().doRead()
+
+    def loseConnection(self, connDone: Failure = _DONE) -> Deferred[None]:
+        """
+        Close the port when those are accepted who have connected, or are about to; whoever comes
+        now is kept out.
+
+        @return: fires when it is closed.
+        """
+        if self._stopped is None:
+            self._stopped = Deferred()
+            if self._shouldShutdown:
+                newcomers.keepOut(self.socket)
+            # (Other sockets are somebody else's too, who may go on with them.)
+            clock = cast(IReactorTime, self.reactor)
+            self._stopWhenEmpty(clock, clock.seconds() + _LAST, connDone)
+        return self._stopped
+
+    stopListening = loseConnection
+
+    def _stopWhenEmpty(self, clock: IReactorTime, until: float, connDone: Failure) -> None:
+        assert self._stopped is not None
+        if not self.connected:
+            self._stopped.callback(None)
+        elif clock.seconds() < until and self._areWaiting():
+            clock.callLater(_LOOK, self._stopWhenEmpty, clock, until, connDone)
+        else:
+            super().loseConnection(connDone).chainDeferred(self._stopped)
+
+    def _areWaiting(self) -> bool:
+        """Whether there are clients still to be accepted."""
+        raise NotImplementedError
+
+
+class TCPPort(_Port):
+    """A TCP port."""
+
+    def _areWaiting(self) -> bool:
+        return newcomers.areWaiting(self.socket)
+
+
+class UNIXPort(_Port, unix.Port):
+    """A UNIX socket."""
+
+    def _areWaiting(self) -> bool:
+        # It can't be asked. As many as may be accepted in one turn: there may be more.
+        self.doRead()
+        return self.numberAccepts > AT_ONCE
+
+
+class Ports:
+    """A reactor that opens such ports."""
+
+    def __init__(self, reactor: object, asksFirst: bool = False) -> None:
+        """
+        @param reactor: what opens ports of its own.
+        @param asksFirst: whether clients of all these ports speak first, see L{_Port.asksFirst}.
+        """
+        self.reactor = reactor
+        self._asksFirst = asksFirst
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> IListeningPort:
+        """See L{IReactorTCP}."""
+        return self.opened(TCPPort(port, factory, backlog, interface, self.reactor))
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: IOpenSSLContextFactory,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """See L{IReactorSSL}."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415
+
+        tls = TLSMemoryBIOFactory(contextFactory, False, factory)
+        return self.listenTCP(port, cast(IProtocolFactory, tls), backlog, interface)
+
+    def listenUNIX(
+        self,
+        address: bytes,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: int = 0,
+    ) -> IListeningPort:
+        """See L{IReactorUNIX}."""
+        return self.opened(UNIXPort(address, factory, backlog, mode, self.reactor, wantPID))
+
+    def adoptStreamPort(
+        self, fileDescriptor: int, addressFamily: socket.AddressFamily, factory: IProtocolFactory
+    ) -> IListeningPort:
+        """See L{IReactorSocket}."""
+        if addressFamily == socket.AF_UNIX:
+            return self.opened(
+                UNIXPort._fromListeningDescriptor(self.reactor, fileDescriptor, factory)
+            )
+        return self.opened(
+            TCPPort._fromListeningDescriptor(self.reactor, fileDescriptor, addressFamily, factory)
+        )
+
+    def opened(self, port: _Port) -> IListeningPort:
+        """Open a port that is made."""
+        port.asksFirst = port.asksFirst or self._asksFirst
+        port.startListening()
+        return cast(IListeningPort, port)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.reactor, name)
