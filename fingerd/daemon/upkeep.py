@@ -105,7 +105,8 @@ class Upkeep(MultiService):
     def of(cls, application: object, finger: FingerService, reactor: object) -> Upkeep:
         """
         The upkeep of an application whose doors are Twisted's own L{TCPServer}s, as in a tac. Their
-        ports get a queue as long as others, and the short way for the commonest query.
+        ports get as long a queue as those of C{twistd finger}, and the short way for the commonest
+        query.
         """
         servers = [
             server for server in IServiceCollection(application) if isinstance(server, TCPServer)

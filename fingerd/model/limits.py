@@ -12,6 +12,10 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+# Clients that a port accepts before others have their turn. Twisted's own number grows as long as
+# so many come: the bytes of those who are there then wait, until newcomers take their places.
+ACCEPTED_AT_ONCE = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -32,8 +36,8 @@ class Limits:
     listKept: float = 1.0
     # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
     matchedUsers: int = 10
-    # Connections to all finger ports. One more, and the oldest is closed on which nobody waits for
-    # an answer that is being worked for.
+    # Connections to all finger ports. For one more, the oldest is closed whose client doesn't wait
+    # for a lookup.
     connections: int = 10_000
     # Those of one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets.
     peerConnections: int = 50
@@ -102,9 +106,9 @@ class Limits:
     # of one user; the others are counted. Of kinds that strangers can make up there are as many.
     repeatsLogged: int = 20
     repeatsTime: float = 60.0
-    # Of a query, what the query log shows: names are shorter.
+    # How much of a query the query log shows: names are shorter.
     queryLogged: int = 128
-    # Of the query log, what waits to be written, when the disk is full or slow: some tens of
+    # How much of the query log waits to be written, when the disk is full or slow: some tens of
     # thousands of lines. More are counted and lost.
     queryLogWaiting: int = 4 * 1024 * 1024
     # A stopping daemon: answers in flight get this long to be finished...
@@ -134,8 +138,8 @@ class Limits:
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.
     gecosPart: int = 256
-    # An executed program, the wait for its turn included: less than a lookup has, so that the
-    # log names the program.
+    # How long an executed program takes, the wait for its turn included: less than a lookup has,
+    # so that the log names the program.
     programTime: float = 4.0
     # What it may write: about as much as fits in an answer.
     programOutput: int = 256 * 1024

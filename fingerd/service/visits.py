@@ -11,13 +11,13 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from fingerd.model.interfaces import IQueryLog, IVisit, IVisits
-from fingerd.model.limits import Limits
+from fingerd.model.limits import ACCEPTED_AT_ONCE, Limits
 from fingerd.model.reply import Outcome
 from fingerd.system.addresses import peerOf
 from fingerd.system.deadlines import Deadlines
 
-# Visits among which one is looked for that can be ended, beside those that may wait for a lookup
-# and can't be.
+# So many visits are searched for one that can be ended, and as many more as may wait for a lookup,
+# which can't be ended.
 _LOOKED_AT = 100
 
 
@@ -98,7 +98,7 @@ class Visit:
             return False
         self.state = ANSWERED
         self._book.answered(self, outcome, size, unsent)
-        return self.present
+        return not unsent or self.present
 
     def leave(self) -> None:
         """See L{IVisit}."""
@@ -125,8 +125,8 @@ class Visits:
 
     Each visit has C{limits.connectionTime} from its first moment to its last. Where there are as
     many visits as there may be, a newcomer takes the place of the one that has had its answer
-    longest or, where none has one, that has been silent longest: nobody who waits for an answer
-    that is being worked for.
+    longest or, where none has one, that has been silent longest. A visit that waits for a lookup is
+    never ended for another.
 
     @ivar most: how many visits there may be.
     """
@@ -156,8 +156,8 @@ class Visits:
         self._byPeer: dict[str, int] = {}
         # How many doors are open.
         self._doors = 0
-        # Those that came in this turn of the reactor, and in the one before: nothing was looked
-        # for yet that they may have sent.
+        # Where places may become scarce, those that came in this turn of the reactor, and in the
+        # one before: nothing was looked for yet that they may have sent.
         self._newest: set[Visit] = set()
         self._newer: set[Visit] = set()
         # Those that are answered, and the bytes of answers that clients have yet to take; both in
@@ -198,9 +198,7 @@ class Visits:
         if peer is not None:
             self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
         if not lookedAt:
-            if not self._newest and not self._newer:
-                self.clock.callLater(0, self._turned)
-            self._newest.add(visit)
+            self._isNew(visit)
         return visit
 
     def identify(self, visit: Visit, host: str) -> bool:
@@ -237,9 +235,10 @@ class Visits:
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
-        """Nobody waits to take an answer of this visit any more, if it has one."""
+        """The answers of this visit, if it has any, count as taken."""
         self._answered.pop(visit, None)
-        self._unsentBytes -= self._unsent.pop(visit, 0)
+        if self._unsent:
+            self._unsentBytes -= self._unsent.pop(visit, 0)
 
     def left(self, visit: Visit) -> None:
         """A visit is over."""
@@ -266,13 +265,13 @@ class Visits:
         """
         Let the visits finish, for C{limits.stopTime} seconds at most and for C{limits.stopSilence}
         where nothing has been asked; then end them. To be called when the doors are being closed;
-        fires when they are, and nobody is left.
+        fires when they are, or have had that time too, and nobody is left.
         """
         emptied: Deferred[None] = Deferred()
         self._emptied = emptied
         timers = [
             self.clock.callLater(self._limits.stopSilence, self._end, ASKING),
-            self.clock.callLater(self._limits.stopTime, self._end, *State),
+            self.clock.callLater(self._limits.stopTime, self._endAll),
         ]
         self._lookWhetherEmpty()
 
@@ -289,9 +288,14 @@ class Visits:
             if visit.state in states:
                 visit.close()
 
+    def _endAll(self) -> None:
+        self._doors = 0
+        self._end(*State)
+        self._lookWhetherEmpty()
+
     def _lookWhetherEmpty(self) -> None:
         emptied = self._emptied
-        if emptied is not None and not self._open and not self._doors:
+        if emptied is not None and not self._open and self._doors <= 0:
             self._emptied = None
             emptied.callback(None)
 
@@ -302,6 +306,14 @@ class Visits:
         """Whether this visitor has been looked at, and has asked nothing."""
         fresh = visit in self._newest or visit in self._newer
         return visit.state is ASKING and not fresh
+
+    def _isNew(self, visit: Visit) -> None:
+        # As many may come until the reactor has looked at this one.
+        soon = 2 * ACCEPTED_AT_ONCE * (self._doors or 1)
+        if len(self._open) + soon > self.most:
+            if not self._newest and not self._newer:
+                self.clock.callLater(0, self._turned)
+            self._newest.add(visit)
 
     def _turned(self) -> None:
         """Another turn of the reactor begins: it has looked at those who came before the last."""

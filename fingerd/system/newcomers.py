@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from array import array
+from contextlib import suppress
 
 from fingerd.system import sockdiag
 
@@ -40,14 +41,16 @@ def keepOut(listening: socket.socket) -> None:
     """
     Let nobody connect any more, while those who have can still be accepted. Who connects to a UNIX
     socket is refused; over TCP it tries again a second later, as if its segment had been lost.
-    Where the system can't do that, clients connect as ever.
+    Where the system can't do that, or doesn't let this user, clients connect as ever.
     """
     if listening.family == socket.AF_UNIX:
         listening.shutdown(socket.SHUT_RD)
     elif sys.platform == "linux":
         program = array("B", b"".join(struct.pack("HBBI", *each) for each in _NO_NEW_CONNECTION))
         where = struct.pack("HP", len(_NO_NEW_CONNECTION), program.buffer_info()[0])
-        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
+        # EPERM, on Linux 6.18, for a user without privileges.
+        with suppress(OSError):
+            listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
 
 
 def areWaiting(listening: socket.socket) -> bool:

@@ -18,7 +18,7 @@ from tests.doors.proxying import numberOf
 from tests.doors.secure import Secure
 from tests.doors.test_proxyheader import HEADERS
 from tests.doors.tls import End
-from tests.support.ports import TIME, Sockets, until
+from tests.support.ports import TIME, Client, Sockets, until
 from tests.support.service import Finger
 
 HAPPY = b"Happy and well\r\n"
@@ -153,16 +153,22 @@ class BrokenTests(Secure):
 class RoomTests(Sockets):
     """Where all places of the daemon are taken, whichever ports their clients have come to."""
 
+    async def begin(self, port: int) -> Client:
+        """A client that has begun to ask: else it might not be accepted yet."""
+        client = await self.connect(port)
+        client.transport.write(b"m")
+        return client
+
     async def test_oldestFirst(self) -> None:
         """The client goes that has been silent longest, and no other, whatever its port."""
         finger = Finger(TIME, (), None, Limits(connections=3), moshez="Happy and well")
         first, second = (self.listen(finger.getFingerFactory()) for _ in range(2))
         clients = []
         for port in second, first, second:
-            clients.append(await self.connect(port))
+            clients.append(await self.begin(port))
             await until(lambda: len(finger.visits) == len(clients))
         for oldest in list(clients):
-            clients.append(await self.connect(first))
+            clients.append(await self.begin(first))
             self.assertEqual(await oldest.closed, b"")
             clients.remove(oldest)
             self.assertFalse(any(client.closed.called for client in clients))
@@ -173,7 +179,8 @@ class RoomTests(Sockets):
         """Who has had an answer goes before anybody who may still ask, and again the oldest one."""
         finger = Finger(TIME, (), None, Limits(connections=3), moshez="x" * 200_000)
         first, second = (self.listen(finger.getFingerFactory()) for _ in range(2))
-        silent = await self.connect(first)
+        silent = await self.begin(first)
+        await until(lambda: len(finger.visits))
         readers = []
         for port in second, first:
             readers.append(await self.connect(port))
@@ -182,7 +189,7 @@ class RoomTests(Sockets):
             await until(lambda: len(finger.visits) == 1 + len(readers))
             await until(lambda: list(finger.visits)[-1].state.name == "ANSWERED")
         _, oldest, other = finger.visits
-        newcomer = await self.connect(first)
+        newcomer = await self.begin(first)
         await until(lambda: oldest not in list(finger.visits))
         self.assertIn(other, list(finger.visits))
         self.assertFalse(silent.closed.called)

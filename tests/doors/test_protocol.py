@@ -430,11 +430,12 @@ class DrainTests(Sockets):
         client.transport.write(b"moshez\r\n")
         while not directory.asked:
             await turn()
-        stopped = finger.stopService()
+        closed, stopped = self.shut(), finger.stopService()
         await turn()
         self.assertFalse(stopped.called)
         looked.callback(User("moshez", status="Just in time"))
         self.assertEqual((await client.closed), b"Just in time\r\n")
+        await closed
         await stopped
 
     async def test_silentClients(self) -> None:
@@ -445,6 +446,8 @@ class DrainTests(Sockets):
         client = await self.connect(port)
         client.transport.write(b"mos")
         await turn()
-        await finger.stopService()
+        closed, stopped = self.shut(), finger.stopService()
+        await closed
+        await stopped
         await client.closed
         self.assertEqual(client.received, b"")

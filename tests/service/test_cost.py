@@ -40,14 +40,14 @@ from tests.support.ports import inMemory, temporaryFolder
 from tests.support.service import Finger
 
 # With the transport in memory that stands for a connection.
-QUERY = 124
+QUERY = 140
 # The same with real sockets, where all is there when the connection is accepted.
-SHORT_WAY = 74
-SET = 274
+SHORT_WAY = 82
+SET = 280
 # A user in a users file, through the service.
 LOOKUP = 49
 # Who has made a TCP connection, by the kernel.
-OWNER = 87
+OWNER = 90
 
 
 def calls(what: Callable[[], object], first: Callable[[], object] = int) -> int:

@@ -15,7 +15,7 @@ from fingerd.service.rates import Rates
 from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.addresses import peerOf
-from tests.support.ports import TIME, Client, Directory, Sockets, inMemory, until
+from tests.support.ports import TIME, Client, Directory, Sockets, TurnClock, inMemory, until
 from tests.support.service import Finger
 
 HAPPY = b"Happy\r\n"
@@ -30,8 +30,16 @@ class ConnectionTests(Sockets):
         return self.serve(limits=Limits(**limits), moshez="Happy")
 
     async def silent(self, port: int, count: int, host: str = "127.0.0.1") -> list[Client]:
-        """So many clients that say nothing, when the daemon knows of them."""
-        clients = [await self.connect(port, host) for _ in range(count)]
+        """
+        So many clients that say nothing more than a letter, when the daemon knows of them. (Those
+        who haven't said that are let in a second later, and in any order.)
+        """
+        clients: list[Client] = []
+        before = self.count()
+        for _ in range(count):
+            clients.append(await self.connect(port, host))
+            clients[-1].transport.write(b"m")
+            await until(lambda: self.count() >= min(before + len(clients), count))
         await until(lambda: self.count() == count)
         return clients
 
@@ -157,12 +165,57 @@ class VisitsTests(SynchronousTestCase):
             visit.waits()
         assert held[2] is not None
         held[2].answered("found", 10)
+        cast(Clock, visits.clock).pump([0, 0])
         for newcomer in range(3):
             self.assertIsNotNone(visits.enter("tcp", None, list), newcomer)
         self.assertEqual(ended, [2, 3, 4])
         for visit in visits:
             visit.waits()
         self.assertIsNone(visits.enter("tcp", None, list))
+
+    def test_notLookedAt(self) -> None:
+        """Nobody goes before the daemon has had the time to see whether they have asked."""
+        clock = TurnClock()
+        visits = Visits(DEFAULTS, clock, 5, 2)
+        ended: list[int] = []
+        held = [visits.enter("tcp", None, lambda n=n: ended.append(n)) for n in range(4)]  # type: ignore[misc]
+        looked = visits.enter("tcp", None, lambda: ended.append(4), lookedAt=True)
+        self.assertIsNotNone(visits.enter("tcp", None, list))
+        self.assertEqual(ended, [4])
+        self.assertIsNone(visits.enter("tcp", None, list))
+        # In the next turn it reads what they have sent.
+        clock.turn()
+        self.assertIsNone(visits.enter("tcp", None, list))
+        clock.turn()
+        self.assertIsNotNone(visits.enter("tcp", None, list))
+        self.assertEqual(ended, [4, 0])
+        clock.turn()
+        clock.turn()
+        for visit in (*held, looked):
+            assert visit is not None
+            visit.leave()
+        self.assertEqual(clock.getDelayedCalls()[1:], [])
+
+    def test_doors(self) -> None:
+        """Who still comes in while the doors are being closed is waited for as well."""
+        visits = self.visits()
+        visits.opened()
+        drained = visits.drain()
+        self.assertFalse(drained.called)
+        late = visits.enter("tcp", None, list)
+        visits.closed()
+        self.assertFalse(drained.called)
+        assert late is not None
+        late.leave()
+        self.assertTrue(drained.called)
+
+    def test_doorThatStays(self) -> None:
+        """A door that isn't closed holds nothing up for longer than an answer could."""
+        visits = self.visits()
+        visits.opened()
+        drained = visits.drain()
+        cast(Clock, visits.clock).advance(DEFAULTS.stopTime)
+        self.assertTrue(drained.called)
 
     def test_peers(self) -> None:
         """A peer is an IPv4 address, however it comes, or an IPv6 network of 64 bits."""

@@ -10,12 +10,13 @@ from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
+    IListeningPort,
     IProtocolFactory,
     IReactorTCP,
     IReactorTime,
@@ -73,14 +74,21 @@ class Sockets(TestCase):
         super().__init__(methodName)
         # Those that listen, in the order in which they began to.
         self.factories: list[ExchangeFactory] = []
+        self.ports: list[IListeningPort] = []
 
     def listen(self, factory: ExchangeFactory, interface: str = "127.0.0.1") -> int:
         """Open a port for the length of the test, and give its number."""
         self.factories.append(factory)
         port = QuickTCP(reactor).listenTCP(0, cast(IProtocolFactory, factory), 50, interface)
         self.addCleanup(visitsAt(factory).drain)
-        self.addCleanup(port.stopListening)
+        self.ports.append(port)
+        self.addCleanup(self.shut)
         return cast(IPv4Address, port.getHost()).port
+
+    def shut(self) -> Deferred[None]:
+        """Close the ports; fires when they are closed."""
+        closed = gatherResults([maybeDeferred(port.stopListening) for port in self.ports])
+        return closed.addCallback(lambda _: None)
 
     def serve(
         self,

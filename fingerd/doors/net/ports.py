@@ -19,11 +19,9 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 
+from fingerd.model.limits import ACCEPTED_AT_ONCE
 from fingerd.system import newcomers
 
-# Clients accepted before others have their turn. Twisted's own number grows as long as so many
-# come: the bytes of those who are there then wait, until a crowd of newcomers takes their places.
-AT_ONCE = 50
 # Seconds that a port stays open for those who came before it was to be closed: the kernel holds
 # a silent client back for one. And how often to look whether they are in.
 _LAST = 1.1
@@ -38,16 +36,23 @@ class _Port(tcp.Port):
     # Whether clients speak first, and nothing is to be done for one that has said nothing.
     asksFirst = False
     _stopped: Deferred[None] | None = None
+    _prefix = ""
 
     def startListening(self) -> None:
         """Open the port."""
         super().startListening()
+        # It is asked for in every turn, and to find it out takes as long as all else in there.
+        self._prefix = super().logPrefix()
         if self.asksFirst:
             newcomers.holdSilent(self.socket)
 
+    def logPrefix(self) -> str:
+        """What the port is called in the log."""
+        return self._prefix
+
     def doRead(self) -> None:
         """Accept some clients."""
-        self.numberAccepts = AT_ONCE
+        self.numberAccepts = ACCEPTED_AT_ONCE
         super().doRead()
 
     def loseConnection(self, connDone: Failure = _DONE) -> Deferred[None]:
@@ -95,7 +100,7 @@ class UNIXPort(_Port, unix.Port):
     def _areWaiting(self) -> bool:
         # It can't be asked. As many as may be accepted in one turn: there may be more.
         self.doRead()
-        return self.numberAccepts > AT_ONCE
+        return self.numberAccepts > ACCEPTED_AT_ONCE
 
 
 class Ports:

@@ -42,13 +42,11 @@ class Lingering:
         self._staying: deque[_Answered] = deque()
         self._timer: IDelayedCall | None = None
 
-    def __len__(self) -> int:
-        return len(self._latest) + len(self._staying)
-
     def add(self, client: socket.SocketType, now: float) -> None:
         """C{client} has its answer, and our side of the connection is closed."""
-        self._latest.append((client, now, 0))
-        if len(self) > self._most:
+        latest, staying = self._latest, self._staying
+        latest.append((client, now, 0))
+        if len(latest) + len(staying) > self._most:
             self.makeRoom()
         if self._timer is None:
             self._timer = self._clock.callLater(_AGAIN, self._again)

@@ -21,8 +21,9 @@ from twisted.python.failure import Failure
 from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
 from fingerd.doors.finger.quick.lingering import Lingering
 from fingerd.doors.finger.quick.silent import READ, Silent
-from fingerd.doors.net.ports import AT_ONCE, TCPPort
+from fingerd.doors.net.ports import TCPPort
 from fingerd.model.interfaces import IVisit
+from fingerd.model.limits import ACCEPTED_AT_ONCE
 
 # A line with nothing but one plain name in it: no list, no switch, no second name and no host.
 _NAME_ALONE = re.compile(rb"([A-Za-z0-9_.-]+)\r?\n")
@@ -80,7 +81,7 @@ class QuickPort(TCPPort):
         self._lingering.look(now)
         # What C{socket.accept} does, without what it asks of the listening socket.
         accept, family = self.socket._accept, self.addressFamily  # type: ignore[union-attr]
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
                 descriptor, address = accept()
             except BlockingIOError:
