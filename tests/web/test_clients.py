@@ -118,7 +118,7 @@ class ClientTests(TestCase):
         return json.loads(done.stdout)
 
     def test_chromium(self) -> None:
-        """In a browser no page has an error, a barrier, or is wider than its window, zoomed or not."""
+        """In a browser no page has an error or a barrier, or is wider than its window."""
         shapes: list[dict[str, Any]] = [
             {"width": width, "height": 800, "dark": dark}
             for width in (375, 1280)
@@ -143,13 +143,16 @@ class ClientTests(TestCase):
             Path(files[-1]).write_text(self.get(path), "utf-8")
         jar = f"{npm()}/node_modules/vnu-jar/build/dist/vnu.jar"
         done = subprocess.run(
-            ["java", "-Xss1m", "-jar", jar, "--Werror", *files],
+            ["java", "-Xss1m", "-jar", jar, "--format", "json", *files],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        said = json.loads(done.stderr)["messages"]
+        # (That a void element ends in a slash, as XML has it, is information and no more.)
+        bad = [each for each in said if each["type"] == "error" or "subType" in each]
+        self.assertEqual(bad, [])
 
     def test_jing(self) -> None:
         """The feeds are what RFC 4287 says that feeds are."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zlib import crc32
 
 from twisted.internet.interfaces import IReactorTime
@@ -24,10 +25,10 @@ from fingerd.model.user import User
 _STYLE = Path(__file__).with_name("style.css").read_text("utf-8")
 _HASH = b64encode(sha256(_STYLE.encode("utf-8")).digest()).decode("ascii")
 # A picture, so that browsers don't ask for one: it would be taken for a user's name.
-_ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
-    "%3Ccircle cx='16' cy='16' r='15' fill='%23a8321a'/%3E%3Cpath d='M14 7h4v14h-4zM14 24h4v3h-4z' "
-    "fill='%23fff'/%3E%3C/svg%3E"
+_ICON = "data:image/svg+xml," + quote(
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+    "<circle cx='16' cy='16' r='15' fill='#a8321a'/>"
+    "<path d='M14 7h4v14h-4zM14 24h4v3h-4z' fill='#fff'/></svg>"
 )
 # What a page may do: be looked at, with this style.
 POLICY = (
