@@ -117,6 +117,10 @@ class ClientTests(TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
+    def look(self, *pages: dict[str, Any]) -> Any:
+        """What Chromium finds at each of these pages: see look.js."""
+        return self.node("look.js", stdin=json.dumps(pages))
+
     def test_chromium(self) -> None:
         """In a browser no page has an error or a barrier, or is wider than its window."""
         shapes: list[dict[str, Any]] = [
@@ -130,7 +134,7 @@ class ClientTests(TestCase):
             for path in ("/", "/moshez", "/rivka", "/ada")
             for shape in shapes
         ]
-        for page, found in zip(asked, self.node("look.js", stdin=json.dumps(asked)), strict=True):
+        for page, found in zip(asked, self.look(*asked), strict=True):
             self.assertEqual((found["errors"], found["axe"]), ([], []), page)
             self.assertFalse(found["wide"], page)
             self.assertGreater(found["passes"], 10, page)

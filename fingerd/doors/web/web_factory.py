@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
 from ipaddress import ip_address
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -16,10 +15,12 @@ from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.doors.web.site import Site
 from fingerd.doors.web.web_channel import WebChannel
-from fingerd.doors.web.web_page import Page, lastModified
+from fingerd.doors.web.web_page import Page
 from fingerd.model.limits import Limits
 from fingerd.system.addresses import hostOf
 from fingerd.system.deadlines import Deadlines
+
+_CACHED = b"HTTP/1.1 304 Not Modified\r\n"
 
 
 @implementer(IVisitedFactory)
@@ -108,18 +109,12 @@ class WebFactory(ServerFactory[WebChannel]):
         if int(now) != self._second:
             self._second = int(now)
             self._date = b"Date: %b\r\n" % datetimeToString(now)
-        status = 304 if cached else page.status
-        return b"".join(
-            (
-                b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
-                self._date,
-                page.headers,
-                b"ETag: %b\r\n" % page.etag if page.status == 200 else b"",
-                lastModified(page, now),
-                b"" if cached else b"Content-Length: %d\r\n" % len(page.body),
-                b"\r\n" if persistent else b"Connection: close\r\n\r\n",
-            )
-        )
+        # In the second in which a page changes it may change again.
+        modified = page.modified if now - page.since >= 1 else b""
+        close = b"\r\n" if persistent else b"Connection: close\r\n\r\n"
+        if cached:
+            return b"".join((_CACHED, self._date, page.headers, modified, close))
+        return b"".join((page.first, self._date, page.headers, modified, page.length, close))
 
     def refusal(self, status: int) -> bytes:
         """The whole answer to what is no request that can be taken."""

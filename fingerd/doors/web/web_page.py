@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import sha256
+from http import HTTPStatus
 
 from twisted.web.http import datetimeToString, stringToDatetime
 from twisted.web.http_headers import Headers
@@ -25,15 +26,19 @@ class Page:
     """
     What is sent for an address.
 
-    @ivar kind: its media type.
+    @ivar first: the status line.
     @ivar headers: header lines of its own, each with its end.
-    @ivar since: when it began to be what it is, in seconds since the epoch.
+    @ivar length: the header line with the size of the body.
+    @ivar modified: the header line with since when it is what it is, where that is known.
+    @ivar since: the same, in seconds since the epoch.
     """
 
     status: int
-    kind: bytes
     body: bytes
+    first: bytes
     headers: bytes
+    length: bytes
+    modified: bytes
     etag: bytes
     since: int
 
@@ -56,9 +61,19 @@ def page(
     @param lines: more header lines, without their ends.
     """
     etag = b'"%b"' % sha256(body).hexdigest()[:24].encode("ascii")
-    first = (b"Content-Type: " + kind, b"Cache-Control: " + caching)
-    headers = b"".join(b"%b\r\n" % line for line in (*first, *lines))
-    return Page(status, kind, body, headers, etag, math.ceil(since))
+    tag = (b"ETag: " + etag,) if status == 200 else ()
+    own = (b"Content-Type: " + kind, b"Cache-Control: " + caching, *tag, *lines)
+    second = math.ceil(since)
+    return Page(
+        status,
+        body,
+        b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
+        b"".join(b"%b\r\n" % line for line in own),
+        b"Content-Length: %d\r\n" % len(body),
+        b"Last-Modified: %b\r\n" % datetimeToString(second) if since else b"",
+        etag,
+        second,
+    )
 
 
 def notModified(headers: Headers, page: Page) -> bool:
@@ -74,17 +89,6 @@ def notModified(headers: Headers, page: Page) -> bool:
         return bool(stringToDatetime(since[-1]) >= page.since)
     except (ValueError, IndexError, KeyError, OverflowError):
         return False
-
-
-def lastModified(page: Page, now: float) -> bytes:
-    """
-    The header line, or nothing: in the second in which a page changes it may change again.
-
-    @param now: in seconds since the epoch.
-    """
-    if not page.since or now - page.since < 1:
-        return b""
-    return b"Last-Modified: %b\r\n" % datetimeToString(page.since)
 
 
 class KeptPages:
