@@ -192,7 +192,8 @@ class FailureTests(Servers):
     def line(self, event: LogEvent) -> str | None:
         # Not those of the test's own servers.
         namespace = str(event["log_namespace"])
-        return formatEvent(event) if namespace.startswith("fingerd.") else None
+        ours = ("fingerd.", "twisted.internet.endpoints.", "tests.support.service.")
+        return formatEvent(event) if namespace.startswith(ours) else None
 
     async def behaving(self, behaviour: Behaviour, words: str, limits: Limits = DEFAULTS) -> None:
         server = Upstream(behaviour)
