@@ -41,8 +41,8 @@ class FailingTests(WithFolder):
                         self.assertTrue(said.startswith(b"Internal error in server\r\nRef"), reason)
                     daemon.says(re.escape(f"{url}: ") + ".*" + re.escape(reason))
                 # (What more there were is summed up at the stop.)
-                said = [line for line in daemon.log if reason in line and " more lines" not in line]
-                self.assertEqual(len(said), 1, daemon.log)
+                told = [line for line in daemon.log if reason in line and " more lines" not in line]
+                self.assertEqual(len(told), 1, daemon.log)
 
     def test_failingPrograms(self) -> None:
         """A program that fails in any way is said to have failed, never "no such user"."""
