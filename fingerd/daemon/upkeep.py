@@ -22,7 +22,6 @@ from twisted.logger import Logger
 
 from fingerd.doors.finger.quick.reactor import QuickTCP
 from fingerd.doors.net.listening import BACKLOG
-from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs.daemon_log import DaemonLog
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import DEFAULTS, Limits
@@ -108,6 +107,9 @@ class Upkeep(MultiService):
         ports get as long a queue as those of C{twistd finger}, and the short way for the commonest
         query.
         """
+        # Only a tac has need of it.
+        from fingerd.doors.setter.setter_protocol import FingerSetterFactory  # noqa: PLC0415
+
         servers = [
             server for server in IServiceCollection(application) if isinstance(server, TCPServer)
         ]

@@ -72,9 +72,9 @@ class Limits:
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
     # refused in words.
     lookups: int = 1000
-    # Those of one peer that are under way at a time: as many as one query can bring about. Its
-    # others wait, so that a slow source has turns left for others.
-    peerLookups: int = 8
+    # Those of one peer that are under way at a time: a page of people at once, or four full
+    # queries. Its others wait, so that a slow source has turns left for others.
+    peerLookups: int = 32
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
     # Sockets of clients that have had a short answer and close at their leisure, no visitors any

@@ -156,8 +156,9 @@ class Visits:
         self._byPeer: dict[str, int] = {}
         # How many doors are open.
         self._doors = 0
-        # Where places may become scarce, those that came in this turn of the reactor, and in the
-        # one before: nothing was looked for yet that they may have sent.
+        # Where places may become scarce, those that came in this turn of the reactor, or in the one
+        # before: nothing was looked for yet that they may have sent. And those that were answered
+        # then: nothing was sent yet.
         self._newest: set[Visit] = set()
         self._newer: set[Visit] = set()
         # Those that are answered, and the bytes of answers that clients have yet to take; both in
@@ -198,7 +199,7 @@ class Visits:
         if peer is not None:
             self._byPeer[peer] = self._byPeer.get(peer, 0) + 1
         if not lookedAt:
-            self._isNew(visit)
+            self._renew(visit)
         return visit
 
     def identify(self, visit: Visit, host: str) -> bool:
@@ -216,9 +217,10 @@ class Visits:
         when its connection is closed.
         """
         visit = next(iter(self._answered), None)
-        if visit is None:
+        if visit is None or self._isNew(visit):
             some = islice(self._open, self._limits.lookups + _LOOKED_AT)
-            visit = next((each for each in some if self._asksNothing(each)), None)
+            silent = (each for each in some if each.state is ASKING)
+            visit = next((each for each in silent if not self._isNew(each)), None)
         if visit is None:
             return False
         visit.close()
@@ -229,6 +231,7 @@ class Visits:
         self.log(visit, outcome, size)
         self._answered[visit] = None
         if unsent:
+            self._renew(visit)
             self._unsent[visit] = unsent
             self._unsentBytes += unsent
             while self._unsentBytes > self._limits.unsentAnswers:
@@ -302,13 +305,13 @@ class Visits:
     def _mayHaveMore(self, peer: str) -> bool:
         return self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer
 
-    def _asksNothing(self, visit: Visit) -> bool:
-        """Whether this visitor has been looked at, and has asked nothing."""
-        fresh = visit in self._newest or visit in self._newer
-        return visit.state is ASKING and not fresh
+    def _isNew(self, visit: Visit) -> bool:
+        """Whether the reactor may not have seen to this visit yet."""
+        return visit in self._newest or visit in self._newer
 
-    def _isNew(self, visit: Visit) -> None:
-        # As many may come until the reactor has looked at this one.
+    def _renew(self, visit: Visit) -> None:
+        """Let the reactor see to this visit before its place is needed."""
+        # As many may come until then.
         soon = 2 * ACCEPTED_AT_ONCE * (self._doors or 1)
         if len(self._open) + soon > self.most:
             if not self._newest and not self._newer:

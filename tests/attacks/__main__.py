@@ -16,15 +16,16 @@ from pathlib import Path
 
 from tests.attacks import attackers
 from tests.attacks.attackers import OPENINGS, Got, xs
+from tests.attacks.floods import FLOODS
 from tests.attacks.siege import Report, Siege, room
 from tests.support.daemon import Daemon
 
 _MEGABYTES = 2**20
 _HEAD = (
     "| attack | offered | served | refused or closed "
-    "| good queries beside it: asked / right / lost "
+    "| good queries beside it: asked / right / lost | of them settings "
     "| slowest good answer | memory before / peak / after, MB "
-    "| descriptors before / peak / after | log, lines |\n|---|---|---|---|---|---|---|---|---|"
+    "| descriptors before / peak / after | log, lines |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -71,6 +72,7 @@ def line(name: str, report: Report) -> str:
         f"{got.served:,}",
         f"{got.closed:,}",
         f"{good.asked} / {good.right} / {len(good.lost)}",
+        str(good.settings),
         f"{good.slowest * 1000:.0f} ms",
         " / ".join(f"{use.memory:.0f}" for use in uses),
         " / ".join(str(use.descriptors) for use in uses),
@@ -84,11 +86,19 @@ def main(most: int) -> None:
     print(_HEAD, flush=True)
     for name, attack in attacks(room(most)).items():
         # Each meets a daemon that has had no other.
-        with tempfile.TemporaryDirectory() as folder, Siege(Path(folder)) as siege:
-            report = siege.under(attack)
-            print(line(name, report), flush=True)
-            for lost in filter(None, report.good.lost):
-                print(f"lost: {lost}", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            _show(name, attack, Siege(Path(folder)))
+    for name, flood in FLOODS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            _show(name, partial(flood.attack, count=most), flood.siege(Path(folder)))
+
+
+def _show(name: str, attack: Callable[[Daemon], Got], siege: Siege) -> None:
+    with siege:
+        report = siege.under(attack)
+    print(line(name, report), flush=True)
+    for lost in filter(None, report.good.lost):
+        print(f"lost: {lost}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import select
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from tests.support.daemon import PATIENCE
@@ -232,6 +234,29 @@ def resetting(port: int, count: int, query: bytes = b"", wait: float = 0.0) -> G
         crowd.watch(wait)
         crowd.reset()
         crowd.end()
+    return Got(count)
+
+
+def flooding(
+    port: int, count: int, held: int, perSecond: int, said: bytes, ofOne: int = _OF_ONE
+) -> Got:
+    """
+    Clients that go on coming, so many in a second, and say the beginning of something. The last
+    of them stay, so many as are C{held}; for each that comes then, the oldest goes.
+    """
+    there: deque[socket.socket] = deque()
+    began = time.monotonic()
+    for number in range(count):
+        attacker = Attacker(_host(number // ofOne), 0).socket
+        attacker.connect_ex(("127.0.0.1", port))
+        with suppress(OSError):
+            attacker.send(said)
+        there.append(attacker)
+        if len(there) > held:
+            there.popleft().close()
+        time.sleep(max(0.0, began + number / perSecond - time.monotonic()))
+    for attacker in there:
+        attacker.close()
     return Got(count)
 
 

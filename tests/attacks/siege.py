@@ -6,7 +6,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -49,11 +49,22 @@ class Report(NamedTuple):
 class Siege:
     """A daemon with users to be asked for, until the block ends."""
 
-    def __init__(self, folder: Path, *arguments: str, door: str = "tcp:0:interface=127.0.0.1"):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        door: str = "tcp:0:interface=127.0.0.1",
+        certificate: Path | None = None,
+        before: Sequence[bytes] = (),
+    ):
         """
         @param folder: one for its files.
         @param arguments: more options.
+        @param certificate: the door's, where it speaks TLS.
+        @param before: what the good clients send before each query.
         """
+        self._certificate = certificate
+        self._questions = [([*before, *sent], said) for sent, said in QUESTIONS]
         folder.chmod(0o1777)
         users = folder / "users"
         users.write_text(
@@ -75,7 +86,6 @@ class Siege:
         self.daemon.__enter__()
         # The files that it opens for the first status are no attack's.
         assert self.daemon.set("setting", "Busy") == b"OK\r\n"
-        assert self.daemon.ask(b"setting\r\n") == b"Busy\r\n"
         return self
 
     def __exit__(
@@ -91,7 +101,7 @@ class Siege:
         daemon = self.daemon
         before, said = self.use(), len(daemon.log)
         watch = _Watch(self)
-        beside = Beside(daemon.port, QUESTIONS, daemon.setterPort)
+        beside = Beside(daemon.port, self._questions, daemon.setterPort, self._certificate)
         began = time.monotonic()
         try:
             got = attack(daemon)

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.attacks import attackers
 from tests.attacks.attackers import OPENINGS, Crowd, Got, xs
+from tests.attacks.floods import FLOODS
 from tests.attacks.siege import Report, Siege, room
 from tests.support.ports import temporaryFolder
 
@@ -149,6 +150,18 @@ class GarbageTests(SiegeCase):
         self.assertEqual(sum(report.attack[1:]), count)
         report = self.attack(attack, short, setter=True)
         self.assertEqual(sum(report.attack[1:]), count)
+
+
+class FloodTests(SynchronousTestCase):
+    """Newcomers who come faster than places become free."""
+
+    def test_settings(self) -> None:
+        """Beside them all who ask are answered, and all who set a status get their OK."""
+        for name, flood in FLOODS.items():
+            with flood.siege(temporaryFolder(self)) as siege:
+                report = siege.under(partial(flood.attack, count=9000))
+            self.assertEqual(report.good.lost, [], name)
+            self.assertGreater(report.good.settings, 0, name)
 
 
 class SetterTests(SiegeCase):

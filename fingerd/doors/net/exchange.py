@@ -7,6 +7,8 @@ of L{fingerd.doors.finger} and L{fingerd.doors.setter}.
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
@@ -16,6 +18,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -26,6 +29,7 @@ from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.model.interfaces import IVisit, IVisits
 from fingerd.model.limits import Limits
 from fingerd.model.reply import Outcome
+from fingerd.system.sending import isReceived
 
 
 class EndingProtocol(Protocol):
@@ -69,6 +73,8 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
     # The client sends no more.
     _ended = False
     _answered = False
+    # All of the answer was given to the system, and our side is closed.
+    _sent = False
 
     def __init__(self, factory: ExchangeFactory, lineLength: int, host: str | None) -> None:
         """
@@ -127,6 +133,14 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
         self._log.failure("A client gets no answer", failure)
         self.abort()
 
+    def abort(self) -> None:
+        # A client whose system has all of its answer isn't reset: that would only come between the
+        # answer and whoever is about to read it.
+        if self._sent and isReceived(cast(Server, self.transport).getHandle()):
+            self.transport.loseConnection()
+        else:
+            super().abort()
+
     def connectionMade(self) -> None:
         if self.visit is None:
             self.visit = self.exchanges.visits.enter(
@@ -171,6 +185,7 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
 
     def writeConnectionLost(self) -> None:
         """Our own half-close is done; L{answer} is what asked for it."""
+        self._sent = True
 
     def _isPresent(self) -> bool:
         return self.visit is not None and self.visit.present
