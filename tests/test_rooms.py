@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,19 @@ def test_everyRoomSaysWhatItIs() -> None:
         lines = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")
         assert len(lines) == 3, path
         assert lines[2].startswith("It imports "), path
+
+
+def test_whatIsLinkedIsThere() -> None:
+    """Every name of the package that a docstring refers to is one that there is."""
+    for _, path in modules():
+        for name in re.findall(r"L\{(?:[^}<]*<)?(fingerd[\w.]*)", path.read_text("utf-8")):
+            assert _isThere(name), f"{path}: {name}"
+
+
+def _isThere(name: str) -> bool:
+    try:
+        import_module(name)
+    except ModuleNotFoundError:
+        parent, _, last = name.rpartition(".")
+        return hasattr(import_module(parent), last)
+    return True

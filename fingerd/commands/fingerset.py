@@ -7,7 +7,7 @@ import os
 import pwd
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, cast
 
 from twisted.internet import error
 from twisted.internet.base import ReactorBase
@@ -16,7 +16,6 @@ from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     UNIXClientEndpoint,
-    connectProtocol,
 )
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
@@ -25,7 +24,7 @@ from fingerd.doors.setter.grammar import Setting, encode, seconds
 from fingerd.doors.setter.setter_protocol import OK
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.remote.client import FingerClient
+from fingerd.remote.client import FingerClient, FingerClientFactory
 from fingerd.text import cleaning
 
 SOCKET = "/run/fingerd/set"
@@ -158,10 +157,11 @@ async def ask(
 
     @raise Trouble: unless the answer is that all is well.
     """
+    factory = FingerClientFactory(request, _LONGEST_ANSWER)
     failed = []
     for place, endpoint in places:
         try:
-            client = await connectProtocol(endpoint, FingerClient(request, _LONGEST_ANSWER))
+            client = cast(FingerClient, await endpoint.connect(factory))
             break
         except (error.ConnectError, error.TimeoutError, OSError, ValueError) as trouble:
             failed.append(f"{place}: {_reason(trouble)}")

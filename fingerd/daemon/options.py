@@ -31,7 +31,7 @@ _USERS_FILES = (
 
 
 def _oneOf(*words: str) -> Callable[[str], str]:
-    """One of these words."""
+    """What reads one of C{words}."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -218,7 +218,7 @@ class Options(usage.Options):
             raise CannotStart(f"twistd finger: {error}") from None
 
     def parseArgs(self, *arguments: str) -> None:
-        """@raise usage.UsageError: since there is nothing but options."""
+        """@raise usage.UsageError: for an argument that is no option."""
         if arguments:
             raise usage.UsageError(f"what is {arguments[0]!r}? All it takes is options")
 
@@ -266,7 +266,7 @@ class Options(usage.Options):
         twistd: dict[str, int | None] = self.parent or {}
         uid, gid = twistd.get("uid"), twistd.get("gid")
         if uid is not None:
-            # twistd's own option has been obeyed by the time this daemon would become anyone.
+            # twistd has obeyed its own option by the time this daemon would change its user.
             self["identity"] = privileges.Identity(None, None)
             self["owner"] = privileges.Identity(uid, gid)
         else:

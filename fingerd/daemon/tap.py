@@ -25,7 +25,7 @@ __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
 
-# What isn't chosen isn't imported; what is, is imported now, while the code can be read.
+# Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
 
 def makeService(options: Options) -> IService:

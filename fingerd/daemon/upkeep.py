@@ -22,7 +22,6 @@ from twisted.logger import Logger
 
 from fingerd.doors.finger.quick.reactor import QuickTCP
 from fingerd.doors.net.listening import BACKLOG
-from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.logs.daemon_log import DaemonLog
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import DEFAULTS, Limits
@@ -105,8 +104,12 @@ class Upkeep(MultiService):
     def of(cls, application: object, finger: FingerService, reactor: object) -> Upkeep:
         """
         The upkeep of an application whose doors are Twisted's own L{TCPServer}s, as in a tac. Their
-        ports get a queue as long as others, and the short way for the commonest query.
+        ports get as long a queue as those of C{twistd finger}, and the short way for the commonest
+        query.
         """
+        # Only a tac has need of it.
+        from fingerd.doors.setter.setter_protocol import FingerSetterFactory  # noqa: PLC0415
+
         servers = [
             server for server in IServiceCollection(application) if isinstance(server, TCPServer)
         ]

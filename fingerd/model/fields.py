@@ -2,8 +2,8 @@
 What is shown of a user, and where: the administrator chooses (RFC 1288 2.5.1, 2.5.2, 3.2.3).
 
 There are three views: the list, one user, and the verbose one that ``/W`` asks for (2.5.4). Each
-has its fields. The login and the full name are in all of them, as the RFC wants it; any other
-field can be left out, and the plan also by itself.
+has its fields. The login and the full name are in every view, as the RFC wants it. Any other field
+can be left out, and one option leaves out the plan alone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from enum import StrEnum
 
 class Field(StrEnum):
     """
-    Something that can be known of a user. The value is the attribute of L{fingerd.model.user.User}
-    that has it, and the order is the one in which a list shows them.
+    Something that can be known of a user. The value is the name of the attribute of
+    L{fingerd.model.user.User} that has it; a list shows the fields in the order in which they stand
+    here.
     """
 
     LOGIN = "login"
@@ -30,19 +31,19 @@ class Field(StrEnum):
 
     @property
     def word(self) -> str:
-        """What it is called in an option, such as ``office-phone``."""
+        """What the field is called in an option, such as ``office-phone``."""
         return self.name.lower().replace("_", "-")
 
     @property
     def label(self) -> str:
-        """What it is called in an answer, such as ``Office Phone``."""
+        """What the field is called in an answer, such as ``Office Phone``."""
         return self.name.replace("_", " ").title()
 
 
 Fields = frozenset[Field]
 
 ALL: Fields = frozenset(Field)
-# The others are one line each.
+# Fields whose text may have several lines; every other text is one line.
 SEVERAL_LINES: Fields = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
 # RFC 1288 2.5.1 and 2.5.2: the full name, at least.
 ALWAYS: Fields = frozenset({Field.LOGIN, Field.NAME})
@@ -55,7 +56,8 @@ def parseFields(text: str) -> Fields:
     The fields that ``text`` names, separated by commas, as in ``status,office-phone``; ``all`` is
     all of them. The login and the full name needn't be named.
 
-    @raise ValueError: where it names none, or one that there isn't, with the reason in words.
+    @raise ValueError: where C{text} names no field, or one that there isn't, with the reason in
+        words.
     """
     words = [word.strip().lower().replace("_", "-") for word in text.split(",")]
     named = [word for word in words if word]
@@ -74,8 +76,8 @@ class Views:
     """
     The fields of each view.
 
-    The home phone is in no view unless it is asked for. Anyone may send ``/W``, and who told
-    their own machine where they live, in ``/etc/passwd`` perhaps, didn't tell the world.
+    The home phone is in no view unless an option names it. Anyone may send ``/W``, and a user who
+    gave a home phone to their own machine, in ``/etc/passwd`` perhaps, didn't give it to the world.
     """
 
     list: Fields = ALWAYS | {Field.STATUS}
@@ -87,7 +89,7 @@ class Views:
             object.__setattr__(self, view, getattr(self, view) | ALWAYS)
 
     def ofOne(self, verbose: bool) -> Fields:
-        """The fields of a user who is asked for by name, or with C{verbose} of any at all."""
+        """The fields of a user who is asked for by name; with C{verbose}, those for C{/W}."""
         return self.verbose if verbose else self.user
 
     def withoutPlan(self) -> Views:
@@ -105,8 +107,8 @@ def parseViews(
     The views that the options ``--list-fields``, ``--user-fields`` and ``--verbose-fields``
     describe; None where an option wasn't given.
 
-    The fields of one user count for the verbose view too, unless that has its own: whoever
-    takes a field out of the one must not find that ``/W`` still tells it.
+    The fields of one user count for the verbose view too, unless that has its own: an administrator
+    who takes a field out of the one must not find that ``/W`` still shows it.
 
     @raise ValueError: which option can't be understood, and why.
     """

@@ -104,7 +104,11 @@ class IVisits(Interface):
         """
 
     def makeRoom() -> bool:
-        """End the visit that matters least, where the system has no room. Whether there was one."""
+        """
+        End the visit that matters least, where the system has no room for another.
+
+        @return: whether there was a visit to end.
+        """
 
 
 class IFingerService(Interface):
@@ -117,7 +121,7 @@ class IFingerService(Interface):
         What may be said to C{query}, at this door and to this visitor.
 
         The Deferred never fails. Cancelling it, when the client has gone, cancels the work done for
-        it; what it then fires with is of no use.
+        the client; the reply that the Deferred then fires with is of no use.
         """
 
     def askNow(login: str, visit: IVisit) -> Reply | None:
@@ -236,7 +240,7 @@ class IDoor(Interface):
         service: IFingerService, endpoint: str, reactor: object, limits: Limits
     ) -> IListener:
         """
-        A door that is opened and closed as the service that it is starts and stops.
+        The door. It is a service, which opens the door when it starts and closes it when it stops.
 
         @param service: what the door asks. It provides L{IFingerSetterService} too.
         @param endpoint: an endpoint string of Twisted's.
@@ -265,13 +269,13 @@ class IStore(Interface):
     """The statuses that were set. What it has been given stays until it is told otherwise."""
 
     def getStatus(login: str) -> Deferred[Status | None]:
-        """What ``login`` has set and has not expired, or None."""
+        """The status that ``login`` has set, if it has not expired, or None."""
 
     def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        """What those of ``logins`` have set of whom something shows."""
+        """By login, what those of ``logins`` have set for whom something shows."""
 
     def getLogins(limit: int) -> Deferred[Sequence[str]]:
-        """Those of whom something shows: at most ``limit``."""
+        """The logins for whom something shows: at most ``limit``."""
 
     def held(login: str) -> Status | None:
         """As C{getStatus}, at once: what shows is in memory."""
@@ -284,7 +288,7 @@ class IStore(Interface):
 
     def setStatus(login: str, status: Status) -> Deferred[None]:
         """
-        Let ``status`` show for ``login``, or with an empty text nothing.
+        Let ``status`` show for ``login``; where its text is empty, nothing shows.
 
         The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
         which has words for the client, when nothing was changed.

@@ -36,8 +36,8 @@ class Limits:
     listKept: float = 1.0
     # Users whose full name matches one that was asked for (RFC 1288 2.5.3).
     matchedUsers: int = 10
-    # Connections to all finger ports. One more, and the oldest is closed on which nobody waits for
-    # an answer that is being worked for.
+    # Connections to all finger ports. For one more, the oldest is closed whose client doesn't wait
+    # for a lookup.
     connections: int = 10_000
     # Those of one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets.
     peerConnections: int = 50
@@ -62,9 +62,9 @@ class Limits:
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
     # refused in words.
     lookups: int = 1000
-    # Those of one peer that are under way at a time: as many as one query can bring about. Its
-    # others wait, so that a slow source has turns left for others.
-    peerLookups: int = 8
+    # Those of one peer that are under way at a time: a page of people at once, or four full
+    # queries. Its others wait, so that a slow source has turns left for others.
+    peerLookups: int = 32
     # What is read and thrown away behind a request, so that the answer isn't lost to a reset.
     bytesAfterRequest: int = 256 * 1024
     # Sockets of clients that have had a short answer and close at their leisure, no visitors any
@@ -96,9 +96,9 @@ class Limits:
     # of one user; the others are counted. Of kinds that strangers can make up there are as many.
     repeatsLogged: int = 20
     repeatsTime: float = 60.0
-    # Of a query, what the query log shows: names are shorter.
+    # How much of a query the query log shows: names are shorter.
     queryLogged: int = 128
-    # Of the query log, what waits to be written, when the disk is full or slow: some tens of
+    # How much of the query log waits to be written, when the disk is full or slow: some tens of
     # thousands of lines. More are counted and lost.
     queryLogWaiting: int = 4 * 1024 * 1024
     # A stopping daemon: answers in flight get this long to be finished...
@@ -128,8 +128,8 @@ class Limits:
     homeFileSize: int = 64 * 1024
     # In characters, a part of an account's GECOS field: a name, an office, a phone.
     gecosPart: int = 256
-    # An executed program, the wait for its turn included: less than a lookup has, so that the
-    # log names the program.
+    # How long an executed program takes, the wait for its turn included: less than a lookup has,
+    # so that the log names the program.
     programTime: float = 4.0
     # What it may write: about as much as fits in an answer.
     programOutput: int = 256 * 1024

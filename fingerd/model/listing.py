@@ -16,9 +16,9 @@ class Listing:
     A user with a C{report} is a source's own list, such as another finger server's: its C{login}
     is the name it is shown under.
 
-    ``failures`` are the sources that failed: the name each is to be known by, which anyone may
-    read, and the answer for it, as L{fingerd.model.texts.internalError} words it. They are shown
-    beside what the others say, and hide none of it.
+    ``failures`` has a pair for each source that failed: a name for the source, which anyone may
+    read, and what is said in its place, as L{fingerd.model.texts.internalError} words it. Failures
+    are shown beside what the other sources say.
     """
 
     users: Sequence[User] = ()

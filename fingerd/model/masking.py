@@ -1,11 +1,11 @@
 """
 Users who, from outside, don't exist.
 
-A directory that knows its users one by one just isn't asked for these. One that has only finished
-text, such as another finger server, may say more than it was asked: its list has everyone, and a
-program that matches real names answers for others than the one named. So what it says is looked
-through for these users too: as it will be shown, since what isn't shown of it, in the middle of a
-name, would hide the name from here only.
+What a directory says of such a user is dropped. A directory that has only finished text, such as
+another finger server, may say more than it was asked: its list has everyone, and a program that
+matches real names answers for others than the one named. So its text is searched for these users
+too. The text is cleaned first: a character that is never shown, in the middle of a name, would hide
+the name from the search, but not from the reader.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Mask:
         return login.casefold() in self._logins
 
     def user(self, user: User | None) -> User | None:
-        """``user``, without the records of others in its report; None where nothing is left."""
+        """``user``, without hidden users' records in the report; None where nothing is left."""
         if user is None or self._word is None or not user.report:
             return user
         report = clean(user.report)
@@ -51,9 +51,9 @@ class Mask:
 
     def users(self, users: Iterable[User]) -> list[User]:
         """
-        Those of ``users`` who may be seen; a report loses the records of others, as they are in a
-        list that was asked for with C{/W}, and the lines that name one. One that has nothing
-        left is in no list.
+        Those of ``users`` who may be seen. A report loses the records of hidden users, which it has
+        where the list was asked for with C{/W}, and the lines that name one. A report that has
+        nothing left is dropped.
         """
         if self._word is None:
             return list(users)
@@ -70,7 +70,7 @@ class Mask:
     def _listed(self, report: str) -> str:
         if self._word is None or self._word.search(report) is None:
             return report
-        # What comes before the first record is a table, whose first line heads no others.
+        # What comes before the first record is a table: each of its lines is about another user.
         whole = (
             record
             for record in _records(report)

@@ -27,7 +27,7 @@ class SetPolicy:
 
     def refusal(self, by: Setter, login: str) -> str | None:
         """Why ``by`` may not set the status of ``login``, in words for them, or None."""
-        # The daemon becomes another user after it was made: who it is, is asked when it matters.
+        # The daemon changes its user after this object was made: so its user is asked for now.
         if self.anyone or by.uid in (0, os.geteuid()):
             return None
         if by.login is None:

@@ -23,15 +23,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 class Name(NamedTuple):
     """
-    One user asked for. With a ``host``, that host is to be asked (2.4), and ``user`` is what
-    it is to be asked: a name, another forwarding, or nothing, which is its list.
+    One user asked for. With a ``host``, that host is to be asked (2.4), and ``user`` is the query
+    for it: a name, another forwarding, or nothing, which asks for its list.
     """
 
     user: str
     host: str | None = None
 
 
-# What a line that can't name anyone asks for: no directory has a user without a name.
+# A line that can't name anyone asks for this: no directory has a user without a name.
 NOBODY = Name("")
 
 

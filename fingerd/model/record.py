@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Status:
     """
-    A status as it was set, an empty one to clear what was set before.
+    A status as it was set. An empty one clears what was set before.
 
     ``set`` is when, in seconds since the epoch. ``by`` is who set it, in words such as
-    "uid 1000 (moshez)". ``until`` is when it ends, in seconds since the epoch, and the status
-    before it shows again; None is never.
+    "uid 1000 (moshez)". ``until`` is when the status ends, in seconds since the epoch, and
+    the one before it shows again; None is never.
     """
 
     text: str

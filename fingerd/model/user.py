@@ -36,11 +36,11 @@ HIDDEN = User("")
 
 
 def isBare(user: User) -> bool:
-    """Whether nothing but a status is known of C{user}, and not even that perhaps."""
+    """Whether nothing is known of C{user} but the login and perhaps a status."""
     return user[4:] == _NOTHING_MORE and not user.name
 
 
-# What a user has behind the status whose office and all that follows isn't known.
+# What stands behind the status, for a user of whom none of that is known.
 _NOTHING_MORE = User("")[4:]
 # Nearly every login is nothing but this.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -54,7 +54,7 @@ def isLogin(text: str) -> bool:
     """
     Whether ``text`` can be a user's login: not empty, and something a request line can name.
     """
-    # What isn't shown can't be typed either: two users may not look like one.
+    # A login has no character that is never shown: two users would look like one.
     if _PLAIN.fullmatch(text) is not None:
         return True
     return text != "" and _UNASKABLE.search(text) is None and clean(text) == text

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
@@ -16,7 +15,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -108,6 +107,19 @@ class FingerClient(Protocol):
             self.answer.callback(bytes(self._received))
 
 
+class FingerClientFactory(Factory):
+    """Makes an L{FingerClient} for each connection, and logs nothing, unlike Twisted's own."""
+
+    noisy = False
+
+    def __init__(self, line: bytes, size: int) -> None:
+        self._line = line
+        self._size = size
+
+    def buildProtocol(self, addr: object) -> FingerClient:
+        return FingerClient(self._line, self._size)
+
+
 def query(
     endpoint: IStreamClientEndpoint, line: bytes, limits: Limits, clock: IReactorTime
 ) -> Deferred[bytes]:
@@ -127,12 +139,10 @@ def query(
 async def _query(
     endpoint: IStreamClientEndpoint, line: bytes, limits: Limits, clock: IReactorTime
 ) -> bytes:
-    connecting: Deferred[FingerClient] = connectProtocol(
-        endpoint, FingerClient(line, limits.upstreamSize)
-    )
+    connecting = endpoint.connect(FingerClientFactory(line, limits.upstreamSize))
     connecting.addTimeout(limits.upstreamConnectTime, clock, _noConnection)
     try:
-        client = await connecting
+        client = cast(FingerClient, await connecting)
     except ConnectingCancelledError:
         raise CancelledError from None
     except ConnectError as error:

@@ -1,4 +1,4 @@
-"""The list {C}: what all directories have to say, joined; and whom a name matches in it."""
+"""The list {C}: what all directories say, joined; and the users in it whom a name matches."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Lists:
         self._changes = 0
 
     def changed(self) -> None:
-        """A status was set: the lists that are kept are no good any more."""
+        """A status was set: drop the lists that are kept."""
         self._changes += 1
         self._kept.clear()
 
@@ -70,7 +70,7 @@ class Lists:
         """
         All that may be listed.
 
-        @raise Exception: what the directory does, where there is one and it fails.
+        @raise Exception: the directory's failure, where there is only one and it fails.
         """
         listing, since = self._kept.get(verbose, (None, 0.0))
         if listing is not None and self._clock.seconds() - since < self._limits.listKept:
@@ -112,7 +112,7 @@ class Lists:
                     if user.report:
                         reports.append(user)
                     else:
-                        # Of two with the same login, the first is the one that is asked.
+                        # Of two users with one login the first counts, as for who asks for them.
                         users.setdefault(user.login, user)
             elif len(results) == 1 or result.check(CancelledError):
                 result.raiseException()

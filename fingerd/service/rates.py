@@ -12,9 +12,9 @@ class Rates:
     rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
 
     What is kept of a peer is one number: the moment at which its bucket will be full again
-    (the generic cell rate algorithm). From then on there is nothing to know of the peer, so it
-    is forgotten, with the next new peers: the memory is that of those who have asked in the last
-    minute, and not of everyone who ever did.
+    (the generic cell rate algorithm). From then on the peer is like a new one, and is forgotten
+    when other peers come: the memory holds those who have asked in the last minute, and not
+    everyone who ever did.
     """
 
     def __init__(self, perMinute: int, counted: int) -> None:
@@ -39,7 +39,7 @@ class Rates:
         full = self._full
         at = full.get(peer)
         if at is None:
-            # Two for each new one: that is enough for fewer and fewer to be left.
+            # Two old peers are forgotten for each new one, so that the old ones become fewer.
             for oldest in list(islice(full, 2)):
                 if len(full) >= self._counted or full[oldest] <= now:
                     del full[oldest]

@@ -30,8 +30,8 @@ class Replies:
     """
     Replies to queries.
 
-    A lookup has C{limits.lookupTime} seconds; what fails or takes longer is said in words, its
-    reason goes into the log and never to the client.
+    A lookup has C{limits.lookupTime} seconds. One that fails or takes longer is answered in words;
+    the reason goes into the log and never to the client.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Replies:
         return peer is None or self._rates.take(peer, now, names)
 
     def _atHand(self, login: str, verbose: bool) -> Reply | None:
-        """The reply where all is in memory. What fails here is asked for again, and fails there."""
+        """The reply, where all of it is in memory. What fails here is tried again by C{_ask}."""
         try:
             user = self._users.atHand(login)
             return None if user is None else self._found((user,), verbose)

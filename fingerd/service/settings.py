@@ -90,7 +90,7 @@ class Settings:
         if by.uid is None or by.login is not None:
             return by
         looking = self._logins.loginOf(by.uid)
-        # Mostly it is known, and needs no timer.
+        # Mostly the login is known at once, and the lookup needs no timer.
         if not looking.called:
             looking.addTimeout(self._limits.lookupTime, self._clock, _notTold(by.uid))
         return replace(by, login=await looking)

@@ -16,7 +16,7 @@ from fingerd.text.replacing import Replacements
 _LISTED_TEXT = 320
 
 _STATUS = Field.STATUS
-# The fields of a user in their order: None for what isn't shown as it is.
+# The field of each attribute of a user; None for an attribute that is no field.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
 

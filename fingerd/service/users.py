@@ -47,8 +47,8 @@ class Users:
 
     def atHand(self, login: str) -> User | None:
         """
-        A user who is in memory, as most are; to find them otherwise costs several times as much.
-        None is for all others: for those who may be elsewhere, or nowhere, or not be seen.
+        The user called C{login}, where a directory has them in memory: C{get} costs several times
+        as much. None says nothing of the user, who may be elsewhere or nowhere, or not be seen.
 
         @raise Exception: whatever a directory of somebody's own raises.
         """
@@ -69,7 +69,7 @@ class Users:
         """
         The user called C{login}, or None where there is none, or none that may be seen.
 
-        @raise Exception: what a directory does, where one fails: that is never "no such user".
+        @raise Exception: a directory's failure, where one fails: that is never "no such user".
         """
         mask = self._rules.mask
         known = await self.known(login, verbose, masked=mask.hides(login))
@@ -103,7 +103,7 @@ class Users:
             return (user,)
         if not self._rules.matched or not isLogin(name):
             return ()
-        # A list says less of a user than who is asked for the one.
+        # A list may know less of a user than their directory says when it is asked for the one.
         found = [await self.get(login, verbose) for login in await self.lists.matching(name)]
         return [user for user in found if user is not None]
 

@@ -16,8 +16,8 @@ from fingerd.model.reply import Outcome
 from fingerd.system.addresses import peerOf
 from fingerd.system.deadlines import Deadlines
 
-# Visits among which one is looked for that can be ended, beside those that may wait for a lookup
-# and can't be.
+# So many visits are searched for one that can be ended, and as many more as may wait for a lookup,
+# which can't be ended.
 _LOOKED_AT = 100
 
 
@@ -125,8 +125,8 @@ class Visits:
 
     Each visit has C{limits.connectionTime} from its first moment to its last. Where there are as
     many visits as there may be, a newcomer takes the place of the one that has had its answer
-    longest or, where none has one, that has been silent longest: nobody who waits for an answer
-    that is being worked for.
+    longest or, where none has one, that has been silent longest. A visit that waits for a lookup is
+    never ended for another.
 
     @ivar most: how many visits there may be.
     """
@@ -238,7 +238,7 @@ class Visits:
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
-        """Nobody waits to take an answer of this visit any more, if it has one."""
+        """The answers of this visit, if it has any, count as taken."""
         self._answered.pop(visit, None)
         if self._unsent:
             self._unsentBytes -= self._unsent.pop(visit, 0)

@@ -19,7 +19,7 @@ from fingerd.model.limits import Limits
 from fingerd.model.record import Status
 
 NAME = "statuses.sqlite"
-# All that SQLite may make beside each other.
+# The files that SQLite may make.
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 
 T = TypeVar("T")
@@ -29,14 +29,14 @@ Setting = tuple[str, Status]
 # An id, a login and the fields of its status.
 Row = tuple[int, str, str, float, str, float | None]
 
-# The n-th script makes schema n of schema n - 1. They are read now: later, the daemon's user may
-# not be allowed to.
+# The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
+# may not be allowed to read them.
 _SCRIPTS = [
     script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
 ]
 
-# Many rows in one statement: Python gives up its lock, and has to get it back from a busy reactor,
-# for each step of one.
+# Many rows in one statement: for each step of a statement Python gives up its lock, and has to get
+# it back from a busy reactor.
 _INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES "
 _VALUES = "(?, ?, ?, ?, ?)"
 _TRIM = """
@@ -162,8 +162,8 @@ class Database:
 
     def _examine(self) -> None:
         """Look at the file in a way that can't change it."""
-        # A connection that may write moves a log that a crash has left into the damaged file.
-        # Only where a crash has left a rollback journal must that be undone before all else.
+        # A connection that may write would move a log that a crash has left into the damaged file.
+        # Only a rollback journal that a crash has left must be undone before anything is read.
         for mode in ("ro", "rw"):
             uri = f"{Path(self.path).as_uri()}?mode={mode}"
             with closing(sqlite3.connect(**{**self.arguments, "database": uri}, uri=True)) as file:
@@ -216,7 +216,7 @@ def tidy(cursor: sqlite3.Cursor) -> None:
 
 
 def primary(error: Exception) -> int:
-    """SQLite's code for what went wrong, without its details; 0 for another's error."""
+    """SQLite's code for what went wrong, without its details; 0 for any other error."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
 

@@ -17,7 +17,7 @@ from fingerd.stores.showing import Showing
 
 
 class HeldStore:
-    """What a store that has all that shows in memory says, without waiting for anything."""
+    """A store that has all that shows in memory, and so tells it without waiting."""
 
     def __init__(self, now: Callable[[], float], limits: Limits) -> None:
         """

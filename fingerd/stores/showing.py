@@ -25,10 +25,10 @@ class Showing:
 
     A user's statuses lie one on another; the topmost that has not expired shows. One that stays
     ends all below it, a clearing ends all there is, and one with an expiry ends those that would
-    not outlast it. Nothing has to be done when a status expires: that is seen when it is read.
+    not outlast it. Nothing has to be done when a status expires: who reads it sees that it has.
 
-    Many small dicts, since one large one takes tens of milliseconds to grow, and each user's
-    statuses as bytes, since an object for each of a million keeps the garbage collector busy.
+    The statuses are in many small dicts, since one large one takes tens of milliseconds to grow.
+    Each user's are bytes, since an object for each of a million keeps the garbage collector busy.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -47,12 +47,12 @@ class Showing:
         return None
 
     def ofLogins(self, logins: Iterable[str], now: float) -> dict[str, Status]:
-        """What shows for those of ``logins`` for whom something does."""
+        """By login, what shows for those of ``logins`` for whom something does."""
         found = ((login, self.get(login, now)) for login in logins)
         return {login: status for login, status in found if status is not None}
 
     def logins(self, limit: int, now: float) -> list[str]:
-        """Those for whom something shows, in alphabetical order: ``limit`` of them at most."""
+        """The logins for whom something shows, in alphabetical order: ``limit`` of them at most."""
         showing = (login for shard in self._shards for login in shard if self.get(login, now))
         return sorted(islice(showing, limit))
 
@@ -84,7 +84,7 @@ class Showing:
         return status
 
     def _outlasting(self, login: str, status: Status) -> list[Status]:
-        """Those of ``login`` that show again when ``status`` has expired."""
+        """The statuses of ``login`` that show again when ``status`` has expired."""
         end = status.until
         if end is None:
             return []

@@ -89,7 +89,7 @@ class SQLiteStore(HeldStore, Service):
         self._waiting: list[_Waiting] = []
         # How many histories are being read.
         self._reading = 0
-        # Fires when the database is left alone; None while it is.
+        # Fires when the work on the database is done; None while nobody works on it.
         self._working: Deferred[None] | None = None
         # What was last said of the database in the log, so that it's said once.
         self._trouble: str | None = None
@@ -166,8 +166,8 @@ class SQLiteStore(HeldStore, Service):
             await self._working
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            # Here and not when it is closed, which is no work for a thread. Where it fails, the
-            # next start does it.
+            # The log is moved in the pool's thread, not when the connection is closed in the
+            # reactor's. Where this fails, the next start does it.
             with suppress(sqlite3.Error):
                 await pool.runInteraction(tidy)
             pool.close()
@@ -195,7 +195,7 @@ class SQLiteStore(HeldStore, Service):
             settings = [waiting.setting for waiting in batch]
             turn = self._pool.runInteraction(self._database.turn, settings, self._seen)
             if seen:
-                # While the disk is busy for the next ones.
+                # They are told while the disk is busy with the next ones.
                 self._acknowledge(written)
                 written = []
             try:
@@ -209,7 +209,7 @@ class SQLiteStore(HeldStore, Service):
         self._acknowledge(written)
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
-        """Take ``rows`` into memory. Whether there may be more."""
+        """Take ``rows`` into memory, and say whether there may be more."""
         for number, login, text, when, by, until in rows:
             self._showing.put(login, Status(text, when, by, until))
             self._seen = number

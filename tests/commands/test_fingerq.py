@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.commands.fingerq import parser
 from tests.support import upstreams
-from tests.support.daemon import ROOT
+from tests.support.daemon import PATIENCE, ROOT
 from tests.support.ports import TCP, Sockets
 from tests.support.upstreams import Upstream
 
@@ -171,7 +171,12 @@ class FingerqTests(Sockets):
             (Upstream(upstreams.closing).listen(self), "closed without an answer"),
         )
         running = [
-            self.run_("--timeout", "0.5", "--port", str(port), "zoe@127.0.0.1") for port, _ in cases
+            self.run_(
+                f"--timeout={0.5 if '0.5' in words else PATIENCE}",
+                f"--port={port}",
+                "zoe@127.0.0.1",
+            )
+            for port, words in cases
         ]
         for ending, (_, words) in zip(running, cases, strict=True):
             said = f"fingerq: zoe@127.0.0.1: {words}\n".encode()

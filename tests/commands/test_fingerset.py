@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.commands import fingerset as program
 from fingerd.commands.fingerset import NO_ANSWER, REFUSED, Trouble, ask, main
 from tests.support.daemon import PATIENCE, Daemon
 from tests.support.ports import TCP, TIME, Sockets, until
@@ -142,6 +143,7 @@ class FingersetTests(SynchronousTestCase):
         for arguments, words in (
             (["--user", "nobody-at-all", "Hi"], "No such user"),
             (["a\x1b[2Jb"], "Not set: a status has no control characters"),
+            (["--for", "0s", "x"], "Not set: a status lasts from 1s to 366d"),
             (["x" * 1025], "Not set: a line has 1024 bytes at most"),
             (["x" + "\n" * 600 + "x"], "Not set: a line has 1024 bytes at most"),
         ):
@@ -175,7 +177,6 @@ class CommandLineTests(SynchronousTestCase):
             ([""], "use --clear"),
             (["  "], "use --clear"),
             (["--for", "soon", "x"], "such as 90s"),
-            (["--for", "0s", "x"], "from 1s to 366d"),
             (["--for", "2h", "--clear"], "doesn't last"),
             (["--port", "0", "x"], "from 1 to 65535"),
             (["--port", "x", "x"], "invalid int value"),
@@ -184,6 +185,8 @@ class CommandLineTests(SynchronousTestCase):
             (["--nonsense", "x"], "unrecognized arguments"),
             ([os.fsdecode(b"caf\xe9")], "UTF-8"),
         ]
+        # Nobody is to be asked.
+        self.patch(program, "react", None)
         for arguments, words in cases:
             with redirect_stderr(StringIO()) as standardError:
                 ended = self.assertRaises(SystemExit, main, arguments)

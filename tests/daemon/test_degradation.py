@@ -40,6 +40,7 @@ class DirectoriesDownTests(FaultCase):
             f"--directory=file:{self.users}",
             f"--directory={hanging}",
             f"--directory={refusing(self)}",
+            "--limit=peerLookups=100",
         ) as daemon:
             waiting = [self.connect(daemon) for _ in range(40)]
             for connection in waiting:

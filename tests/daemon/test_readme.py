@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run
+from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run, turnAt
 
 README = (ROOT / "README.md").read_text()
 # Those of a machine on which nothing was installed but by its packages.
@@ -39,13 +39,14 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
-# The commands name their ports.
 @pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""
 
     def setUp(self) -> None:
         needs("git", "nc")
+        # The commands name their ports.
+        self.enterContext(turnAt("/run"))
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)

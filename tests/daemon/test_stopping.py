@@ -73,9 +73,9 @@ class StoppingTests(SynchronousTestCase):
         path = str(Path(folder) / "finger")
         door = f"unix:{path}" if unix else "tcp:0:interface=127.0.0.1"
         common = (f"--listen={door}", "--no-setter", f"--users={users}")
-        limits = ("--limit=peerQueries=1000000", "--limit=peerConnections=1000")
+        limits: tuple[str, ...] = ("--limit=peerQueries=1000000", "--limit=peerConnections=1000")
         # Enough for a client on a busy machine.
-        limits += ("--limit=stopSilence=30", "--limit=stopTime=40")
+        limits = (*limits, "--limit=stopSilence=30", "--limit=stopTime=40")
         with Daemon("-n", "--pidfile=", "finger", *common, *limits, *options) as daemon:
             asking = Asking(path if unix else ("127.0.0.1", daemon.port), wait)
             asking.asking.wait(PATIENCE)

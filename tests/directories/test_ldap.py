@@ -8,6 +8,7 @@ import sys
 from typing import ClassVar
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import gatherResults
@@ -32,6 +33,9 @@ from tests.directories.people import (
 )
 from tests.directories.servers import Slapd, entry, person
 from tests.support.ports import temporaryFolder
+
+# They share a server.
+pytestmark = pytest.mark.xdist_group("ldap")
 
 # Where the entries have what no standard attribute is for, or what this server doesn't know.
 ATTRIBUTES = {

@@ -7,6 +7,7 @@ import signal
 import sys
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import gatherResults
@@ -32,6 +33,9 @@ from tests.directories.people import (
 )
 from tests.directories.servers import PostgreSQLServer
 from tests.support.ports import temporaryFolder, until
+
+# They share a server.
+pytestmark = pytest.mark.xdist_group("postgresql")
 
 QUERIES = """
 user = "SELECT * FROM people WHERE login = $1"

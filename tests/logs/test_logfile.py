@@ -161,6 +161,8 @@ reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
 count = 0
 def ask():
     global count
+    if not daemon.running:
+        return
     count += 1
     log.asked("192.0.2.1", "tcp", b"user%d" % count, "found", 16, 0.001)
     reactor.callLater(0.002, ask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import SkipTest
 
@@ -57,6 +59,21 @@ def needsRoot() -> None:
     """Skip a test that only root can run."""
     if not IS_ROOT:
         raise SkipTest("needs root: ports below 1024 and the change of user are tested")
+
+
+@contextmanager
+def turnAt(folder: str) -> Iterator[None]:
+    """
+    Wait until no other test of this machine, of whatever checkout, is at this.
+
+    @param folder: of the system's, that stands for what only one can be at.
+    """
+    turn = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(turn)
 
 
 class Daemon:

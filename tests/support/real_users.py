@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 import secrets
@@ -13,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from tests.support.daemon import PATIENCE
+from tests.support.daemon import PATIENCE, turnAt
 
 NOT_ROOT = "needs root: it makes accounts, and namespaces, and becomes other users"
 
@@ -28,9 +27,7 @@ def makeUser(prefix: str, addCleanup: Callable[..., object], name: str = "") -> 
 
 def changeAccounts(*command: str) -> None:
     """Run a command that changes the system's accounts. All tests take turns at that."""
-    turn = os.open("/etc", os.O_RDONLY)
-    try:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with turnAt("/etc"):
         patience = time.monotonic() + PATIENCE
         while True:
             done = subprocess.run(command, capture_output=True, check=False)
@@ -38,8 +35,6 @@ def changeAccounts(*command: str) -> None:
             if b"lock" not in done.stderr or time.monotonic() > patience:
                 break
             time.sleep(0.1)
-    finally:
-        os.close(turn)
     if done.returncode != 0:
         raise AssertionError(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
 

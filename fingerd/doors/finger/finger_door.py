@@ -1,4 +1,4 @@
-"""The finger door: which way a finger port of each kind goes."""
+"""The finger door: a port of any kind, with the short way where that kind has one."""
 
 from __future__ import annotations
 

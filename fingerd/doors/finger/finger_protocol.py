@@ -18,8 +18,8 @@ from fingerd.system.addresses import hostOf
 
 class FingerProtocol(ExchangeProtocol):
     """
-    Asks the service what the first line asks for, and sends what it says. A client that goes away
-    before that cancels what is done for it.
+    Asks the service what the first line asks for, and sends what the service says. Where the client
+    goes away before that, the work done for it is cancelled.
     """
 
     exchanges: FingerFactory

@@ -124,7 +124,7 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
             self.transport.loseWriteConnection()
 
     def wasAnswered(self) -> None:
-        """Its client has its answer and our side is closed: the client may close the rest."""
+        """The client has its answer and our side is closed: the client may close the rest."""
         self.requestIsWhole()
         self._answered = True
 
@@ -220,7 +220,7 @@ class ExchangeFactory(ServerFactory[ExchangeProtocol]):
         self.visits.closed()
 
     def doorOf(self, host: str | None) -> str:
-        """What the door is called for a client with this address: without one, it is a socket."""
+        """What the door is called for a client at C{host}: one without comes by a UNIX socket."""
         return "unix" if host is None else self.door
 
     def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol:

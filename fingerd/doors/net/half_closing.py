@@ -23,9 +23,9 @@ class HalfClosingTLS(BufferingTLSTransport):
     """
     Tells an L{ExchangeProtocol} that the client sends no more, instead of closing.
 
-    A client says so with close_notify (RFC 8446 6.1). One that only closes its side of the TCP
-    connection doesn't say that its line was whole: it could have been cut short by anyone on
-    the way. So it is answered when its request was, and only then.
+    A client says so with close_notify (RFC 8446 6.1). A client that only closes its side of the TCP
+    connection doesn't say that its line was whole: anyone on the way could have cut the line short.
+    So that client is answered only where its request was whole.
     """
 
     transport: ITCPTransport
@@ -60,7 +60,7 @@ class HalfClosingTLS(BufferingTLSTransport):
     def loseConnection(self) -> None:
         super().loseConnection()
         if self._inputOver:
-            # The client's word that it is done, which TLS would wait for, has come, or never will.
+            # TLS would wait for the client to say that it is done: it has said so, or never will.
             self.transport.loseConnection()
 
 

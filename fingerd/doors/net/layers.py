@@ -21,16 +21,16 @@ except ImportError:
     # Without the extra there are no TLS ports.
     TLSMemoryBIOFactory = None  # type: ignore[assignment,misc]
 
-# From a port's own factory, and that of its innermost protocols, to the one put before both.
+# Makes, of a port's own factory and that of its innermost protocols, the one put before both.
 Before = Callable[[IProtocolFactory, IVisitedFactory], IProtocolFactory]
 
 
 @implementer(IStreamServerEndpoint)
 class LayeredEndpoint:
     """
-    An endpoint whose port, of whatever kind, lets exchanges close TLS by halves and has something
-    put before it, if there is anything: balancers send their header before TLS begins, and only
-    the port itself knows where that is.
+    An endpoint whose port lets exchanges close TLS by halves, and has another factory put before
+    its own where there is one: balancers send their header before TLS begins, and only the port
+    knows which factory meets the client first.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, before: Before | None = None) -> None:

@@ -33,8 +33,8 @@ from fingerd.system.deadlines import Deadlines
 
 class Waiting(EndingProtocol):
     """
-    A balancer's connection, as long as its header is not there. When it is, the connection is
-    handed to a protocol that was built for the client, with what came behind the header.
+    A balancer's connection until its header is there. Then the connection is handed to a protocol
+    that was built for the client, with the bytes that came behind the header.
     """
 
     visit: IVisit | None = None
@@ -97,7 +97,7 @@ class Waiting(EndingProtocol):
         # From now on the transport knows the client's protocol only, half-close and all. That is
         # how a connection changes to TLS, too.
         self.transport.protocol = protocol  # type: ignore[attr-defined]
-        # If this fails, the transport has this protocol no more: who holds the visit sees to it.
+        # If this fails, the transport knows this protocol no more, and nobody else would leave.
         try:
             protocol.makeConnection(self.transport)
         except BaseException:
@@ -108,7 +108,7 @@ class Waiting(EndingProtocol):
             protocol.dataReceived(behind)
 
     def _decide(self) -> None:
-        """It waits no longer, if it still did."""
+        """The connection waits for its header no longer."""
         if not self._decided:
             self._decided = True
             self._factory.waiting.discard(self)
@@ -165,7 +165,7 @@ class ProxiedFactory:
         self._factory.doStart()
 
     def doStop(self) -> None:
-        # The port is closed. Who still waits is now the business of those who stop the daemon.
+        # The port is closed. The service ends the visits of those who still wait.
         self.waiting.stop()
         self._factory.doStop()
 

@@ -87,7 +87,7 @@ def ofUsersInFull(reply: Reply, size: int, now: float | None = None) -> str:
     who is asked for by name. The parameters are as in L{of}.
     """
     if all(user.report or isBare(user) for user in reply.users):
-        # As for one of them, there is no more to tell than the status.
+        # Of none of them there is more to tell than the status.
         return ofUsers(reply, _BARE & reply.fields, size)
     present = time.time() if now is None else now
     reports: list[User] = []
@@ -142,7 +142,7 @@ def _cell(text: str) -> str:
     text = text.strip().partition("\n")[0].replace("\t", " ").strip()
     if text.isascii() or not beginsCombining(text):
         return text
-    # It would combine with the column before.
+    # Its first character would combine with the column before.
     return f"\u25cc{text}"
 
 

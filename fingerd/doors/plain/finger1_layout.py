@@ -27,7 +27,7 @@ _UNITS = (
     (60, "minute"),
 )
 
-# The fields of a user in their order: None for what isn't shown as it is.
+# The field of each attribute of a user; None for an attribute that is no field.
 _FIELDS = tuple(Field(name) if name in list(Field) else None for name in User._fields)
 
 # The fields that have a place of their own; of the others each is a line, in their order.
@@ -99,8 +99,8 @@ def _beside(label: str, text: str) -> str:
 
 def age(since: float | None, now: float | None) -> str:
     """
-    How long ago that was, in words, such as ``3 hours ago``; nothing where that isn't known, and
-    where it is still to come, since a clock was set back.
+    How long ago C{since} was, in words, such as ``3 hours ago``. The text is empty where the time
+    isn't known, and where it lies ahead because a clock was set back.
 
     @param since: in seconds since the epoch, as ``now`` is.
     """

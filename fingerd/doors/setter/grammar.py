@@ -64,7 +64,7 @@ def parse(lines: Sequence[bytes]) -> Setting:
         raise ValueError("a status is UTF-8 text") from None
     if lasting:
         login = login[:-1].rstrip(" \t")
-    # (Of the login and the status the service says what may be in them.)
+    # (The service says what may be in the login and the status.)
     if any(map(_CONTROL.search, lasting)):
         raise ValueError("a status has no control characters")
     text = _ESCAPE.sub(_unescaped, text).strip(" \t\n")
@@ -93,7 +93,7 @@ def seconds(text: str) -> int:
     @raise ValueError: when it is no time, in words.
     """
     found = _TIME.fullmatch(text)
-    # No int() of what a client may make as long as a line.
+    # A client may send as many digits as a line holds, and int() of those takes long.
     if found is None or not text or len(text) > 40:
         raise ValueError("how long it lasts is a time such as 90s, 30m, 2h or 1d12h")
     return sum(

@@ -23,9 +23,9 @@ def owner(transport: ITransport) -> int | None:
     """
     The uid of the user at the other end, or None where that can't be told; it is never guessed.
 
-    On a UNIX socket that is who connected, and it can always be told. On TCP it is who made the
-    client's socket, and it can be told only as long as a process holds that: so this is to be
-    asked as early as can be. A client that is not on this machine has no owner here.
+    On a UNIX socket the owner is the user who connected, and can always be told. On TCP the owner
+    is the user who made the client's socket, and can be told only as long as a process holds that
+    socket: so ask as early as possible. A client that is not on this machine has no owner here.
 
     A socket that was handed on, to a child or over another socket, stays its maker's.
     """
@@ -49,7 +49,7 @@ def _unixOwner(transport: ITransport) -> int | None:
             socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
         )
     except (OSError, AttributeError):
-        # The last is a system without SO_PEERCRED.
+        # (AttributeError: the system has no SO_PEERCRED.)
         return None
     uid: int = _CREDENTIALS.unpack(credentials)[1]
     return None if uid == _NO_UID else uid

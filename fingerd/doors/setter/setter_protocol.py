@@ -48,7 +48,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         if not self._isPresent():
             return
         local = isLocal(self.transport.getPeer())
-        # Now, since of a client that has gone nothing can be told any more.
+        # The owner is asked for now: once the client has gone, it can't be told any more.
         uid = self.exchanges.owner(self.transport) if local else None
         self._by = Setter(uid, None, owner.where(self.transport))
         if not local:
