@@ -152,6 +152,8 @@ class VisitsTests(SynchronousTestCase):
         other.waits()
         self.assertTrue(other.answered("found", 10, 10))
         self.assertEqual(ended, [])
+        # Its answer has been sent by then.
+        cast(Clock, visits.clock).pump([0, 0])
         self.assertTrue(visits.makeRoom())
         self.assertEqual(ended, [3])
 
