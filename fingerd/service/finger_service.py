@@ -36,7 +36,6 @@ from fingerd.service.settings import Settings
 from fingerd.service.users import Users
 from fingerd.service.visits import Visits
 from fingerd.system import descriptors
-from fingerd.system.eager import begun
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
 
@@ -122,7 +121,7 @@ class FingerService(MultiService):
 
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
-        return begun(self._settings.set(login, change, by))
+        return Deferred.fromCoroutine(self._settings.set(login, change, by))
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{IFingerSetterService}."""

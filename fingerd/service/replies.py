@@ -22,7 +22,6 @@ from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
-from fingerd.system.eager import begun
 from fingerd.text.cleaning import clean
 
 
@@ -79,7 +78,7 @@ class Replies:
             reply = self._atHand(names[0].user, verbose)
             if reply is not None:
                 return succeed(reply)
-        return begun(self._ask(names, verbose, visit))
+        return Deferred.fromCoroutine(self._ask(names, verbose, visit))
 
     def askNow(self, login: str, visit: IVisit) -> Reply | None:
         """See L{fingerd.model.interfaces.IFingerService}."""
@@ -93,7 +92,7 @@ class Replies:
         visit.waits()
         if not self._mayAsk(visit):
             return succeed(self._tooManyQueries)
-        return begun(self._askHistory(login, visit, most))
+        return Deferred.fromCoroutine(self._askHistory(login, visit, most))
 
     def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
         now, peer = self._clock.seconds(), visit.peer
@@ -119,7 +118,9 @@ class Replies:
         if not self._rules.listed:
             return self._listDenied
         try:
-            listing = await self._lookups.run(visit.peer, lambda: begun(self._users.list(verbose)))
+            listing = await self._lookups.run(
+                visit.peer, lambda: Deferred.fromCoroutine(self._users.list(verbose))
+            )
         except Exception:
             return self._failed("listing the users", visit)
         kept = self._lists.get(verbose)
@@ -143,7 +144,8 @@ class Replies:
     async def _askSeveral(self, names: tuple[Name, ...], verbose: bool, visit: IVisit) -> Reply:
         asked = names[: self._limits.namesPerQuery]
         each: Sequence[Reply] = await gatherResults(
-            [begun(self._askName(name, verbose, visit)) for name in asked], consumeErrors=True
+            [Deferred.fromCoroutine(self._askName(name, verbose, visit)) for name in asked],
+            consumeErrors=True,
         )
         labels = (name.user if name.host is None else f"{name.user}@{name.host}" for name in asked)
         return Reply(
@@ -158,7 +160,7 @@ class Replies:
         login = name.user
         try:
             users = await self._lookups.run(
-                visit.peer, lambda: begun(self._users.find(login, verbose))
+                visit.peer, lambda: Deferred.fromCoroutine(self._users.find(login, verbose))
             )
             return self._found(users, verbose) if users else self._unknown
         except Exception:
@@ -168,7 +170,7 @@ class Replies:
         most = most if Field.STATUS in self._views.user else 0
         try:
             user, set = await self._lookups.run(
-                visit.peer, lambda: begun(self._users.withHistory(login, most))
+                visit.peer, lambda: Deferred.fromCoroutine(self._users.withHistory(login, most))
             )
             if user is None:
                 return self._unknown

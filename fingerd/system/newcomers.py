@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
-import struct
 import sys
-from array import array
 from contextlib import suppress
 
 from fingerd.system import sockdiag
@@ -14,17 +12,10 @@ from fingerd.system import sockdiag
 # Seconds. Linux counts in retransmissions of its answer to a newcomer, of which the first is due
 # then.
 _HELD = 1
-# Not among the constants of Python's.
-_SO_ATTACH_FILTER = 26
-# A program of the kernel's packet filter, see Documentation/networking/filter.rst: of the 14th
-# byte of the TCP header take the bits SYN and ACK; where that is SYN alone, drop the segment.
-_NO_NEW_CONNECTION = (
-    (0x30, 0, 0, 13),
-    (0x54, 0, 0, 0x12),
-    (0x15, 0, 1, 0x02),
-    (0x06, 0, 0, 0),
-    (0x06, 0, 0, 0xFFFFFFFF),
-)
+# From how many hops away a segment may come at most, as what must be left of 255 (RFC 5082). These
+# are not among the constants of Python's.
+_IP_MINTTL = 21
+_IPV6_MINHOPCOUNT = 73
 
 
 def holdSilent(listening: socket.socket) -> None:
@@ -39,18 +30,30 @@ def holdSilent(listening: socket.socket) -> None:
 
 def keepOut(listening: socket.socket) -> None:
     """
-    Let nobody connect any more, while those who have can still be accepted. Who connects to a UNIX
-    socket is refused; over TCP it tries again a second later, as if its segment had been lost.
-    Where the system can't do that, or doesn't let this user, clients connect as ever.
+    Let nobody connect any more, while those who have can still be accepted; then L{letIn} is to be
+    called for each. Who connects to a UNIX socket is refused; over TCP the segment is dropped, and
+    comes again a second later. Where the system can't do that, clients connect as ever.
     """
     if listening.family == socket.AF_UNIX:
         listening.shutdown(socket.SHUT_RD)
-    elif sys.platform == "linux":
-        program = array("B", b"".join(struct.pack("HBBI", *each) for each in _NO_NEW_CONNECTION))
-        where = struct.pack("HP", len(_NO_NEW_CONNECTION), program.buffer_info()[0])
-        # EPERM, on Linux 6.18, for a user without privileges.
-        with suppress(OSError):
-            listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
+    else:
+        # Hardly any system sends segments with that much. (A packet filter would need privileges.)
+        _limitHops(listening, 255)
+
+
+def letIn(connection: socket.SocketType) -> None:
+    """The connection, which was accepted by a socket that keeps others out, isn't kept out."""
+    if connection.family != socket.AF_UNIX:
+        _limitHops(connection, 0)
+
+
+def _limitHops(of: socket.SocketType, left: int) -> None:
+    with suppress(OSError):
+        if sys.platform == "linux":
+            # An IPv6 socket has clients by IPv4, too.
+            of.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, left)
+            if of.family == socket.AF_INET6:
+                of.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, left)
 
 
 def areWaiting(listening: socket.socket) -> bool:

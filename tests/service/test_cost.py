@@ -40,12 +40,12 @@ from tests.support.ports import inMemory, temporaryFolder
 from tests.support.service import Finger
 
 # With the transport in memory that stands for a connection.
-QUERY = 140
+QUERY = 142
 # The same with real sockets, where all is there when the connection is accepted.
 SHORT_WAY = 82
-SET = 280
+SET = 293
 # A user in a users file, through the service.
-LOOKUP = 49
+LOOKUP = 60
 # Who has made a TCP connection, by the kernel.
 OWNER = 90
 

@@ -152,6 +152,8 @@ class VisitsTests(SynchronousTestCase):
         other.waits()
         self.assertTrue(other.answered("found", 10, 10))
         self.assertEqual(ended, [])
+        # Its answer has been sent by then.
+        cast(Clock, visits.clock).pump([0, 0])
         self.assertTrue(visits.makeRoom())
         self.assertEqual(ended, [3])
 
@@ -195,6 +197,22 @@ class VisitsTests(SynchronousTestCase):
             assert visit is not None
             visit.leave()
         self.assertEqual(clock.getDelayedCalls()[1:], [])
+
+    def test_notSent(self) -> None:
+        """Nobody goes before an answer could be sent, as long as there is somebody else to go."""
+        clock = TurnClock()
+        visits = Visits(DEFAULTS, clock, 3, 3)
+        ended: list[int] = []
+        held = [visits.enter("tcp", None, lambda n=n: ended.append(n)) for n in range(3)]  # type: ignore[misc]
+        clock.turn()
+        clock.turn()
+        assert held[2] is not None
+        held[2].answered("found", 10, 10)
+        self.assertTrue(visits.makeRoom())
+        clock.turn()
+        clock.turn()
+        self.assertTrue(visits.makeRoom())
+        self.assertEqual(ended, [0, 2])
 
     def test_doors(self) -> None:
         """Who still comes in while the doors are being closed is waited for as well."""

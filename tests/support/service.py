@@ -20,7 +20,6 @@ from fingerd.model.user import User
 from fingerd.service import FingerService
 from fingerd.service.visits import Visit
 from fingerd.stores.memory import MemoryStore
-from fingerd.system.eager import begun
 from fingerd.system.logins import Logins
 
 
@@ -72,15 +71,15 @@ class Finger(FingerService):
 
     def getUser(self, login: str, verbose: bool = False) -> Deferred[User | None]:
         """A user as the directories and the store know them."""
-        return begun(self._users.get(login, verbose))
+        return Deferred.fromCoroutine(self._users.get(login, verbose))
 
     def findUsers(self, name: str, verbose: bool = False) -> Deferred[Sequence[User]]:
         """The users whom a name means."""
-        return begun(self._users.find(name, verbose))
+        return Deferred.fromCoroutine(self._users.find(name, verbose))
 
     def getUsers(self, verbose: bool = False) -> Deferred[Listing]:
         """All who are listed."""
-        return begun(self._users.list(verbose))
+        return Deferred.fromCoroutine(self._users.list(verbose))
 
     def setUser(
         self, login: str, status: str, by: Setter, seconds: int | None = None

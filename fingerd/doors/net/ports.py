@@ -35,7 +35,8 @@ class _Port(tcp.Port):
 
     # Whether clients speak first, and nothing is to be done for one that has said nothing.
     asksFirst = False
-    _stopped: Deferred[None] | None = None
+    # What fires when it is closed, from when it is to be.
+    stopped: Deferred[None] | None = None
     _prefix = ""
 
     def startListening(self) -> None:
@@ -62,25 +63,31 @@ class _Port(tcp.Port):
 
         @return: fires when it is closed.
         """
-        if self._stopped is None:
-            self._stopped = Deferred()
+        if self.stopped is None:
+            self.stopped = Deferred()
             if self._shouldShutdown:
                 newcomers.keepOut(self.socket)
+                self.transport = self._letIn  # type: ignore[assignment]
             # (Other sockets are somebody else's too, who may go on with them.)
             clock = cast(IReactorTime, self.reactor)
             self._stopWhenEmpty(clock, clock.seconds() + _LAST, connDone)
-        return self._stopped
+        return self.stopped
 
     stopListening = loseConnection
 
     def _stopWhenEmpty(self, clock: IReactorTime, until: float, connDone: Failure) -> None:
-        assert self._stopped is not None
+        assert self.stopped is not None
         if not self.connected:
-            self._stopped.callback(None)
+            self.stopped.callback(None)
         elif clock.seconds() < until and self._areWaiting():
             clock.callLater(_LOOK, self._stopWhenEmpty, clock, until, connDone)
         else:
-            super().loseConnection(connDone).chainDeferred(self._stopped)
+            super().loseConnection(connDone).chainDeferred(self.stopped)
+
+    def _letIn(self, client: socket.socket, *more: Any) -> Any:
+        """A transport for one of the last clients."""
+        newcomers.letIn(client)
+        return type(self).transport(client, *more)
 
     def _areWaiting(self) -> bool:
         """Whether there are clients still to be accepted."""

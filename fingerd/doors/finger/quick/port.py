@@ -24,6 +24,7 @@ from fingerd.doors.finger.quick.silent import READ, Silent
 from fingerd.doors.net.ports import TCPPort
 from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import ACCEPTED_AT_ONCE
+from fingerd.system.newcomers import letIn
 
 # A line with nothing but one plain name in it: no list, no switch, no second name and no host.
 _NAME_ALONE = re.compile(rb"([A-Za-z0-9_.-]+)\r?\n")
@@ -100,6 +101,8 @@ class QuickPort(TCPPort):
         """Let a client in, and answer it if it has asked. This never fails."""
         visit = None
         try:
+            if self.stopped is not None:
+                letIn(client)
             try:
                 data = client.recv(READ, socket.MSG_DONTWAIT)
             except BlockingIOError:
