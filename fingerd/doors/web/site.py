@@ -21,7 +21,6 @@ from fingerd.doors.web.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, pa
 from fingerd.model import texts
 from fingerd.model.interfaces import IFingerService, IVisit
 from fingerd.model.limits import Limits
-from fingerd.system.eager import begun
 
 _METHODS = (b"GET", b"HEAD")
 _VARY = b"Vary: Accept"
@@ -81,7 +80,10 @@ class Site:
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
     ) -> Deferred[Answer]:
         """What is at an address. It never fails; to cancel it cancels the work done for it."""
-        return begun(self._answer(method, target, headers, visit)).addErrback(self._failed, target)
+        answer: Deferred[Answer] = Deferred.fromCoroutine(
+            self._answer(method, target, headers, visit)
+        )
+        return answer.addErrback(self._failed, target)
 
     def _failed(self, failure: Failure, target: bytes) -> Answer:
         if failure.check(CancelledError) is None:
