@@ -105,6 +105,8 @@ class StoppingTests(SynchronousTestCase):
 
     def test_idle(self) -> None:
         """A daemon that nobody asks stops at once."""
-        with Daemon("-n", "--pidfile=", "finger", "--listen=tcp:0:interface=127.0.0.1") as daemon:
+        with Daemon(
+            "-n", "--pidfile=", "finger", "--no-setter", "--listen=tcp:0:interface=127.0.0.1"
+        ) as daemon:
             pass
         self.assertEqual([line for line in daemon.log if "Traceback" in line], [])
