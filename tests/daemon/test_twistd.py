@@ -169,7 +169,7 @@ class TacTests(WithUsers):
             .read_text()
             .replace("os.path.dirname(os.path.abspath(__file__))", repr(str(ROOT)))
             .replace(
-                "directories = [UsersFile(USERS, reactor)]",
+                "finger = FingerService(reactor, [UsersFile(USERS, reactor)]",
                 "from twisted.internet import defer, task\n"
                 "from fingerd.model.user import User\n"
                 "class Slow:\n"
@@ -178,7 +178,7 @@ class TacTests(WithUsers):
                 "        return task.deferLater(reactor, 1, User, login, status='Slow')\n"
                 "    def getUsers(self, limit):\n"
                 "        return defer.succeed([])\n"
-                "directories = [Slow()]",
+                "finger = FingerService(reactor, [Slow()]",
             )
         )
         with (

@@ -213,8 +213,11 @@ class FailingTests(Sockets):
         self.assertEqual(await self.ask(port, b"moshez\r\n"), b"Happy\r\n")
         self.assertEqual(len(self.begun), DEFAULTS.passwdThreads)
         # For all of them: the reason is the same.
-        (warning,) = self.warnings()
-        self.assertIn("looking up 'ada0': took longer than 0.1 seconds", warning)
+        first, *others = self.warnings()
+        self.assertIn("looking up 'ada0': took longer than 0.1 seconds", first)
+        _, said, reference = first.partition(" (reference ")
+        self.assertTrue(said)
+        self.assertEqual([each for each in others if not each.endswith(reference)], [])
         # Once it answers again, all is well: nothing is left to be looked up for nobody.
         self.go.set()
         self.assertNotIn(b"Internal error", await self.ask(port, b"eve\r\n"))

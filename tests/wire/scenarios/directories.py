@@ -163,14 +163,17 @@ def tacFile(wire: Wire) -> None:
 
 @scenario()
 def tacWithUsers(wire: Wire) -> None:
-    """Users can be given in a .tac file, as the comments in finger.tac show: they come first."""
+    """Users can be given in a .tac file, as docs/tac.md shows: they come first."""
     source = (ROOT / "finger.tac").read_text("utf-8")
-    # What those comments would have one write, from an import to the line that is there already.
-    example = re.search(
-        r"(?ms)^#   from twisted\.internet import defer$.*?\n#   finger = .*?\n", source
+    page = (ROOT / "docs" / "tac.md").read_text("utf-8")
+    # Two of its examples in one: users given right there, and a directory of one's own.
+    [own] = re.findall(r"(?s)```python\n([^`]*class Weather:[^`]*?)directories = ", page)
+    code = (
+        f"from fingerd.directories.given import GivenUsers\n{own}"
+        'given = GivenUsers(moshez="Happy and well")\n'
+        "directories = [given, UsersFile(USERS, reactor), Weather()]\n"
+        "finger = FingerService(reactor, directories, SQLiteStore(STATE, reactor, lesser))\n"
     )
-    assert example is not None
-    code = re.sub(r"(?m)^#(?:   )?", "", example[0])
     source, count = re.subn(r"(?m)^finger = .*\n", lambda _: code, source)
     assert count == 1
     users = wire.file("users", "moshez:Of the file\nradix:Writing\nweather:Of the file\n")
