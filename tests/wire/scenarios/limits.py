@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tests.wire import client
 from tests.wire.scenarios import scenario
-from tests.wire.wire import Wire
+from tests.wire.wire import Talk, Wire
+
+
+@contextmanager
+def _accepted(daemon: Talk, port: client.Address) -> Iterator[socket.socket]:
+    """A connection that the daemon has accepted, since it has begun to ask, and no more."""
+    descriptors = f"/proc/{daemon.pid}/fd"
+    before = len(os.listdir(descriptors))
+    with client.connected(port) as connection:
+        connection.sendall(b"u")
+        until = time.monotonic() + client.PATIENCE
+        while len(os.listdir(descriptors)) == before and time.monotonic() < until:
+            time.sleep(0.01)
+        yield connection
+
 
 USERS = "".join(f"user{number}:Status {number}\n" for number in range(12))
 
@@ -81,17 +101,17 @@ def tooManyConnections(wire: Wire) -> None:
     """Of too many connections of one client the newest is closed, of all the oldest."""
     users = f"--users={wire.file('users', USERS)}"
     daemon = wire.daemon(users, "--limit=peerConnections=1")
-    with client.connected(daemon.port):
+    with _accepted(daemon, daemon.port):
         daemon.asks("user1\r\n")
     for limit in ("connections=1", "setterConnections=1"):
         daemon = wire.daemon(users, f"--limit={limit}")
         isSetter = limit.startswith("setter")
-        with client.connected(daemon.setterPort if isSetter else daemon.port) as silent:
+        with _accepted(daemon, daemon.setterPort if isSetter else daemon.port) as silent:
             if isSetter:
                 daemon.sets("user1\nHello\n")
             else:
                 daemon.asks("user1\r\n")
-            wire.note("The connection that was there before, and had said nothing:")
+            wire.note("The connection that was there before, and had asked nothing yet:")
             wire.said("", client.receive(silent))
 
 
