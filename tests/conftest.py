@@ -36,8 +36,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compileall.compile_dir(ROOT / "fingerd", quiet=1)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where the tests of a class share what its C{setUpClass} makes, one worker runs them all."""
+    """
+    Where the tests of a class share what its C{setUpClass} makes, one worker runs them all. (The
+    workers look for groups in a hook of this name too.)
+    """
     for item in items:
         case = item.getparent(pytest.Class)
         if case and any("setUpClass" in vars(kind) for kind in case.obj.mro() if kind != TestCase):

@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, seconds
+from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
@@ -47,6 +47,7 @@ _FORM = _oneOf("text", "json")
 _REPEATED = (
     "listen",
     "door",
+    "web",
     "setter",
     "directory",
     "replace",
@@ -74,6 +75,8 @@ class Options(usage.Options):
     ]
 
     optParameters = [
+        ["web-url", None, None, "The web door's address. [default: what each client calls it]"],
+        ["web-history", None, 20, "Statuses in a user's feed; 0: what shows now.", noneOrMore],
         [
             "reload",
             None,
@@ -149,6 +152,13 @@ class Options(usage.Options):
         NAME:ENDPOINT: another door, of a plugin's; can be given more than once. [default: none]
         """
         self["door"].append(text)
+
+    def opt_web(self, description: str) -> None:
+        """
+        Where to show pages, feeds and WebFinger over HTTP, as an endpoint string such as
+        tcp:8079:interface=127.0.0.1; can be given more than once. [default: none]
+        """
+        self["web"].append(description)
 
     def opt_setter(self, description: str) -> None:
         """

@@ -56,15 +56,17 @@ def makeService(options: Options) -> IService:
 
         balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
 
-    def opened(option: str, door: str, endpoint: str) -> IListener:
+    def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
         return _made(
             option,
             endpoint if option != "door" else f"{door}:{endpoint}",
-            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers),
+            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers, **chosen),
         )
 
     asked += [opened("listen", "finger", endpoint) for endpoint in options["listen"]]
     others = [opened("door", *text.partition(":")[::2]) for text in options["door"]]
+    chosen = {"url": options["web-url"], "history": options["web-history"]}
+    others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     upkeep = Upkeep(
         finger,

@@ -59,6 +59,16 @@ class Limits:
     proxyHeaderSize: int = 4096
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
+    # A request to the web door, its line and headers together.
+    webHeaders: int = 16 * 1024
+    # Until all of it is there.
+    webRequest: float = 10.0
+    # A client of the web door that is answered, until it asks again.
+    webIdle: float = 5.0
+    # Finished pages that are kept, to be sent again where nothing has changed.
+    webPages: int = 16 * 1024 * 1024
+    # Statuses in the feed of all users: a reader looks every hour or so.
+    webFeed: int = 50
     # Lookups that wait for a directory, for the disk or for another host; of more, each is
     # refused in words.
     lookups: int = 1000
@@ -198,6 +208,11 @@ def wholeNumber(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) > 0):
         raise ValueError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def noneOrMore(text: str) -> int:
+    """As L{wholeNumber}, or none of them."""
+    return 0 if text == "0" else wholeNumber(text)
 
 
 def seconds(text: str) -> float:

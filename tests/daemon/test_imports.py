@@ -14,7 +14,6 @@ from tests.support.ports import temporaryFolder
 STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.stores.sqlite"}
 SETTER = {
     "fingerd.doors.setter.setter_protocol",
-    "fingerd.system.sockdiag",
 }
 FORWARDING = {"fingerd.remote.forwarding", "fingerd.remote.hosts", "fingerd.remote.client"}
 USERS_FILE = {"fingerd.directories.users_file"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress
@@ -28,7 +28,11 @@ class Balancers:
         if isinstance(address, UNIXAddress):
             return self.unix
         ip = ipAddress(address)
-        return ip is not None and any(ip in network for network in self.networks)
+        return ip is not None and self.listed(ip)
+
+    def listed(self, ip: IPv4Address | IPv6Address) -> bool:
+        """Whether the address is in one of the networks."""
+        return any(ip in network for network in self.networks)
 
 
 def parseBalancers(texts: Iterable[str]) -> Balancers:

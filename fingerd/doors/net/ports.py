@@ -5,12 +5,16 @@ are there already, and to the last one who came before the port was closed.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+import stat
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLContextFactory,
@@ -102,12 +106,62 @@ class TCPPort(_Port):
 
 
 class UNIXPort(_Port, unix.Port):
-    """A UNIX socket."""
+    """
+    A UNIX socket.
+
+    Its file may outlive the daemon, which can't always take it away: it was killed, or has become a
+    user who may not. A file that nobody listens at any more is in nobody's way.
+    """
+
+    def startListening(self) -> None:
+        """Open the socket, and take away what a daemon before has left."""
+        # Twisted's own lock would stay behind too, with the number of a process that may live
+        # again.
+        self.wantPID = 0
+        made = self._preexistingSocket is None
+        if made and _isFile(self._bindPath) and not _isFree(self._bindPath):
+            inUse = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            raise CannotListenError(None, self._bindPath, inUse)
+        super().startListening()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The socket is closed."""
+        if _isFile(self._bindPath):
+            with suppress(OSError):
+                os.unlink(self._bindPath)
+        tcp.Port.connectionLost(self, reason)
 
     def _areWaiting(self) -> bool:
         # It can't be asked. As many as may be accepted in one turn: there may be more.
         self.doRead()
         return self.numberAccepts > ACCEPTED_AT_ONCE
+
+
+def _isFile(path: bytes) -> bool:
+    """Whether a socket has a file: those of Linux's abstract names have none."""
+    return path[:1] not in (b"", b"\0")
+
+
+def _isFree(path: bytes) -> bool:
+    """
+    Whether there is no file, or there was only the socket of somebody who listens no more: that is
+    removed.
+    """
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            probe.connect(path)
+    except ConnectionRefusedError:
+        os.unlink(path)
+        return True
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        # Somebody listens there, whose queue is full.
+        return False
+    return False
 
 
 class Ports:
