@@ -26,7 +26,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 from fingerd.system.addresses import parseIP
 
-Line = Callable[[str | None, str, bytes, str, int, float], str]
+Line = Callable[[float, str | None, str, bytes, str, int, float], str]
 
 FORMS = ("json", "text")
 PEERS = ("full", "masked", "none")
@@ -37,15 +37,14 @@ _PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
 _REMEMBERED = 4096
 
 
-def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time.time) -> Line:
+def lines(form: str, peers: str, longest: int) -> Line:
     """
-    A function that makes a line, with its line end, of a query's peer, door, text, outcome, size
-    (bytes) and seconds.
+    A function that makes a line, with its line end, of the time at which a query was answered
+    (seconds since the epoch), its peer, door, text, outcome, size (bytes) and seconds.
 
     @param form: C{json} or C{text}.
     @param peers: C{full}; C{masked}, to the /24 of an IPv4 address and the /48 of another; C{none}.
     @param longest: bytes of a query that are shown.
-    @param clock: gives the seconds since the epoch.
     """
     json = form == "json"
     nobody, cut = ("null", ',"cut":true') if json else ("-", " cut=true")
@@ -57,11 +56,17 @@ def lines(form: str, peers: str, longest: int, clock: Callable[[], float] = time
         return (f'"{text}"' if json else text) if text else nobody
 
     def line(
-        peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
+        at: float,
+        peer: str | None,
+        door: str,
+        query: bytes,
+        outcome: str,
+        size: int,
+        seconds: float,
     ) -> str:
         nonlocal moment, moments
         # Many queries come in the same millisecond, and its text takes long to make.
-        now = int(clock() * 1000)
+        now = int(at * 1000)
         if now != moment:
             moment, moments = now, _momentText(now)
         if not query.translate(None, _PLAIN) and len(query) <= longest:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import starmap
+from time import time
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
@@ -59,8 +62,9 @@ class QueryLog(Service):
             if where == "-"
             else LogFile(where, owner, IReactorFromThreads(reactor), self)
         )
-        self._lines: list[str] = []
-        # The bytes of these lines, and of those that were handed on and aren't written yet.
+        # What is to be logged: when that was, and the rest.
+        self._asked: list[tuple[float, str | None, str, bytes, str, int, float]] = []
+        # The bytes of lines that were handed on and aren't written yet.
         self._waiting = 0
         self._lost = 0
         self._troubled = False
@@ -71,15 +75,10 @@ class QueryLog(Service):
         self, peer: str | None, door: str, query: bytes, outcome: str, size: int, seconds: float
     ) -> None:
         """See L{IQueryLog}."""
-        if self._waiting >= self._most:
-            self._lose()
-            return
-        line = self._line(peer, door, query, outcome, size, seconds)
-        self._lines.append(line)
-        self._waiting += len(line)
+        self._asked.append((time(), peer, door, query, outcome, size, seconds))
         if self._later is None:
             self._later = self._clock.callLater(_SECONDS, self._handOn)
-        elif len(self._lines) >= _AT_ONCE:
+        elif len(self._asked) >= _AT_ONCE:
             self._handOn()
 
     def reopen(self) -> None:
@@ -146,10 +145,17 @@ class QueryLog(Service):
             if self._later.active():
                 self._later.cancel()
             self._later = None
-        if self._lines:
-            data = "".join(self._lines).encode("ascii")
-            self._lines = []
-            self._to.write(data)
+        if self._asked:
+            kept = []
+            # Many lines in one go take a third of the time that they take one by one.
+            for line in starmap(self._line, self._asked):
+                if self._waiting < self._most:
+                    kept.append(line)
+                    self._waiting += len(line)
+                else:
+                    self._lose()
+            self._asked = []
+            self._to.write("".join(kept).encode("ascii"))
 
     def _lose(self) -> None:
         self._lost += 1

@@ -76,6 +76,12 @@ class IVisit(Interface):
         place is free when the client has left.
         """
 
+    def served(outcome: Outcome, size: int) -> None:
+        """
+        The client has been given its answer of C{size} bytes, and the daemon is done with it. This
+        logs the query, and the visit is over.
+        """
+
     def leave() -> None:
         """The client has left. To call this again changes nothing."""
 

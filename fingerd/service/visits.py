@@ -100,6 +100,13 @@ class Visit:
         self._book.answered(self, outcome, size, unsent)
         return not unsent or self.present
 
+    def served(self, outcome: Outcome, size: int) -> None:
+        """See L{IVisit}."""
+        if self.state is not LEFT:
+            self._book.log(self, outcome, size)
+            self.state = LEFT
+            self._book.left(self)
+
     def leave(self) -> None:
         """See L{IVisit}."""
         if self.state is not LEFT:
@@ -245,7 +252,8 @@ class Visits:
 
     def left(self, visit: Visit) -> None:
         """A visit is over."""
-        self.release(visit)
+        if self._answered:
+            self.release(visit)
         self._inTime.discard(visit)
         del self._open[visit]
         peer = visit.peer

@@ -58,7 +58,7 @@ QUERY = (
 SHORT = (
     Step(Finger, "askNow", b"moshez\r\n"),
     Step(FingerFactory, "render", b"moshez\r\n"),
-    Step(Visit, "answered", b"moshez\r\n"),
+    Step(Visit, "served", b"moshez\r\n"),
 )
 SETTING = (
     Step(FingerSetterProtocol, "connectionMade", b""),

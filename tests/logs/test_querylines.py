@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.logs.query_lines import Line, lines, shownPeer
+from fingerd.logs.query_lines import lines, shownPeer
 
 # 2026-11-22T18:05:01.250Z
 NOW = 1795370701.25
 
+OfOneMoment = Callable[[str | None, str, bytes, str, int, float], str]
 
-def jsonLines(peers: str = "full", longest: int = 128) -> Line:
+
+def jsonLines(peers: str = "full", longest: int = 128) -> OfOneMoment:
     """Lines in JSON, all of one moment."""
-    return lines("json", peers, longest, lambda: NOW)
+    return partial(lines("json", peers, longest), NOW)
 
 
-def textLines(peers: str = "full", longest: int = 128) -> Line:
+def textLines(peers: str = "full", longest: int = 128) -> OfOneMoment:
     """Lines of plain text, all of one moment."""
-    return lines("text", peers, longest, lambda: NOW)
+    return partial(lines("text", peers, longest), NOW)
 
 
 class LineTests(SynchronousTestCase):
@@ -56,8 +60,8 @@ class LineTests(SynchronousTestCase):
     def test_times(self) -> None:
         """Times go on, and back where the clock does."""
         moments = [NOW, NOW + 0.0004, NOW + 0.001, NOW + 3600, NOW - 3600]
-        line = lines("text", "full", 128, iter(moments).__next__)
-        said = [line(None, "unix", b"", "list", 0, 0)[5:29] for _ in moments]
+        line = lines("text", "full", 128)
+        said = [line(at, None, "unix", b"", "list", 0, 0)[5:29] for at in moments]
         self.assertEqual(
             said,
             [
@@ -83,7 +87,7 @@ class LineTests(SynchronousTestCase):
     def test_anyBytes(self, query: bytes) -> None:
         """Whatever a client sends, a line is one line of printable ASCII, and JSON is JSON."""
         for form in ("json", "text"):
-            line = lines(form, "full", 128)("192.0.2.1", "tcp", query, "unknown", 14, 0)
+            line = lines(form, "full", 128)(NOW, "192.0.2.1", "tcp", query, "unknown", 14, 0)
             self.assertTrue(line.endswith("\n"))
             self.assertTrue(line[:-1].isascii() and line[:-1].isprintable())
             found = re.search(r'query(?:":|=)("(?:[^"\\]|\\.)*")', line)

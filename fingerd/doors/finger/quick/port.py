@@ -154,13 +154,11 @@ class QuickPort(TCPPort):
             except OSError:
                 # It didn't wait either.
                 client.close()
-                visit.answered("gone", 0)
-                visit.leave()
+                visit.served("gone", 0)
                 return
         if sent == size:
             self._lingering.add(client, self._clock.seconds())
-            visit.answered(reply.outcome, size)
-            visit.leave()
+            visit.served(reply.outcome, size)
             return
         protocol = self._ordinary(client, address, visit)
         protocol.requestIsWhole()
