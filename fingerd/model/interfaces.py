@@ -172,11 +172,11 @@ class IDirectory(Interface):
     def getUser(login: str) -> Deferred[User | None]:
         """
         The user called ``login``. None is "not one of mine": the next directory is asked.
-        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": nobody shows that user,
-        and to the client they are as one whom nobody knows. A
-        failure is a failure, and no other directory answers for it; L{DirectoryError} is one
-        that was foreseen. Cancelling the Deferred, when the client has gone or waited too
-        long, ends the work done for it.
+        L{HIDDEN<fingerd.model.user.HIDDEN>} is "mine, and not to be shown": unless another
+        directory shows that user, they are to the client as one whom nobody knows, whatever they
+        set. A failure is a failure, and no other directory answers for it;
+        L{DirectoryError<fingerd.model.errors.DirectoryError>} is one that was foreseen. Cancelling
+        the Deferred, when the client has gone or waited too long, ends the work done for it.
         """
 
     def getUsers(limit: int) -> Deferred[list[User]]:
