@@ -134,8 +134,8 @@ class Visits:
         """A visit has its answer: C{size} bytes, of which C{unsent} may wait to be sent."""
         self.log(visit, outcome, size)
         self._answered[visit] = None
+        self._renew(visit)
         if unsent:
-            self._renew(visit)
             self._unsent[visit] = unsent
             self._unsentBytes += unsent
             while self._unsentBytes > self._limits.unsentAnswers:

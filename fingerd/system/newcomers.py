@@ -61,6 +61,9 @@ def areWaiting(listening: socket.socket) -> bool:
     Whether there are clients that have connected by TCP and are not accepted yet, or are about to
     have connected. Those that the kernel holds back are among them, and known on Linux alone.
     """
+    # In this order: who has just connected is no longer among those who are about to.
+    if sockdiag.areConnecting(listening.getsockname()[1]):
+        return True
     poll = select.poll()
     poll.register(listening, select.POLLIN)
-    return bool(poll.poll(0)) or sockdiag.areConnecting(listening.getsockname()[1])
+    return bool(poll.poll(0))

@@ -208,13 +208,13 @@ def unread(port: int, count: int, query: bytes) -> Got:
 
 def staying(port: int, count: int, query: bytes, ofOne: int, seconds: float) -> Got:
     """Clients that ask, read the answer, and then stay for so many seconds."""
-    until = time.monotonic() + seconds
     crowds: list[Crowd] = []
     for first in range(0, count, 500):
         most = min(500, count - first)
         crowds.append(Crowd(port, most, stays=True, ofOne=ofOne, address=first // ofOne))
         crowds[-1].send(query)
         crowds[-1].watch(0.01)
+    until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         for crowd in crowds:
             crowd.watch(min(0.1, left))

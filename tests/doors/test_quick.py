@@ -447,8 +447,8 @@ class FailureTests(QuickCase):
         client.setblocking(False)
         # It is closed or reset: there is nothing to wait for.
         with contextlib.suppress(ConnectionResetError):
-            self.assertIn(client.recv(100), (b"", b"Happy\r\n"))
-            self.assertEqual(client.recv(100), b"")
+            while client.recv(65536):
+                pass
         self.assertNotEqual(self.flushLoggedErrors(Trouble), [])
 
     @contextlib.contextmanager

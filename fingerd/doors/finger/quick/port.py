@@ -143,20 +143,20 @@ class QuickPort(TCPPort):
             return
         answer = self._finger.render(reply)
         size, sent = len(answer), 0
-        if size <= _SHORT:
-            try:
-                sent = client.send(answer, _SEND)
-                if sent == size:
-                    client.shutdown(socket.SHUT_WR)
-            except BlockingIOError:
-                # The kernel is short of memory.
-                pass
-            except OSError:
-                # It didn't wait either.
-                client.close()
-                visit.served("gone", 0)
-                return
-        if sent == size:
+        short = size <= _SHORT
+        try:
+            sent = client.send(answer, _SEND if short else socket.MSG_DONTWAIT)
+            if short and sent == size:
+                client.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            # The kernel is short of memory.
+            pass
+        except OSError:
+            # It didn't wait either.
+            client.close()
+            visit.served("gone", 0)
+            return
+        if short and sent == size:
             self._lingering.add(client, self._clock.seconds())
             visit.served(reply.outcome, size)
             return
