@@ -23,7 +23,6 @@ from fingerd.model.interfaces import (
     IQueryLog,
     IReloadable,
     IStore,
-    IVisit,
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
@@ -31,6 +30,7 @@ from fingerd.model.record import Change, Setter, Status
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
+from fingerd.model.visiting import IVisit
 from fingerd.service.replies import Replies
 from fingerd.service.settings import Settings
 from fingerd.service.users import Users

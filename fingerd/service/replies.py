@@ -11,13 +11,14 @@ from twisted.python.failure import Failure
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
 from fingerd.model.fields import Field
-from fingerd.model.interfaces import IForwarder, IVisit
+from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
 from fingerd.model.query import Name, Query
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
+from fingerd.model.visiting import IVisit
 from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers

@@ -113,11 +113,12 @@ class Users:
 
     async def known(self, login: str, verbose: bool = False, masked: bool = False) -> User | None:
         """
-        The user C{login} as the first directory that knows one says: L{HIDDEN} where it hides them.
+        The user C{login} as the first directory says that knows one and doesn't hide them;
+        L{HIDDEN} where one hides them and no other knows them. For who is hidden all directories
+        are asked, as for one whom nobody knows: neither the time it takes nor a directory that
+        fails tells the two apart.
 
-        @param masked: hide the user, whatever the directories say. For who is hidden all of them
-            are asked, as for one whom nobody knows: neither the time it takes nor a directory that
-            fails tells the two apart.
+        @param masked: hide the user, whatever the directories say.
         """
         # What can't be a login reaches no directory: none has to look out for it.
         if not isLogin(login):
@@ -129,6 +130,6 @@ class Users:
             user = await ask(login)
             if user is HIDDEN:
                 hidden = True
-            elif user is not None and not hidden:
+            elif user is not None and not masked:
                 return user
         return HIDDEN if hidden else None

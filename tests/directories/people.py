@@ -19,6 +19,7 @@ from fingerd.directories.connected.connected_directory import ConnectedDirectory
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import HIDDEN as KNOWN_AND_HIDDEN
 from fingerd.model.user import User
 from tests.support.ports import temporaryFolder
 
@@ -88,10 +89,11 @@ class WhoIsThere:
             self.assertEqual(await directory.getUser(user.login), user)
 
     async def test_unknown(self) -> None:
-        """Who isn't there is unknown, also in other letters, and so is who is hidden."""
+        """Who isn't there is unknown, also in other letters; who is hidden is said to be."""
         directory = self.directory()
-        for login in ("nobody", "Moshez", "moshe", HIDDEN, "漢字", "moshez'--", "*", "mos*", "%"):
+        for login in ("nobody", "Moshez", "moshe", "漢字", "moshez'--", "*", "mos*", "%"):
             self.assertIsNone(await directory.getUser(login))
+        self.assertTrue(await directory.getUser(HIDDEN) is KNOWN_AND_HIDDEN)
 
     async def test_list(self) -> None:
         """The list has all who aren't hidden, and no more than are wanted."""

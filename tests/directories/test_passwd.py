@@ -67,14 +67,14 @@ class RealAccountsTests(Accounts):
         self.assertEqual(self.who()["publicKey"], "key")
 
     def test_hidden(self) -> None:
-        """A user with a .nofinger is unknown, and not in the list."""
+        """A user with a .nofinger is said to be hidden, and not in the list."""
         login = self.ada.pw_name
         unknown, listed = asked("", login + "x", "")
         self.assertIsNone(unknown)
         self.assertIn(login, [user["login"] for user in listed])
         self.write(".nofinger", "")
         hidden, listed = asked("", login, "")
-        self.assertIsNone(hidden)
+        self.assertEqual(hidden, "hidden")
         logins = [user["login"] for user in listed]
         self.assertNotIn(login, logins)
         self.assertIn(self.eve.pw_name, logins)
@@ -118,7 +118,7 @@ class RealAccountsTests(Accounts):
         self.assertEqual((user["name"], user["plan"]), ("Ada Lovelace", ""))
         self.assertIsNone(root)
         self.write(".nofinger", "")
-        self.assertEqual(asked("", self.ada.pw_name, by="root"), [None])
+        self.assertEqual(asked("", self.ada.pw_name, by="root"), ["hidden"])
 
     def test_uids(self) -> None:
         """By default people count; the administrator can say who else does, or doesn't."""
@@ -146,7 +146,7 @@ class RealAccountsTests(Accounts):
         self.assertEqual([user["login"] for user in listed], ["lovelace", "other", "nowhere"])
         self.assertEqual(asked(f"{path}?min-uid=7,max-uid=7", "lovelace"), [None])
         self.write(".nofinger", "")
-        self.assertEqual(asked(str(path), "lovelace"), [None])
+        self.assertEqual(asked(str(path), "lovelace"), ["hidden"])
 
 
 @implementer(IAccounts)

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from fingerd.directories.toml_file import TomlFile, fromURL
 from fingerd.model.errors import CannotStart
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 from tests.directories.test_watched_file import FileCase
 from tests.support.ports import TurnClock
 
@@ -50,8 +50,8 @@ class TomlFileTests(FileCase):
             [User("radix", name="Chris"), User("moshez", status="Happy")],
         )
         self.assertEqual(len(users), 2)
-        for login in ("root", "nobody"):
-            self.assertIsNone(self.successResultOf(users.getUser(login)))
+        self.assertIs(self.successResultOf(users.getUser("root")), HIDDEN)
+        self.assertIsNone(self.successResultOf(users.getUser("nobody")))
         self.assertEqual(self.said(), [])
 
     def test_skipped(self) -> None:
@@ -107,7 +107,7 @@ class TomlFileTests(FileCase):
         users = self.start()
         self.path.write_bytes(b"[radix]\nstatus = 'Writing'\n[moshez]\nhidden = true\n")
         self.reload(users)
-        self.assertIsNone(self.status(users))
+        self.assertIs(self.successResultOf(users.getUser("moshez")), HIDDEN)
         self.assertEqual(self.status(users, "radix"), "Writing")
         self.path.write_bytes(b"[moshez]\nstatus = 'Back'\n")
         self.reload(users)

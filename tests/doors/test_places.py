@@ -13,7 +13,8 @@ from fingerd.doors.net.telnet import Telnet
 from fingerd.doors.setter import grammar, owner, setter_protocol
 from fingerd.doors.setter.setter_protocol import FingerSetterProtocol
 from fingerd.model.limits import Limits
-from fingerd.service.visits import Visit, Visits
+from fingerd.service.visit import Visit
+from fingerd.service.visits import Visits
 from tests.doors.proxying import numberOf
 from tests.doors.secure import Secure
 from tests.doors.test_proxyheader import HEADERS

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.model.limits import Limits
 from fingerd.model.user import User
-from fingerd.service.visits import State
+from fingerd.service.visit import State
 from tests.support.ports import (
     TIME,
     Client,

@@ -17,6 +17,7 @@ from twisted.internet.task import react
 
 from fingerd.directories.accounts.passwd import fromURL
 from fingerd.model.errors import DirectoryError
+from fingerd.model.user import HIDDEN
 from fingerd.system import privileges
 
 
@@ -33,7 +34,7 @@ async def ask(reactor: object, user: str, url: str, *logins: str) -> None:
         try:
             if login:
                 found = await directory.getUser(login)
-                answers.append(found and found._asdict())
+                answers.append("hidden" if found is HIDDEN else found and found._asdict())
             else:
                 answers.append([user._asdict() for user in await directory.getUsers(5000)])
         except DirectoryError as error:

@@ -18,7 +18,7 @@ from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
 from fingerd.service import FingerService
-from fingerd.service.visits import Visit
+from fingerd.service.visit import Visit
 from fingerd.stores.memory import MemoryStore
 from fingerd.system.logins import Logins
 

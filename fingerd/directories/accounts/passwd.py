@@ -30,7 +30,7 @@ from fingerd.directories.watched.file_url import pathIn
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 from fingerd.system.threads import Threads
 
 # By the custom of Linux, the uids of people begin at 1000 and 65534 is nobody.
@@ -104,7 +104,7 @@ class Passwd(MultiService):
         try:
             with openHome(account.home, account.uid) as home:
                 if home.hides():
-                    return None
+                    return HIDDEN
                 read = partial(home.read, size=self._limits.homeFileSize)
                 return gecos.userOf(account, self._limits.gecosPart)._replace(
                     project=read(".project").partition("\n")[0].strip(),

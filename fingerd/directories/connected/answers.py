@@ -7,7 +7,7 @@ from typing import Any
 
 from fingerd.directories.connected.query_file import noSuch
 from fingerd.model.errors import DirectoryError
-from fingerd.model.user import User, isLogin
+from fingerd.model.user import HIDDEN, User, isLogin
 from fingerd.text.cleaning import cleanLine
 
 # What the fields are called in a query or in a file, and in a user.
@@ -43,8 +43,8 @@ def fieldOf(word: str) -> str:
 
 def userOf(values: Mapping[str, object], longest: int) -> User | None:
     """
-    The user that an answer is about; None, where the user is hidden or has no login that anyone
-    could ask for.
+    The user that an answer is about: L{HIDDEN}, where the user is not to be shown; None, where
+    there is no login that anyone could ask for.
 
     @param values: by field.
     @param longest: the characters of a value that count; more fit into no answer.
@@ -54,7 +54,7 @@ def userOf(values: Mapping[str, object], longest: int) -> User | None:
     if not isinstance(login, str) or not isLogin(login):
         return None
     if _isTrue(values.get("hidden"), login):
-        return None
+        return HIDDEN
     texts: dict[str, Any] = {
         field: _text(field, value, login)[:longest]
         for field, value in values.items()

@@ -15,7 +15,7 @@ from fingerd.directories.connected.answers import userOf
 from fingerd.directories.connected.connected_directory import Lost
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 
 # No login begins so: an entry that is searched for by this is never found.
 _NOBODY = "/"
@@ -95,7 +95,7 @@ class LDAPServer:
         users = []
         for entry in self._entries(self._search.ofAll(), limit):
             user = self._userOf(entry, self._texts(entry, "login")[0])
-            if user is not None:
+            if user is not None and user is not HIDDEN:
                 users.append(user)
         return users
 

@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 from fingerd.directories.connected.answers import fieldOf, userOf
 from fingerd.directories.connected.query_file import QueryFile
 from fingerd.model.errors import DirectoryError
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 
 _PARAMETER = "$1"
 _KEYS = ("user", "list")
@@ -105,7 +105,7 @@ class Asker:
         if "login" not in fields:
             raise DirectoryError("the query called list has no column login")
         users = (userOf(dict(zip(fields, row, strict=True)), self._longest) for row in rows)
-        return [user for user in users if user is not None]
+        return [user for user in users if user is not None and user is not HIDDEN]
 
     def _ask(
         self, which: str, parameter: str | int, most: int

@@ -19,7 +19,7 @@ from fingerd.directories.watched.table import Table
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import ICounted, IHeldDirectory, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 
 # So many bytes are read and understood in one go: of TOML, less than three milliseconds' work.
 _PIECE = 4 * 1024
@@ -81,7 +81,9 @@ class WatchedFile(Service):
 
     def held(self, login: str) -> User | None:
         text = self._table.get(login)
-        return None if text is None else self._user(login, text)
+        if text is None:
+            return HIDDEN if login in self._table else None
+        return self._user(login, text)
 
     def getUser(self, login: str) -> Deferred[User | None]:
         return succeed(self.held(login))

@@ -26,9 +26,9 @@ from zope.interface import implementer
 
 from fingerd.doors.net.telnet import Telnet
 from fingerd.doors.net.visited import IVisited, IVisitedFactory
-from fingerd.model.interfaces import IVisit, IVisits
 from fingerd.model.limits import Limits
 from fingerd.model.reply import Outcome
+from fingerd.model.visiting import IVisit, IVisits
 from fingerd.system.sending import isReceived
 
 

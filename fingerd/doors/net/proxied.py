@@ -25,8 +25,8 @@ from fingerd.doors.net.exchange import EndingProtocol
 from fingerd.doors.net.proxy_header import Header, parse
 from fingerd.doors.net.visited import IVisited, IVisitedFactory
 from fingerd.logs.repeats import Like
-from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import Limits
+from fingerd.model.visiting import IVisit
 from fingerd.system.addresses import describe, hostOf
 from fingerd.system.deadlines import Deadlines
 

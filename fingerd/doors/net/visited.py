@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IProtocolFactory
 from zope.interface import Attribute, Interface
 
-from fingerd.model.interfaces import IVisit, IVisits
+from fingerd.model.visiting import IVisit, IVisits
 
 
 class IVisited(Interface):

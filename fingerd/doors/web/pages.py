@@ -15,10 +15,11 @@ from fingerd.doors.web.html_form import POLICY
 from fingerd.doors.web.web_form import Base, Form, pathOf
 from fingerd.doors.web.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, KeptPages, Page, page
 from fingerd.model import texts
-from fingerd.model.interfaces import IFingerService, IVisit
+from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.query import TOO_LONG, Name, Query
 from fingerd.model.reply import Outcome, Reply
+from fingerd.model.visiting import IVisit
 from fingerd.system.sharing import Shared
 
 _STATUSES: dict[Outcome, int] = {

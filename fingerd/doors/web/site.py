@@ -19,8 +19,9 @@ from fingerd.doors.web.text_form import TextForm
 from fingerd.doors.web.web_form import Base, Form
 from fingerd.doors.web.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, page
 from fingerd.model import texts
-from fingerd.model.interfaces import IFingerService, IVisit
+from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
+from fingerd.model.visiting import IVisit
 
 _METHODS = (b"GET", b"HEAD")
 _VARY = b"Vary: Accept"

@@ -26,8 +26,8 @@ from zope.interface import implementer
 
 from fingerd.doors.net.visited import IVisited
 from fingerd.doors.web.web_request import WebRequest
-from fingerd.model.interfaces import IVisit
 from fingerd.model.reply import Outcome
+from fingerd.model.visiting import IVisit
 from fingerd.system.addresses import hostOf
 
 if TYPE_CHECKING:

@@ -14,8 +14,11 @@ from tests.wire.wire import Talk, Wire
 
 
 @contextmanager
-def _accepted(daemon: Talk, port: client.Address) -> Iterator[socket.socket]:
-    """A connection that the daemon has accepted, since it has begun to ask, and no more."""
+def _accepted(daemon: Talk, port: client.Address, other: client.Address) -> Iterator[socket.socket]:
+    """
+    A connection that the daemon has accepted, since it has begun to ask, and whose bytes it has
+    looked for: at another of its ports it has answered since.
+    """
     descriptors = f"/proc/{daemon.pid}/fd"
     before = len(os.listdir(descriptors))
     with client.connected(port) as connection:
@@ -23,6 +26,9 @@ def _accepted(daemon: Talk, port: client.Address) -> Iterator[socket.socket]:
         until = time.monotonic() + client.PATIENCE
         while len(os.listdir(descriptors)) == before and time.monotonic() < until:
             time.sleep(0.01)
+        with client.connected(other) as meanwhile:
+            meanwhile.sendall(b"nobody\nnothing\n")
+            client.receive(meanwhile)
         yield connection
 
 
@@ -101,12 +107,13 @@ def tooManyConnections(wire: Wire) -> None:
     """Of too many connections of one client the newest is closed, of all the oldest."""
     users = f"--users={wire.file('users', USERS)}"
     daemon = wire.daemon(users, "--limit=peerConnections=1")
-    with _accepted(daemon, daemon.port):
+    with _accepted(daemon, daemon.port, daemon.setterPort):
         daemon.asks("user1\r\n")
     for limit in ("connections=1", "setterConnections=1"):
         daemon = wire.daemon(users, f"--limit={limit}")
         isSetter = limit.startswith("setter")
-        with _accepted(daemon, daemon.setterPort if isSetter else daemon.port) as silent:
+        ports = daemon.port, daemon.setterPort
+        with _accepted(daemon, *(reversed(ports) if isSetter else ports)) as silent:
             if isSetter:
                 daemon.sets("user1\nHello\n")
             else:

@@ -22,8 +22,8 @@ from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
 from fingerd.doors.finger.quick.lingering import Lingering
 from fingerd.doors.finger.quick.silent import READ, Silent
 from fingerd.doors.net.ports import TCPPort
-from fingerd.model.interfaces import IVisit
 from fingerd.model.limits import ACCEPTED_AT_ONCE
+from fingerd.model.visiting import IVisit
 from fingerd.system.newcomers import letIn
 
 # A line with nothing but one plain name in it: no list, no switch, no second name and no host.

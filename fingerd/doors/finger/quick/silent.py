@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescri
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.model.interfaces import IVisit
+from fingerd.model.visiting import IVisit
 
 # No more at once than is in one segment or two; what goes beyond is not for the short way.
 READ = 2048
