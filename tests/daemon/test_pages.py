@@ -14,6 +14,7 @@ from fingerd.daemon.options import _REPEATED, Options
 from fingerd.model.fields import Field
 from fingerd.model.limits import DEFAULTS
 from tests.attacks.__main__ import attacks
+from tests.attacks.floods import FLOODS
 from tests.support.daemon import ROOT
 from tests.test_rooms import ARROWS
 
@@ -95,7 +96,7 @@ def test_fields() -> None:
 def test_attacks() -> None:
     """Every attack that is measured is in the table."""
     named = [cells[0] for cells in rows("docs/attacks.md") if len(cells) == 10]
-    assert named == ["attack", *attacks(10_000)]
+    assert named == ["attack", *attacks(10_000), *FLOODS]
 
 
 def test_rooms() -> None:
