@@ -21,11 +21,12 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
+from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.finger.quick import port as quick
 from fingerd.doors.finger.quick.lingering import Lingering
 from fingerd.doors.finger.quick.port import QuickPort
 from fingerd.doors.finger.quick.silent import Silent
+from fingerd.doors.net.exchange import EndingProtocol, ExchangeProtocol
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
 from tests.support.daemon import PATIENCE
@@ -453,7 +454,7 @@ class FailureTests(QuickCase):
 
     @contextlib.contextmanager
     def trouble(self, where: object, step: str) -> Iterator[None]:
-        """Let a step raise, as long as the block lasts."""
+        """Let a step raise, as long as the block lasts; C{where} is what has it itself."""
 
         def fail(*arguments: object, **more: object) -> None:
             raise Trouble(step)
@@ -479,9 +480,9 @@ class FailureTests(QuickCase):
             (self.factory, "buildProtocol"),
             (self.port, "_buildAddr"),
             (self.port, "transport"),
-            (FingerProtocol, "makeConnection"),
-            (FingerProtocol, "connectionMade"),
-            (FingerProtocol, "dataReceived"),
+            (EndingProtocol, "makeConnection"),
+            (ExchangeProtocol, "connectionMade"),
+            (ExchangeProtocol, "dataReceived"),
         ]
         for request, steps in ((b"moshez\r\n", quickly), (b"moshez radix\r\n", ordinarily)):
             for where, step in steps:
@@ -496,7 +497,7 @@ class FailureTests(QuickCase):
     def test_longAnswer(self) -> None:
         """What is handed over with a long answer may raise too."""
         for step in ("requestIsWhole", "send"):
-            with self.trouble(FingerProtocol, step):
+            with self.trouble(ExchangeProtocol, step):
                 self.check(b"long\r\n")
             self.assertEqual(self.read(self.connect(b"moshez\r\n")), b"Happy\r\n", step)
 
