@@ -8,7 +8,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon.addresses6 import COUNT
-from tests.support.daemon import ROOT, TWISTD
+from tests.support.daemon import ROOT, TWISTD, needs
 from tests.support.network import Network
 from tests.support.ports import temporaryFolder
 
@@ -18,6 +18,7 @@ class OnePeerTests(SynchronousTestCase):
 
     def test_oneNetwork(self) -> None:
         """All the addresses of 64 bits are one peer; the next network has its own connections."""
+        needs("ip")
         folder = temporaryFolder(self)
         folder.chmod(0o755)
         (folder / "users").write_text("moshez:Happy\n")
