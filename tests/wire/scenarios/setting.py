@@ -45,8 +45,16 @@ def settingLines(wire: Wire) -> None:
     daemon.asks("josé\r\n", "\r\n", "/W\r\n")
     daemon.sets("ada\n\n")
     daemon.asks("ada\r\n")
-    daemon.sets("ada\n", "ada\n   \n", "ada\n\\n\n", "eve\n\n", "eve\nFor eve\n")
+    daemon.sets("ada\n   \n", "ada\n\\n\n", "eve\n\n", "eve\nFor eve\n")
     daemon.asks("ada\r\n", "eve\r\n")
+
+
+@scenario()
+def settingUnfinished(wire: Wire) -> None:
+    """Who stops in the middle has had their time, and changes nothing."""
+    daemon = wire.daemon(f"--users={wire.file('users', USERS)}", "--limit=connectionTime=5")
+    daemon.sets("ada\n")
+    daemon.asks("ada\r\n")
 
 
 @scenario()
