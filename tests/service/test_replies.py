@@ -194,3 +194,29 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(first).outcome, "unknown")
         self.assertEqual(self.successResultOf(third).outcome, "unknown")
         self.assertEqual(len(self.under), 2)
+
+    def test_manyThatAreShort(self) -> None:
+        """
+        When a slow lookup ends, all that waited behind it are answered, however many of them are
+        over as soon as they begin; and nothing of them is left to count against anybody.
+        """
+        finger = Finger(self.clock, [Directory(self.look)], None, Limits(), moshez="Happy")
+        slow = [finger.asked(b" radix" * 8, "192.0.2.1") for _ in range(4)]
+        asked = [finger.asked(b" moshez" * 8, "192.0.2.1") for _ in range(33)]
+        self.assertEqual(len(self.under), Limits().peerLookups)
+        self.under[0].callback(None)
+        for each in asked:
+            reply = self.successResultOf(each)
+            self.assertEqual([part.outcome for _, part in reply.parts], ["found"] * 8)
+        for under in self.under[1:]:
+            under.callback(None)
+        self.assertEqual(
+            [self.successResultOf(each).outcome for each in slow], ["several"] * len(slow)
+        )
+        self.assertEqual(len(finger.visits), 0)
+        # As many as ever may wait again.
+        again = [finger.asked(b"radix", "192.0.2.1") for _ in range(4)]
+        self.assertEqual(len(self.under), Limits().peerLookups + 4)
+        for under in self.under[-4:]:
+            under.callback(None)
+        self.assertEqual([self.successResultOf(each).outcome for each in again], ["unknown"] * 4)
