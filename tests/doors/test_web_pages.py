@@ -78,7 +78,8 @@ class FormTests(WebCase):
         ports = self.finger.getFingerFactory()
         for path, line in (("/moshez", b"moshez"), ("/", b""), ("/shawn/user.txt", b"shawn")):
             reply = self.successResultOf(self.finger.asked(line))
-            self.assertEqual((await self.get(port, path)).body, ports.render(reply))
+            said = await ports.renderList(reply) if path == "/" else ports.render(reply)
+            self.assertEqual((await self.get(port, path)).body, said)
 
     async def test_json(self) -> None:
         """JSON has what is known, and a list what the list shows."""
