@@ -12,14 +12,25 @@ from datetime import UTC, datetime
 from twisted.logger import Logger
 
 from fingerd.logs.repeats import Like
-from fingerd.model.record import Setter
+from fingerd.model.record import Part, Setter
 
 _log = Logger()
 
 
-def changed(by: Setter, login: str, text: str, until: float | None) -> None:
+_NAMES = {
+    Part.STATUS: "status",
+    Part.PLAN: "plan",
+    Part.PROJECT: "project",
+    Part.HIDDEN: "hiding",
+    Part.PUBLIC_HISTORY: "public history",
+}
+
+
+def changed(
+    by: Setter, login: str, text: str, until: float | None, part: Part = Part.STATUS
+) -> None:
     """
-    Log that ``by`` has set the status of ``login``.
+    Log that ``by`` has set the status of ``login``, or another C{part} of what is shown.
 
     @param text: the log says only whether there is any.
     @param until: when the status ends, in seconds since the epoch.
@@ -28,7 +39,14 @@ def changed(by: Setter, login: str, text: str, until: float | None) -> None:
     if until is not None:
         done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
     # Put together here: each field that is left to the logger costs a microsecond.
-    line = f"status of {login!r} {done} by {by}"
+    line = f"{_NAMES[part]} of {login!r} {done} by {by}"
+    _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.uid))
+
+
+def takenBack(by: Setter, login: str, part: Part | None) -> None:
+    """Log that ``by`` has taken back what was set last of C{part}, or erased all that ever was."""
+    done = "all that was set erased" if part is None else f"{_NAMES[part]} taken back"
+    line = f"{done} of {login!r} by {by}"
     _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.uid))
 
 

@@ -11,12 +11,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
+from fingerd.stores.showing import earlier
 
 NAME = "statuses.sqlite"
 # The files that SQLite may make.
@@ -24,10 +26,26 @@ FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 
 T = TypeVar("T")
 
-# A login and its status.
-Setting = tuple[str, Status]
-# An id, a login and the fields of its status.
-Row = tuple[int, str, str, float, str, float | None]
+
+@dataclass(slots=True, eq=False)
+class TakingBack:
+    """
+    What a user has set last is to be taken back, or C{all} that they ever have.
+
+    @ivar now: in seconds since the epoch.
+    @ivar part: what was taken back, once that is done; None where there was nothing.
+    """
+
+    all: bool
+    now: float
+    part: Part | None = None
+
+
+# A login, and what is to be done to its record.
+Setting = tuple[str, Status | TakingBack]
+# An id, a login and the fields of its status. One of no part says that nothing is set for the
+# login, but for what the rows behind it say.
+Row = tuple[int, str, str, float, str, float | None, str]
 
 # The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
 # may not be allowed to read them.
@@ -37,32 +55,50 @@ _SCRIPTS = [
 
 # Many rows in one statement: for each step of a statement Python gives up its lock, and has to get
 # it back from a busy reactor.
-_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES "
-_VALUES = "(?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until, part) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?)"
 _TRIM = """
 DELETE FROM statuses
 WHERE id IN (
     SELECT older.id
-    FROM (VALUES {logins}) AS changed
-    CROSS JOIN statuses AS older ON older.login = changed.column1
+    FROM (VALUES {changed}) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.column1 AND older.part = changed.column2
       AND older.id <= (
-        SELECT id FROM statuses WHERE login = changed.column1 ORDER BY id DESC LIMIT 1 OFFSET ?
+        SELECT id FROM statuses
+        WHERE login = changed.column1 AND part = changed.column2
+        ORDER BY id DESC LIMIT 1 OFFSET ?
       )
     WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
 )
 """
 _NEWS = """
-SELECT id, login, status, set_at, set_by, until FROM lasting
+SELECT id, login, status, set_at, set_by, until, part FROM lasting
 WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
+_AGAIN = """
+SELECT login, status, set_at, set_by, until, part FROM lasting
+WHERE login = ? AND id < ? AND part <> '' ORDER BY id
+"""
 _HISTORY = """
-SELECT status, set_at, set_by, until FROM statuses
-WHERE login = :login AND (until IS NULL OR until > :now) AND id > (
-    SELECT coalesce(max(id), 0) FROM statuses WHERE login = :login AND status = ''
+SELECT status, set_at, set_by, until, part FROM statuses
+WHERE login = :login AND part = 'status' AND (until IS NULL OR until > :now) AND id > (
+    SELECT coalesce(max(id), 0) FROM statuses
+    WHERE login = :login AND part = 'status' AND status = ''
 )
 ORDER BY id DESC LIMIT :most
 """
-# Rows in one statement: with five values each, no SQLite takes that for too many.
+_WHOLE = """
+SELECT status, set_at, set_by, until, part FROM statuses
+WHERE login = :login AND part <> ''
+ORDER BY id DESC LIMIT :most
+"""
+# The newest that has not expired.
+_LAST = """
+SELECT id, part FROM statuses
+WHERE login = ? AND part <> '' AND (until IS NULL OR until > ?)
+ORDER BY id DESC LIMIT 1
+"""
+# Rows in one statement: with six values each, no SQLite takes that for too many.
 _ROWS = 100
 _NO_ID = 2**63 - 1
 
@@ -121,12 +157,22 @@ class Database:
         The first rows behind the one with the id ``seen``, and before ``end``: fewer than
         C{limits.statusesAtOnce} when there are no more.
         """
-        return cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
+        news: list[Row] = []
+        found = cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
+        for row in found:
+            news.append(row)
+            if not row[-1]:
+                again = cursor.execute(_AGAIN, (row[1], row[0])).fetchall()
+                news += ((row[0], *each) for each in again)
+        return news
 
-    def history(self, cursor: sqlite3.Cursor, login: str, now: float, most: int) -> list[Status]:
+    def history(
+        self, cursor: sqlite3.Cursor, login: str, now: float, most: int, whole: bool = False
+    ) -> list[Status]:
         """See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch."""
-        rows = cursor.execute(_HISTORY, {"login": login, "now": now, "most": most})
-        return [Status(*row) for row in rows]
+        query = _WHOLE if whole else _HISTORY
+        rows = cursor.execute(query, {"login": login, "now": now, "most": most})
+        return [Status(text, when, by, until, Part(part)) for text, when, by, until, part in rows]
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """
@@ -137,28 +183,59 @@ class Database:
         """
         if not settings:
             return self.news(cursor, seen)
-        first = self._keep(cursor, settings)
+        self._see()
+        set: list[tuple[str, Status]] = []
+        for login, what in settings:
+            if isinstance(what, Status):
+                set.append((login, what))
+            else:
+                self._keep(cursor, set)
+                self._takeBack(cursor, login, what)
+                set = []
+        first = self._keep(cursor, set)
+        if len(set) < len(settings):
+            return self.news(cursor, seen)
         others = self.news(cursor, seen, first)
         if len(others) >= self._limits.statusesAtOnce:
             return others
         # What was just written needn't be read.
-        written = enumerate(settings, first)
-        return others + [(id, login, s.text, s.set, s.by, s.until) for id, (login, s) in written]
+        return others + [(id, *row) for id, row in enumerate(map(_fields, set), first)]
 
-    def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> int:
-        """Write ``settings``, and give back the id of the first; the others' follow it."""
+    def _see(self) -> None:
         info = os.stat(self.path)
         if (info.st_dev, info.st_ino) != self._file:
             raise Replaced(f"{self.path} was replaced while it was in use")
-        for some in _pieces(settings):
-            values = [v for login, s in some for v in (login, s.text, s.set, s.by, s.until)]
+
+    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Status]]) -> int:
+        """Write what is set, and give back the id of the first; the others' follow it."""
+        for some in _pieces(set):
+            values = [value for each in some for value in _fields(each)]
             cursor.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
-        last = cursor.lastrowid
-        assert last is not None
-        for logins in _pieces(list({login for login, _ in settings})):
-            trim = _TRIM.format(logins=", ".join(["(?)"] * len(logins)))
-            cursor.execute(trim, (*logins, self._limits.statusHistory + 1))
-        return last - len(settings) + 1
+        last = cursor.lastrowid or 0
+        changed: dict[int, list[str]] = {}
+        for login, part in {(login, status.part) for login, status in set}:
+            changed.setdefault(earlier(part, self._limits), []).extend((login, part.value))
+        for most, parts in changed.items():
+            for those in _pieces(parts):
+                trim = _TRIM.format(changed=", ".join(["(?, ?)"] * (len(those) // 2)))
+                cursor.execute(trim, (*those, most + 1))
+        return last - len(set) + 1
+
+    def _takeBack(self, cursor: sqlite3.Cursor, login: str, what: TakingBack) -> None:
+        last = cursor.execute(_LAST, (login, what.now)).fetchone()
+        if last is None and not what.all:
+            return
+        # This comes first: its id must not be that of a row that others have seen.
+        cursor.execute(_INSERT + _VALUES, (login, "", what.now, "", 0.0, ""))
+        mark = cursor.lastrowid
+        if what.all:
+            cursor.execute("DELETE FROM statuses WHERE login = ? AND id < ?", (login, mark))
+        else:
+            cursor.execute(
+                "DELETE FROM statuses WHERE login = ? AND part = '' AND id < ?", (login, mark)
+            )
+            cursor.execute("DELETE FROM statuses WHERE id = ?", last[:1])
+            what.part = Part(last[1])
 
     def _examine(self) -> None:
         """Look at the file in a way that can't change it."""
@@ -206,8 +283,9 @@ class Database:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make a commit wait until what it writes is on disk."""
+    """Make a commit wait until what it writes is on disk, and leave nothing of what it deletes."""
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def tidy(cursor: sqlite3.Cursor) -> None:
@@ -219,6 +297,11 @@ def primary(error: Exception) -> int:
     """SQLite's code for what went wrong, without its details; 0 for any other error."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
+
+
+def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | None, str]:
+    login, status = setting
+    return login, status.text, status.set, status.by, status.until, status.part.value
 
 
 def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:

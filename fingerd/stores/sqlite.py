@@ -1,4 +1,4 @@
-"""Statuses in SQLite: what was acknowledged stays."""
+"""Records in SQLite: what was acknowledged stays."""
 
 from __future__ import annotations
 
@@ -20,8 +20,18 @@ from zope.interface import implementer
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
-from fingerd.stores.database import FILES, Database, Replaced, Row, Setting, prepare, primary, tidy
+from fingerd.model.record import Part, Status
+from fingerd.stores.database import (
+    FILES,
+    Database,
+    Replaced,
+    Row,
+    Setting,
+    TakingBack,
+    prepare,
+    primary,
+    tidy,
+)
 from fingerd.stores.memory import HeldStore
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
@@ -51,12 +61,12 @@ class _Waiting(NamedTuple):
 @implementer(IStore)
 class SQLiteStore(HeldStore, Service):
     """
-    Statuses in a database in the state directory; several daemons may share it.
+    Records in a database in the state directory; several daemons may share it.
 
-    What shows is held in memory, so nothing that is read waits for the disk. Statuses that are
-    set while others are being written wait for those, and then are written together: one wait
-    for the disk serves them all. What other processes have set is taken over with every write,
-    and looked for every C{limits.statusesRefresh} seconds.
+    What shows is held in memory, so nothing that is read waits for the disk. What is set while
+    something is being written waits for that, and then is written together with all that waits: one
+    wait for the disk serves all of it. What other processes have set is taken over with every
+    write, and looked for every C{limits.statusesRefresh} seconds.
     """
 
     _log = Logger()
@@ -75,7 +85,7 @@ class SQLiteStore(HeldStore, Service):
         @param now: the time, in seconds since the epoch.
         """
         super().__init__(now, limits)
-        self._directory = directory
+        self.directory = directory
         self._reactor = reactor
         self._owner = owner
         self._limits = limits
@@ -95,16 +105,16 @@ class SQLiteStore(HeldStore, Service):
         self._trouble: str | None = None
 
     def __len__(self) -> int:
-        """How many users have a status."""
+        """How many users have set something."""
         return len(self._showing)
 
-    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+    def history(self, login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
         if self._pool is None:
             return fail(DirectoryError("the daemon is stopping"))
         if self._reading >= self._limits.historiesWaiting:
             return fail(DirectoryError("too many histories are being read"))
         self._reading += 1
-        read = self._pool.runInteraction(self._database.history, login, self._now(), most)
+        read = self._pool.runInteraction(self._database.history, login, self._now(), most, whole)
         # Whoever waits may give up, but the database's thread goes on.
         given: Deferred[Sequence[Status]] = Deferred()
         read.addBoth(self._read).addCallbacks(given.callback, given.errback)
@@ -115,22 +125,33 @@ class SQLiteStore(HeldStore, Service):
         return result
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
+        return self._write(login, status)
+
+    def undo(self, login: str) -> Deferred[Part | None]:
+        wanted = TakingBack(False, self._now())
+        return self._write(login, wanted).addCallback(lambda _: wanted.part)
+
+    def erase(self, login: str) -> Deferred[None]:
+        return self._write(login, TakingBack(True, self._now()))
+
+    def _write(self, login: str, what: Status | TakingBack) -> Deferred[None]:
         try:
             if not self.running:
                 raise SettingRefused(NOT_RUNNING)
             if len(self._waiting) >= self._limits.statusesWaiting:
                 raise SettingRefused(TOO_MANY)
-            status = self._showing.admit(login, status)
+            if isinstance(what, Status):
+                what = self._showing.admit(login, what)
         except SettingRefused:
             return fail()
         kept: Deferred[None] = Deferred()
-        self._waiting.append(_Waiting((login, status), kept))
+        self._waiting.append(_Waiting((login, what), kept))
         self._look()
         return kept
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        makeStateDirectory(self._directory, FILES, self._owner)
+        makeStateDirectory(self.directory, FILES, self._owner)
         self._made = True
 
     def startService(self) -> None:
@@ -210,8 +231,11 @@ class SQLiteStore(HeldStore, Service):
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
-        for number, login, text, when, by, until in rows:
-            self._showing.put(login, Status(text, when, by, until))
+        for number, login, text, when, by, until, part in rows:
+            if part:
+                self._showing.put(login, Status(text, when, by, until, Part(part)))
+            else:
+                self._showing.forget(login)
             self._seen = number
         return len(rows) >= self._limits.statusesAtOnce
 

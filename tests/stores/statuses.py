@@ -62,7 +62,7 @@ class SQLiteCase(TestCase):
 
     def shown(self, store: IStore, login: str = "moshez") -> str | None:
         """The text that shows, read without waiting."""
-        status = self.successResultOf(store.getStatus(login))
+        status = store.held(login).status
         return None if status is None else status.text
 
     def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from fingerd.model.errors import SettingRefused
-from fingerd.model.record import Status
+from fingerd.model.record import Record, Status
 from fingerd.stores.database import NAME
 from fingerd.stores.sqlite import NOT_RUNNING, TOO_MANY
 from tests.stores.statuses import SQLiteCase
@@ -52,8 +52,8 @@ class KeepingTests(SQLiteCase):
         await first.stopService()
         self.assertEqual(os.listdir(self.state), [NAME])
         second = self.store()
-        found = self.successResultOf(second.getStatuses(["gone", "shawn", "moshez", "nobody"]))
-        self.assertEqual(found, statuses)
+        for login in ("gone", "shawn", "moshez", "nobody"):
+            self.assertEqual(second.held(login), Record(statuses.get(login)))
         self.assertEqual(len(second), 2)
 
     async def test_expiryAfterRestart(self) -> None:
@@ -228,7 +228,7 @@ async def main(reactor):
     before = set(sys.modules)
     store.startService()
     await store.setStatus("moshez", Status("Writing", 1.0, "", 2.0))
-    await store.getStatuses(["moshez"])
+    store.held("moshez")
     await store.stopService()
     print(sorted(set(sys.modules) - before))
 """
