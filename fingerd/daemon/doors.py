@@ -21,7 +21,10 @@ _MODULES = {
     "finger": "fingerd.doors.finger.finger_door",
     "web": "fingerd.doors.web.web_door",
     "setter": "fingerd.doors.setter.setter_door",
+    "ssh": "fingerd.doors.ssh.ssh_door",
 }
+# Those that need more than a plain installation has: an extra of their name.
+_EXTRAS = frozenset(["ssh"])
 
 
 def listenerOf(
@@ -42,7 +45,13 @@ def listenerOf(
     @raise ValueError: when there is no such door or no such endpoint, with the reason in words.
     """
     if name in _MODULES:
-        listener: IListener = import_module(_MODULES[name]).listener(
+        try:
+            module = import_module(_MODULES[name])
+        except ImportError:
+            if name not in _EXTRAS:
+                raise
+            raise ValueError(f"it needs an extra: pip install 'fingerd[{name}]'") from None
+        listener: IListener = module.listener(
             service, endpoint, reactor, limits, balancers, **chosen
         )
         return listener

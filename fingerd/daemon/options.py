@@ -49,6 +49,7 @@ _REPEATED = (
     "door",
     "web",
     "setter",
+    "ssh",
     "directory",
     "replace",
     "mask",
@@ -103,6 +104,13 @@ class Options(usage.Options):
             "owner",
             "Who may set a status: owner (a user their own, root and the daemon's user anyone's) "
             "or anyone (who can reach the setter).",
+        ],
+        [
+            "ssh-keys",
+            None,
+            None,
+            "The directory with the public keys of those who may set something by SSH: a file "
+            "LOGIN for each, in authorized_keys form. [default: none]",
         ],
         [
             "state",
@@ -166,6 +174,13 @@ class Options(usage.Options):
         [default: tcp:1079:interface=127.0.0.1]
         """
         self["setter"].append(description)
+
+    def opt_ssh(self, description: str) -> None:
+        """
+        Where users with a key set something by SSH, as an endpoint string such as tcp:2279; can be
+        given more than once. [default: none]
+        """
+        self["ssh"].append(description)
 
     def opt_directory(self, url: str) -> None:
         """
@@ -236,6 +251,10 @@ class Options(usage.Options):
         """Work out what wasn't said, and what follows from what was."""
         if self["no-setter"] and self["setter"]:
             raise usage.UsageError("--setter and --no-setter exclude each other")
+        if self["no-setter"] and self["ssh"]:
+            raise usage.UsageError("--ssh and --no-setter exclude each other")
+        if self["ssh-keys"] is not None and not self["ssh"]:
+            raise usage.UsageError("--ssh-keys without --ssh: nobody could use them")
         if not self["listen"]:
             port = 79 if os.geteuid() == 0 else 7979
             self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]

@@ -15,7 +15,14 @@ from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
+from fingerd.model.interfaces import (
+    IDirectory,
+    IForwarder,
+    IKeyring,
+    IListener,
+    IQueryLog,
+    IStore,
+)
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
@@ -49,6 +56,7 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
+        keyrings=_keyrings(options, reactor, limits),
     )
     balancers = None
     if proxied := options["proxy-from"]:
@@ -68,6 +76,8 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    state = options["state"]
+    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     upkeep = Upkeep(
         finger,
         reactor,
@@ -80,7 +90,7 @@ def makeService(options: Options) -> IService:
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+    for part in (pidFile, finger, *asked, *others, *setters, *remote, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 
@@ -99,6 +109,14 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    if options["ssh-keys"] is None:
+        return []
+    from fingerd.directories.key_files import KeyFiles
+
+    return [KeyFiles(options["ssh-keys"], reactor, limits)]
 
 
 def _forwarder(
