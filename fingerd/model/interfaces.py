@@ -76,7 +76,7 @@ class IFingerSetterService(Interface):
 
 
 class IRemoteSetterService(IFingerService, IFingerSetterService):
-    """Where users do that from elsewhere, when they have proven who they are, and see what shows."""
+    """Where users do that from elsewhere, once their login is proven, and see what shows."""
 
     remoteSetters: IVisits = Attribute("The visits at the doors where they do.")
 

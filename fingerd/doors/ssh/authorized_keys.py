@@ -52,7 +52,7 @@ def keysIn(text: str) -> Iterator[Key | str]:
     counts, why, in words.
     """
     for number, whole in enumerate(text.split("\n"), 1):
-        line = whole.strip(" \t\r")
+        line = whole.strip()
         if line and not line.startswith("#"):
             try:
                 yield keyIn(line)
@@ -70,7 +70,8 @@ def keyIn(line: str) -> Key:
     if words[0] not in _KINDS:
         if _OTHERS.fullmatch(words[0]):
             raise ValueError("a kind of key that isn't taken")
-        words = _withoutOptions(line).split()
+        if any(word in _KINDS for word in words):
+            words = _withoutOptions(line).split()
     if len(words) < 2 or words[0] not in _KINDS:
         raise ValueError("no key")
     try:

@@ -118,9 +118,11 @@ class Session(SSHChannel):
         """Some standard input is there; where none is wanted, it is thrown away."""
         if self._answered or (self._wanted is not None and not self._reading):
             return
+        # (Before the command is looked at, it is not known whether any is wanted.)
         self._input += data
-        if len(self._input) > self._factory.limits.statusSize:
-            self._answer("", "Not set: that is too long", REFUSED)
+        most = self._factory.limits.sshInput
+        if len(self._input) > most:
+            self._answer("", f"Not set: standard input has {most} bytes at most", REFUSED)
 
     def extReceived(self, dataType: int, data: bytes) -> None:
         """A client has nothing to say here."""
