@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 from unittest import TestCase
 
-from tests.support.daemon import PATIENCE, exchange
+from fingerd.system.state_directory import HOST_KEY
+from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needsRoot
 from tests.support.ssh import SSHDaemon, makeKey, say
 
 DENIED = "moshez@127.0.0.1: Permission denied (publickey).\n"
@@ -304,3 +305,64 @@ class NoClientTests(Shared):
             for _ in range(3):
                 self.assertEqual(self.daemon.ssh("show").status, 0)
         self.assertEqual(exchange(self.daemon.port, b"moshez\r\n"), b"Happy and well\r\n")
+
+
+class StateTests(TestCase):
+    """What a daemon keeps, and where keys may come from."""
+
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.home)
+        self.home.chmod(0o755)
+        self.line = makeKey(self.home, "moshez.key")
+
+    def test_hostKeyAfterRoot(self) -> None:
+        """
+        Started by root, the daemon has its host key as the user that it has become, who alone may
+        read it; and it is the same after a restart.
+        """
+        needsRoot()
+        (self.home / "keys").mkdir()
+        (self.home / "keys" / "moshez").write_text(self.line, "utf-8")
+        state = self.home / "state"
+        told = (f"--state={state}", "--user=nobody")
+        with SSHDaemon(self.home, *told, asRoot=True) as daemon:
+            first = daemon.fingerprint
+            self.assertEqual(daemon.ssh("show").status, 0)
+        made = (state / HOST_KEY).stat()
+        self.assertEqual((made.st_uid, made.st_mode & 0o777), (NOBODY, 0o600))
+        with SSHDaemon(self.home, *told, asRoot=True) as daemon:
+            self.assertEqual(daemon.fingerprint, first)
+
+    def test_keysInATomlFile(self) -> None:
+        """Keys may be in a TOML file, as a list too; nobody who asks is shown them."""
+        people = self.home / "people.toml"
+        people.write_text(f'[moshez]\nssh-keys = ["{self.line}"]\nstatus = "Happy"\n', "utf-8")
+        with SSHDaemon(self.home, users=f"toml:{people}") as daemon:
+            self.assertEqual(daemon.ssh("At lunch").status, 0)
+            self.assertEqual(daemon.ask(b"/W moshez\r\n"), b"At lunch\r\n")
+
+    def test_noSuchUser(self) -> None:
+        """A key for a name that no directory has lets nobody make one."""
+        (self.home / "keys").mkdir()
+        (self.home / "keys" / "ghost").write_text(self.line, "utf-8")
+        with SSHDaemon(self.home) as daemon:
+            said = daemon.ssh("Boo", login="ghost")
+            self.assertEqual((said.status, said.error), (1, "No such user\n"))
+
+    def test_starts(self) -> None:
+        """What can't be is said in one line, and ends the start."""
+        (self.home / "open").mkdir()
+        (self.home / "open").chmod(0o777)
+        for told, said in (
+            (["--ssh=tcp:0", f"--ssh-keys={self.home}/none"], "can't read the keys in"),
+            (["--ssh=tcp:0", f"--ssh-keys={self.home}/open"], "everyone may write to it"),
+            (["--ssh=tcp:0", "--no-setter"], "--ssh and --no-setter exclude each other"),
+            ([f"--ssh-keys={self.home}"], "nobody could use them"),
+            (["--ssh=what"], "--ssh what:"),
+        ):
+            command = [TWISTD, "-n", "--pidfile=", "finger", "--listen=tcp:0:interface=127.0.0.1"]
+            state = [] if "--no-setter" in told else [f"--state={self.home}/st", "--setter=tcp:0"]
+            ended = say([*command, *state, *told])
+            self.assertEqual(ended.status, 1, told)
+            self.assertIn(said, ended.error + ended.out)

@@ -172,6 +172,7 @@ def test_command(command: bytes, wanted: Wanted) -> None:
         (b"scp -v -f x", "no files are copied"),
         (b"rsync --server -e.LsfxC . x", "no files are copied"),
         (b"git-upload-pack 'x.git'", "no files are copied"),
+        (b"test -x /usr/lib/sftp-server\nexec sftp-server", "by standard input: set -"),
     ],
 )
 def test_noCommand(command: bytes, reason: str) -> None:

@@ -3,7 +3,7 @@ What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
 
     At lunch                the status
     set --for 2h At lunch   the status, for two hours; set may be left out
-    -                       the status, from standard input
+    set -                   the status, from standard input; set may be left out
     set show                the status "show": what is a verb's name otherwise
     clear                   takes back what was set
     show                    what finger says of the user
@@ -34,7 +34,7 @@ What finger shows of you is set by one line:
 
   ssh HOST 'At lunch'                 your status, until you set another
   ssh HOST set --for 2h 'At lunch'    for so long (units d, h, m and s); then the one before it
-  ssh HOST - < FILE                   your status, from standard input
+  ssh HOST set - < FILE               your status, from standard input
   ssh HOST clear                      take back what you have set
   ssh HOST show                       what finger says of you
   ssh HOST set show                   a status that is also one of these words
@@ -71,6 +71,9 @@ def parse(command: bytes) -> Wanted:
         return Wanted("help")
     if text in ("show", "clear"):
         return Wanted("set" if text == "clear" else "show")
+    # (PuTTY's psftp looks for a server of files by a script of several lines.)
+    if "\n" in text:
+        raise ValueError("a status with several lines comes by standard input: set -")
     if _PROGRAMS.fullmatch(text):
         raise ValueError("no programs are run and no files are copied here; see help")
     verb, _, rest = text.partition(" ")

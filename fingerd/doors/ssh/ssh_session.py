@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # What a command ends with: see docs/ssh.md.
 DONE, REFUSED, NO_SENSE = range(3)
+# Sessions of one connection at a time: one, and those that clients are slow to close.
+_SESSIONS = 4
 # A client that takes less at a time would have an answer cut into thousands of packets; with 0,
 # conch would never end. All take 32 KiB.
 _SMALLEST_PACKET = 1024
@@ -68,12 +70,12 @@ class SSHUser:
         """
         See L{IConchUser}.
 
-        @raise ConchError: for everything but one session at a time.
+        @raise ConchError: for everything but a few sessions.
         """
         if channelType != b"session":
             raise ConchError(OPEN_ADMINISTRATIVELY_PROHIBITED, "there are sessions only")
-        if self.conn.channels or maxPacket < _SMALLEST_PACKET:
-            raise ConchError(OPEN_RESOURCE_SHORTAGE, "one session at a time")
+        if len(self.conn.channels) >= _SESSIONS or maxPacket < _SMALLEST_PACKET:
+            raise ConchError(OPEN_RESOURCE_SHORTAGE, "too many sessions, or too small packets")
         return Session(self, windowSize, maxPacket)
 
     def lookupSubsystem(self, subsystem: bytes, data: bytes) -> None:
