@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from twisted.logger import Logger
 
 from fingerd.logs.repeats import Like
+from fingerd.model.policy import NOT_TOLD, NOT_TOLD_BUT
 from fingerd.model.record import Setter
 
 _log = Logger()
@@ -38,6 +39,8 @@ def refused(by: Setter, login: str | None, reason: str) -> None:
     they hadn't said whose yet.
     """
     whose = "" if login is None else f", for {login!r}"
+    if reason == NOT_TOLD:
+        reason += f"; {NOT_TOLD_BUT}"
     _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=_like(by))
 
 
