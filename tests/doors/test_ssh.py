@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -341,6 +343,21 @@ class StateTests(TestCase):
         with SSHDaemon(self.home, users=f"toml:{people}") as daemon:
             self.assertEqual(daemon.ssh("At lunch").status, 0)
             self.assertEqual(daemon.ask(b"/W moshez\r\n"), b"At lunch\r\n")
+
+    def test_reload(self) -> None:
+        """A key that is added counts after SIGHUP, and one that is taken away doesn't any more."""
+        (self.home / "keys").mkdir()
+        mine = self.home / "keys" / "moshez"
+        with SSHDaemon(self.home) as daemon:
+            self.assertEqual(daemon.ssh("show").status, 255)
+            mine.write_text(self.line, "utf-8")
+            os.utime(mine, (1, 1))
+            for status in (0, 255):
+                daemon.signal(signal.SIGHUP)
+                # (When it has looked, nothing says.)
+                tries = (daemon.ssh("show").status for _ in range(100))
+                self.assertIn(status, tries)
+                mine.unlink(missing_ok=True)
 
     def test_noSuchUser(self) -> None:
         """A key for a name that no directory has lets nobody make one."""
