@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,6 +25,7 @@ from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import IKeyring, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import isLogin
+from fingerd.system.slices import Steps, inSlices
 
 
 class _Keys(NamedTuple):
@@ -64,12 +64,9 @@ class KeyFiles(Service):
         # Why files, and the directory as "", can't be read, so that it is said once.
         self._troubles: dict[str, str] = {}
         self._read = False
-        self._reading: Deferred[None] | None = None
+        self._reading = False
         # Another look, when a file that has just changed has had the time to be finished.
         self._soon: IDelayedCall | None = None
-        self._cooperator = Cooperator(
-            lambda: _Slice(limits.reloadSlice).isOver, lambda call: clock.callLater(0, call)
-        )
 
     def __str__(self) -> str:
         return self._path
@@ -107,42 +104,38 @@ class KeyFiles(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        self._cooperator.stop()
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
         self._soon = None
 
     def reload(self) -> Deferred[None]:
         """Read what has changed: see L{IReloadable}."""
-        if not self.running or self._reading is not None:
+        if not self.running or self._reading:
             return succeed(None)
-        done: Deferred[None] = Deferred()
-        self._reading = done
+        self._reading = True
+        looking = Deferred.fromCoroutine(inSlices(self._look(), self._clock))
+        return looking.addErrback(self._failed).addBoth(self._looked)
 
-        def over(result: object) -> None:
-            self._reading = None
-            if isinstance(result, Failure):
-                self._failed(result)
-            done.callback(None)
-
-        self._cooperator.coiterate(self._look()).addBoth(over)
-        return done
+    def _looked(self, result: None) -> None:
+        self._reading = False
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(OSError):
             self._say(
                 "", f"it can't be read ({reasonOf(failure.value)}): the keys read before stay"
             )
-        elif self.running:
+        else:
             self._log.failure("Reading {path}", failure, path=self._path)
 
-    def _look(self) -> Iterator[None]:
+    def _look(self) -> Steps[None]:
         """Read in steps what is new or has changed, and take over what there is."""
         files: dict[str, _Keys] = {}
         troubles: dict[str, str] = {}
         with os.scandir(self._path) as entries:
             for entry in entries:
                 yield
+                if self._read and not self.running:
+                    return
                 if entry.name.startswith(".") or not isLogin(entry.name):
                     continue
                 try:
@@ -187,14 +180,3 @@ class KeyFiles(Service):
                 path=os.path.join(self._path, name) if name else self._path,
                 reason=reason,
             )
-
-
-class _Slice:
-    """A slice of time that a reading has, from now on."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.perf_counter() + seconds
-
-    def isOver(self) -> bool:
-        """Whether others have their turn."""
-        return time.perf_counter() >= self._until

@@ -54,7 +54,6 @@ _FIELDS = {
 }
 # What it can say that nobody is shown.
 _SSH_KEYS = "ssh_keys"
-_KEYS = (*_FIELDS, _SSH_KEYS)
 # A table may have so many times more bytes than what it says of a user.
 _SOURCE = 2
 _SEVERAL_LINES = frozenset(["status", "plan", "public_key", _SSH_KEYS])
@@ -85,7 +84,7 @@ class TomlFile(WatchedFile):
     def keysOf(self, login: str) -> str:
         """See L{IKeyring}."""
         text = self._table.get(login)
-        return "" if text is None else text.split("\0")[_KEYS.index(_SSH_KEYS)]
+        return "" if text is None else "".join(text.split("\0")[len(_FIELDS) :])
 
     def _reader(self, table: Table) -> Reader:
         return TomlReader(table, self._limits.tomlUser)
@@ -208,7 +207,7 @@ def _text(login: str, about: object) -> str | None:
             if not isinstance(value, bool):
                 raise ValueError("hidden is neither true nor false")
             continue
-        if key not in _KEYS:
+        if key not in _FIELDS and key != _SSH_KEYS:
             raise ValueError(f"unknown key {_quoted(written)}")
         if not isinstance(value, str):
             raise ValueError(f"{key} is not a text")
@@ -217,7 +216,11 @@ def _text(login: str, about: object) -> str | None:
         if key not in _SEVERAL_LINES and ("\n" in value or "\r" in value):
             raise ValueError(f"{key} has more than one line")
         said[key] = value
-    return None if about.get("hidden") else "\0".join([said.get(key, "") for key in _KEYS])
+    if about.get("hidden"):
+        return None
+    # (Hardly anybody has such keys.)
+    sshKeys = [said[_SSH_KEYS]] if _SSH_KEYS in said else []
+    return "\0".join([*(said.get(key, "") for key in _FIELDS), *sshKeys])
 
 
 def _oneText(value: object) -> object:

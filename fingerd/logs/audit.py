@@ -30,7 +30,7 @@ def changed(by: Setter, login: str, text: str, until: float | None) -> None:
         done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
     # Put together here: each field that is left to the logger costs a microsecond.
     line = f"status of {login!r} {done} by {by}"
-    _log.info("{line}", line=line, login=login, done=done, by=by, like=_like(by))
+    _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.account))
 
 
 def refused(by: Setter, login: str | None, reason: str) -> None:
@@ -41,8 +41,5 @@ def refused(by: Setter, login: str | None, reason: str) -> None:
     whose = "" if login is None else f", for {login!r}"
     if reason == NOT_TOLD:
         reason += f"; {NOT_TOLD_BUT}"
-    _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=_like(by))
-
-
-def _like(by: Setter) -> Like:
-    return Like(by.login if by.uid is None else by.uid)
+    like = Like(by.account)
+    _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=like)
