@@ -25,7 +25,6 @@ from fingerd.model.interfaces import (
 )
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
-from fingerd.system.going_first import GoingFirst
 from fingerd.system.monotonic import useMonotonicTime
 from fingerd.system.pid_file import LeftPidFile
 
@@ -88,12 +87,10 @@ def makeService(options: Options) -> IService:
         options["log-format"],
         limits,
     )
-    # Users' own clients of a setter may be gone in a moment.
-    first = [GoingFirst(reactor)] if setters else []
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, *remote, timer, *first, upkeep):
+    for part in (pidFile, finger, *asked, *others, *setters, *remote, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 
