@@ -60,7 +60,9 @@ class Limits:
     sshLoginTime: float = 10.0
     # ...and the attempts that it has: with each key that is not the right one, it makes one.
     sshAttempts: int = 3
-    # What an ssh client sends: the longest input, and what it takes to say who it is.
+    # What an ssh client sends until it has logged in: what it can do, and three keys...
+    sshLoginBytes: int = 32 * 1024
+    # ...and in all: the longest input, and what it takes to say who it is.
     sshBytes: int = 1024 * 1024
     # The standard input of a command...
     sshInput: int = 64 * 1024

@@ -279,6 +279,7 @@ class NoClientTests(Shared):
             b"SSH-2.0-x\r\n" + bytes.fromhex("0000000c0a14") + bytes(10),
             b"SSH-2.0-x\r\n" + bytes.fromhex("0000000c0a1e") + bytes(10),
             b"SSH-2.0-x\r\n" + bytes.fromhex("0000000c0a05") + bytes(10),
+            b"SSH-2.0-x\r\n" + (bytes.fromhex("0000000c0a02") + bytes(10)) * 3000,
         ):
             with self.subTest(said=said[:40]), self.silent(said) as connection:
                 self.all(connection)

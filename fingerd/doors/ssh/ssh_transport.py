@@ -60,8 +60,8 @@ SILENT = Logger(observer=_Nobody())
 @implementer(IVisited)
 class SSHTransport(EndingProtocol, SSHServerTransport):
     """
-    One client's connection. Its login has C{limits.sshLoginTime} from the first moment, and all of
-    it the time of a visit; it may send C{limits.sshBytes}.
+    One client's connection. Its login has C{limits.sshLoginTime} from the first moment, and
+    C{limits.sshLoginBytes}; all of it has the time of a visit, and C{limits.sshBytes}.
 
     @ivar visit: see L{IVisited}.
     @ivar port: what made it.
@@ -80,6 +80,8 @@ class SSHTransport(EndingProtocol, SSHServerTransport):
     supportedPublicKeys = [b"ssh-ed25519"]
     supportedCompressions = [b"none"]
     _received = 0
+    # Whether keys are to be exchanged, and the client's half hasn't come.
+    _mayExchange = False
 
     def __init__(self, factory: SSHFactory, host: str | None) -> None:
         """
@@ -111,7 +113,9 @@ class SSHTransport(EndingProtocol, SSHServerTransport):
         if not self._isOpen():
             return
         self._received += len(data)
-        if self._received > self.port.limits.sshBytes:
+        limits = self.port.limits
+        loggedIn = hasattr(self, "avatar")
+        if self._received > (limits.sshBytes if loggedIn else limits.sshLoginBytes):
             self.abort()
             return
         try:
@@ -135,11 +139,22 @@ class SSHTransport(EndingProtocol, SSHServerTransport):
         """Keys are to be exchanged, which takes some milliseconds of the processor's time."""
         assert self.visit is not None
         if self.port.service.mayLogIn(self.visit):
+            self._mayExchange = True
             super().ssh_KEXINIT(packet)
         else:
             self.sendDisconnect(
                 DISCONNECT_TOO_MANY_CONNECTIONS, b"too many logins; try again in a minute"
             )
+
+    def ssh_KEX_DH_GEX_REQUEST_OLD(self, packet: bytes) -> None:
+        """The client's half of an exchange: conch would take any number of them."""
+        # (One that comes unasked, after a wrong guess, isn't it yet.)
+        if not self.ignoreNextPacket:
+            if not self._mayExchange:
+                self._refuse(b"one exchange at a time")
+                return
+            self._mayExchange = False
+        super().ssh_KEX_DH_GEX_REQUEST_OLD(packet)
 
     def sendExtInfo(self, extensions: list[tuple[bytes, bytes]]) -> None:
         """Say what may be signed with: conch knows only of what host keys sign with."""
