@@ -83,6 +83,13 @@ def test_lines() -> None:
     assert found == [ED25519.public(), "line 4: no key", ECDSA.public()]
 
 
+def test_oneKey() -> None:
+    """Where one key is looked for, other lines aren't read."""
+    text = f'nonsense\n{line(ECDSA)}\n{PLAIN}\nfrom="x" {PLAIN}\n'
+    found = list(keysIn(text, ED25519.blob()))
+    assert found == [ED25519.public(), "line 4: a key with the option from isn't taken"]
+
+
 @given(st.text() | st.binary().map(lambda data: f"ssh-ed25519 {b64encode(data).decode()}"))
 def test_anyLines(text: str) -> None:
     """Whatever is in the file, reading it never fails."""
