@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import ClassVar
 from unittest import TestCase
 
 from fingerd.system.state_directory import HOST_KEY
-from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needsRoot
+from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needs, needsRoot
 from tests.support.ssh import SSHDaemon, makeKey, say
 
 DENIED = "moshez@127.0.0.1: Permission denied (publickey).\n"
@@ -232,9 +233,9 @@ class NoClientTests(Shared):
     """What is no ssh client, or none that does anything."""
 
     OPTIONS = (
-        "--limit=sshLoginTime=2",
+        "--limit=sshLoginTime=5",
         "--limit=sshInputTime=1",
-        "--limit=connectionTime=4",
+        "--limit=connectionTime=10",
         "--limit=sshPeerConnections=10",
     )
 
@@ -358,6 +359,28 @@ class StateTests(TestCase):
                 tries = (daemon.ssh("show").status for _ in range(100))
                 self.assertIn(status, tries)
                 mine.unlink(missing_ok=True)
+
+    def test_behindABalancer(self) -> None:
+        """A balancer says where a client is, and the log says it of what the client sets."""
+        needs("nc")
+        (self.home / "keys").mkdir()
+        (self.home / "keys" / "moshez").write_text(self.line, "utf-8")
+        with SSHDaemon(self.home, "--proxy-from=127.0.0.1") as daemon:
+            header = r"PROXY TCP4 192.0.2.7 192.0.2.1 4242 22\r\n"
+            way = f"sh -c \"(printf '{header}'; cat) | nc -N 127.0.0.1 {daemon.sshPort}\""
+            self.assertEqual(daemon.ssh("At lunch", "-o", f"ProxyCommand={way}").status, 0)
+            daemon.says("status of 'moshez' set by moshez on ssh from 192.0.2.7")
+
+    def test_withoutTheExtra(self) -> None:
+        """Where conch isn't installed, the start ends with the line that says how to."""
+        program = (
+            "import sys; sys.modules['twisted.conch'] = None\n"
+            "from twisted.scripts.twistd import run; run()"
+        )
+        told = ["--listen=tcp:0", "--ssh=tcp:0", f"--state={self.home}/state"]
+        ended = say([sys.executable, "-c", program, "-n", "--pidfile=", "finger", *told])
+        self.assertEqual(ended.status, 1)
+        self.assertIn("it needs an extra: pip install 'fingerd[ssh]'", ended.error + ended.out)
 
     def test_noSuchUser(self) -> None:
         """A key for a name that no directory has lets nobody make one."""
