@@ -29,6 +29,23 @@ _PROGRAMS = re.compile(
     r"(?:scp|rsync|sftp-server|mosh-server|tar|git-[a-z]+-(?:pack|archive))(?: +[-'/~.].*)?",
     re.DOTALL,
 )
+# Words that mean something to people where a status alone isn't all that is kept: said to a daemon
+# that keeps nothing else, none of them is to become a status that everyone reads.
+_NO_STATUS = frozenset(
+    [
+        "erase",
+        "hide",
+        "history",
+        "plan",
+        "project",
+        "status",
+        "undo",
+        "unhide",
+        "exit",
+        "quit",
+        "ls",
+    ]
+)
 HELP = """\
 What finger shows of you is set by one line:
 
@@ -76,6 +93,8 @@ def parse(command: bytes) -> Wanted:
         raise ValueError("a status with several lines comes by standard input: set -")
     if _PROGRAMS.fullmatch(text):
         raise ValueError("no programs are run and no files are copied here; see help")
+    if text in _NO_STATUS:
+        raise ValueError(f"{text} is no command here; to have it as a status, say set {text}")
     verb, _, rest = text.partition(" ")
     if verb == "set":
         text = rest.strip()
