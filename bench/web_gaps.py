@@ -20,8 +20,8 @@ from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 
 from fingerd.directories.given import GivenUsers
+from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_factory import WebFactory
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
 from fingerd.service import FingerService

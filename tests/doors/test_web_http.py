@@ -10,8 +10,9 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
+from fingerd.doors.http.web_page import page
 from fingerd.doors.net.balancers import parseBalancers
-from fingerd.doors.web.web_page import KeptPages, page
+from fingerd.doors.web.kept_pages import KeptPages
 from fingerd.model import texts
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import Limits
@@ -306,7 +307,7 @@ class RefusingTests(WebCase):
     async def test_pageFails(self) -> None:
         """A page that can't be made is an internal error, with its reason in the log only."""
         port = self.web(MOSHEZ)
-        self.patch(self.factory.site._forms[0], "user", lambda *_: 1 / 0)
+        self.patch(self.site._forms[0], "user", lambda *_: 1 / 0)
         response = await self.get(port, "/moshez", "text/html")
         self.assertEqual((response.status, response.text), (503, texts.INTERNAL_ERROR + "\r\n"))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

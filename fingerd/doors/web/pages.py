@@ -9,11 +9,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from fingerd.doors.http.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, Page, page
 from fingerd.doors.plain.finger1_layout import age
 from fingerd.doors.web import atom_feed, webfinger
 from fingerd.doors.web.html_form import POLICY
+from fingerd.doors.web.kept_pages import KeptPages
 from fingerd.doors.web.web_form import Base, Form, pathOf
-from fingerd.doors.web.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, KeptPages, Page, page
 from fingerd.model import texts
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits

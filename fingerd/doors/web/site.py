@@ -10,6 +10,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from fingerd.doors.http.refusing import ALLOW, METHODS, WORDS
+from fingerd.doors.http.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, page
 from fingerd.doors.web import openapi, webfinger
 from fingerd.doors.web.html_form import HTMLForm
 from fingerd.doors.web.json_form import JSONForm
@@ -17,25 +19,11 @@ from fingerd.doors.web.negotiation import chosen
 from fingerd.doors.web.pages import OPEN, SECURITY, Pages
 from fingerd.doors.web.text_form import TextForm
 from fingerd.doors.web.web_form import Base, Form
-from fingerd.doors.web.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, page
-from fingerd.model import texts
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.visiting import IVisit
 
-_METHODS = (b"GET", b"HEAD")
 _VARY = b"Vary: Accept"
-_WORDS = {
-    400: "Not an HTTP request that is understood here",
-    404: "No such page",
-    405: "Pages can be looked at, and nothing else",
-    406: "There is HTML, JSON and plain text, and nothing else",
-    408: "No request came in time",
-    413: "No request may have a body here",
-    414: texts.QUERY_TOO_LONG,
-    503: texts.INTERNAL_ERROR,
-    431: "Request headers too large",
-}
 
 
 class Site:
@@ -46,6 +34,7 @@ class Site:
     """
 
     _log = Logger()
+    door = "web"
 
     def __init__(
         self,
@@ -69,7 +58,7 @@ class Site:
         self._kinds = [form.kind.partition(b";")[0] for form in self._forms]
         self._named = {"json": json, "txt": text}
         self._pages = Pages(service, history, text, limits, clock)
-        self._refusals = {status: _refusal(text, status, words) for status, words in _WORDS.items()}
+        self._refusals = {status: _refusal(text, status, words) for status, words in WORDS.items()}
         self._noResource = _refusal(text, 400, "?resource=acct:LOGIN@HOST is needed", OPEN)
         self._openAPI = page(b"application/json", openapi.DOCUMENT, FOR_A_WHILE, *SECURITY, OPEN)
 
@@ -94,7 +83,7 @@ class Site:
     async def _answer(
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
     ) -> Answer:
-        if method not in _METHODS:
+        if method not in METHODS:
             return Answer(self._refusals[405], "refused")
         path, _, query = target.partition(b"?")
         if not path.startswith(b"/"):
@@ -159,7 +148,7 @@ class Site:
 
 def _refusal(form: Form, status: int, words: str, *lines: bytes) -> Page:
     if status == 405:
-        lines = (b"Allow: GET, HEAD",)
+        lines = (ALLOW,)
     body = form.words(words, Base("", ""))
     return page(form.kind, body, NEVER_KEPT, *SECURITY, *lines, status=status)
 

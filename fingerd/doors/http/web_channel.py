@@ -24,14 +24,14 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
+from fingerd.doors.http.web_request import WebRequest
 from fingerd.doors.net.visited import IVisited
-from fingerd.doors.web.web_request import WebRequest
 from fingerd.model.reply import Outcome
 from fingerd.model.visiting import IVisit
 from fingerd.system.addresses import hostOf
 
 if TYPE_CHECKING:
-    from fingerd.doors.web.web_factory import WebFactory
+    from fingerd.doors.http.web_factory import WebFactory
 
 # RFC 9112 3.2 and RFC 3986 3.2.2: a name or an address, perhaps with a port.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")

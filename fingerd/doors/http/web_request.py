@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from fingerd.doors.web.web_page import Answer, notModified
+from fingerd.doors.http.web_page import Answer, notModified
 
 if TYPE_CHECKING:
-    from fingerd.doors.web.web_channel import WebChannel
+    from fingerd.doors.http.web_channel import WebChannel
 
 
 class WebRequest(Request):
