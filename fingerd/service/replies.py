@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
+from fingerd.model.counts import Counts
 from fingerd.model.fields import Field
 from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
@@ -42,11 +43,14 @@ class Replies:
         forwarder: IForwarder | None,
         failures: Failures,
         clock: IReactorTime,
+        counts: Counts,
     ) -> None:
         """
         @param forwarder: what asks other hosts. Without one, no query is forwarded.
         @param clock: the reactor.
+        @param counts: where it is counted who came to a limit.
         """
+        self._refusals = counts.refusals
         self._users = users
         self._limits = limits
         self._rules = rules
@@ -72,6 +76,7 @@ class Replies:
         visit.waits()
         names, verbose, tooLong = query
         if tooLong:
+            self._refusals["queryLength"] += 1
             return succeed(self._tooLong)
         if not self._mayAsk(visit, min(len(names), self._limits.namesPerQuery)):
             return succeed(self._tooManyQueries)
@@ -97,7 +102,10 @@ class Replies:
 
     def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
         now, peer = self._clock.seconds(), visit.peer
-        return peer is None or self._rates.take(peer, now, names)
+        if peer is None or self._rates.take(peer, now, names):
+            return True
+        self._refusals["peerQueries"] += 1
+        return False
 
     def _atHand(self, login: str, verbose: bool) -> Reply | None:
         """The reply, where all of it is in memory. What fails here is tried again by C{_ask}."""
@@ -205,6 +213,7 @@ class Replies:
         """What to say of the exception that is being handled."""
         failure = Failure()
         if failure.check(TooManyLookups):
+            self._refusals["lookups"] += 1
             return self._tooManyLookups
         if failure.check(CancelledError) and not visit.present:
             # The client has gone: nothing went wrong, and nobody reads the answer.

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import cast
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -32,17 +34,22 @@ class Users:
         rules: Rules,
         clock: IReactorTime,
         failures: Failures,
+        counts: Counts,
     ) -> None:
-        self.lists = Lists(directories, store, limits, rules, clock, failures, self.known)
-        self._directories = directories
+        """
+        @param counts: where lookups are counted.
+        """
+        asked = list(zip(directories, counts.lookups, strict=True))
+        self.lists = Lists(asked, store, limits, rules, clock, failures, self.known)
+        self._directories = asked
         self._store = store
         self._rules = rules
         # None where nobody is masked.
         self._mask = rules.mask or None
         # The directories that are asked first and have their users in memory.
+        inMemory = takewhile(lambda each: IHeldDirectory.providedBy(each[0]), asked)
         self._held = [
-            cast(IHeldDirectory, directory).held
-            for directory in takewhile(IHeldDirectory.providedBy, directories)
+            (cast(IHeldDirectory, directory).held, lookups) for directory, lookups in inMemory
         ]
 
     def atHand(self, login: str) -> User | None:
@@ -55,13 +62,14 @@ class Users:
         mask = self._mask
         if mask is not None and mask.hides(login):
             return None
-        for held in self._held:
+        for held, lookups in self._held:
             user = held(login)
             if user is HIDDEN:
                 return None
             if user is not None and mask is not None:
                 user = mask.user(user)
             if user is not None:
+                lookups.answered += 1
                 return overlay(user, self._store.held(login))
         return None
 
@@ -124,10 +132,18 @@ class Users:
         if not isLogin(login):
             return None
         hidden = masked
-        for directory in self._directories:
+        for directory, lookups in self._directories:
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
-            user = await ask(login)
+            try:
+                user = await ask(login)
+            except CancelledError:
+                lookups.ended += 1
+                raise
+            except Exception:
+                lookups.failed += 1
+                raise
+            lookups.answered += 1
             if user is HIDDEN:
                 hidden = True
             elif user is not None and not masked:
