@@ -43,12 +43,15 @@ class Site:
         history: int,
         limits: Limits,
         clock: IReactorTime,
+        scheme: str = "http",
     ) -> None:
         """
         @param base: the address that people see; without one, it is what each client calls us.
         @param history: how many statuses of a user a feed has; with 0 it has the current one.
         @param clock: the reactor.
+        @param scheme: what the door speaks, C{http} or C{https}.
         """
+        self._scheme = scheme
         self.visits = service.visits
         self._base = base
         text: Form = TextForm(limits.answerSize)
@@ -89,7 +92,7 @@ class Site:
         if not path.startswith(b"/"):
             # A proxy may ask so, and every server is to take it (RFC 9112 3.2.2).
             path = urlsplit(path).path or b"/"
-        base = self._base or _called(headers)
+        base = self._base or _called(headers, self._scheme)
         parts = [_text(part) for part in path.split(b"/")[1:]]
         if len(parts) == 1:
             return await self._one(parts[0], headers, base, visit)
@@ -161,7 +164,7 @@ def _text(part: bytes) -> str:
         return "\x00"
 
 
-def _called(headers: Headers) -> Base:
+def _called(headers: Headers, scheme: str) -> Base:
     """What the client calls us: a channel has seen that it can be a host's name."""
     host = headers.getRawHeaders(b"Host", [b"localhost"])[-1].decode("ascii").lower()
-    return Base(f"http://{host}", host)
+    return Base(f"{scheme}://{host}", host)

@@ -40,7 +40,8 @@ def listener(
     """
     clock = cast(IReactorTime, reactor)
     base = None if url is None else baseOf(url)
-    site = Site(service, base, history, limits, clock)
+    scheme = "https" if description.partition(":")[0] in ("tls", "ssl") else "http"
+    site = Site(service, base, history, limits, clock, scheme)
     factory = WebFactory(site, balancers, limits, clock)
     port = endpoint(cast(IReactorCore, Ports(reactor, asksFirst=True)), description)
     if balancers is None:
