@@ -38,8 +38,11 @@ class Answering(Protocol):
 
     def answer(
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
-    ) -> Deferred[Answer]:
-        """What is at an address. It never fails; to cancel it cancels the work done for it."""
+    ) -> Answer | Deferred[Answer]:
+        """
+        What is at an address, or will be when it has been asked for. It never fails; to cancel it
+        cancels the work done for it.
+        """
 
     def refusal(self, status: int) -> Page:
         """What is said to what is no request, by its status."""

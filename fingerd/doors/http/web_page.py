@@ -78,6 +78,8 @@ def notModified(headers: Headers, page: Page) -> bool:
     """Whether the client, by its C{headers}, has this very C{page} (RFC 9110 13.1)."""
     known = headers.getRawHeaders(b"If-None-Match")
     if known:
+        if known == [page.etag]:
+            return True
         tags = [tag.strip().removeprefix(b"W/") for tag in b",".join(known).split(b",")]
         return page.etag in tags or tags == [b"*"]
     since = headers.getRawHeaders(b"If-Modified-Since")

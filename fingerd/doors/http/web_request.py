@@ -44,8 +44,14 @@ class WebRequest(Request):
             if host is not None and not visit.arrived(host):
                 visit.close()
                 return
-        asked = factory.site.answer(self.method, self.uri, self.requestHeaders, visit)
-        self._asked = asked.addCallback(self._send).addErrback(self._failed)
+        answer = factory.site.answer(self.method, self.uri, self.requestHeaders, visit)
+        if isinstance(answer, Deferred):
+            self._asked = answer.addCallback(self._send).addErrback(self._failed)
+            return
+        try:
+            self._send(answer)
+        except Exception:
+            self._failed(Failure())
 
     def connectionLost(self, reason: Failure) -> None:
         asked = self._asked

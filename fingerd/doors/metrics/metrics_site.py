@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
-from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
@@ -44,21 +43,19 @@ class MetricsSite:
         """What is said to what is no request."""
         return self._refusals[status]
 
-    def answer(
-        self, method: bytes, target: bytes, headers: Headers, visit: IVisit
-    ) -> Deferred[Answer]:
+    def answer(self, method: bytes, target: bytes, headers: Headers, visit: IVisit) -> Answer:
         """What is at an address. It never fails."""
         visit.waits()
         if method not in METHODS:
-            return succeed(Answer(self._refusals[405], "refused"))
+            return Answer(self._refusals[405], "refused")
         path = target.partition(b"?")[0]
         if path == b"/metrics":
-            return succeed(self._metrics(headers))
+            return self._metrics(headers)
         if path == b"/healthz":
             if self._ready():
-                return succeed(Answer(_text("ready"), "found"))
-            return succeed(Answer(_text("not ready", 503), "failed"))
-        return succeed(Answer(self._refusals[404], "unknown"))
+                return Answer(_text("ready"), "found")
+            return Answer(_text("not ready", 503), "failed")
+        return Answer(self._refusals[404], "unknown")
 
     def _metrics(self, headers: Headers) -> Answer:
         accepted = b",".join(headers.getRawHeaders(b"Accept", [])).decode("utf-8", "replace")

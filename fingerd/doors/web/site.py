@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,13 +23,14 @@ from fingerd.doors.web.web_form import Base, Form
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.visiting import IVisit
+from fingerd.system.prompt import begun
 
 _VARY = b"Vary: Accept"
 
 
 class Site:
     """
-    Knows what there is at which address.
+    Knows what there is at which address: see L{Answering<fingerd.doors.http.web_factory>}.
 
     @ivar visits: where visitors are let in.
     """
@@ -58,7 +60,7 @@ class Site:
         json: Form = JSONForm()
         # In this order they are preferred; a client that takes anything gets the last.
         self._forms: tuple[Form, ...] = (HTMLForm(), json, text)
-        self._kinds = [form.kind.partition(b";")[0] for form in self._forms]
+        self._kinds = tuple(form.kind.partition(b";")[0] for form in self._forms)
         self._named = {"json": json, "txt": text}
         self._pages = Pages(service, history, text, limits, clock)
         self._refusals = {status: _refusal(text, status, words) for status, words in WORDS.items()}
@@ -71,12 +73,15 @@ class Site:
 
     def answer(
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
-    ) -> Deferred[Answer]:
-        """What is at an address. It never fails; to cancel it cancels the work done for it."""
-        answer: Deferred[Answer] = Deferred.fromCoroutine(
-            self._answer(method, target, headers, visit)
-        )
-        return answer.addErrback(self._failed, target)
+    ) -> Answer | Deferred[Answer]:
+        """See L{Answering}."""
+        try:
+            answer = begun(self._answer(method, target, headers, visit))
+        except Exception:
+            return self._failed(Failure(), target)
+        if isinstance(answer, Deferred):
+            return answer.addErrback(self._failed, target)
+        return answer
 
     def _failed(self, failure: Failure, target: bytes) -> Answer:
         if failure.check(CancelledError) is None:
@@ -166,5 +171,10 @@ def _text(part: bytes) -> str:
 
 def _called(headers: Headers, scheme: str) -> Base:
     """What the client calls us: a channel has seen that it can be a host's name."""
-    host = headers.getRawHeaders(b"Host", [b"localhost"])[-1].decode("ascii").lower()
+    return _baseAt(headers.getRawHeaders(b"Host", [b"localhost"])[-1], scheme)
+
+
+@lru_cache(64)
+def _baseAt(name: bytes, scheme: str) -> Base:
+    host = name.decode("ascii").lower()
     return Base(f"{scheme}://{host}", host)
