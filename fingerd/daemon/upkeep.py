@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -101,6 +102,12 @@ class Upkeep(MultiService):
         StartLine(finger, asked, set, measured).setServiceParent(self)
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier.setServiceParent(self)
+
+    def startService(self) -> None:
+        super().startService()
+        # What is there by now, code above all, is there to stay. To look through it for garbage
+        # would hold the daemon for some 25 ms each time.
+        gc.freeze()
 
     @classmethod
     def of(cls, application: object, finger: FingerService, reactor: object) -> Upkeep:

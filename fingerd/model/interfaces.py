@@ -49,6 +49,13 @@ class IFingerService(Interface):
         the reply has a C{history} too: the newest C{most} that this user has set.
         """
 
+    def latest(visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """
+        As C{ask} for the list, with the C{latest} statuses of all who are in it, where the list
+        shows statuses: the newest C{most}, of which C{each} at most are one user's. With no C{each}
+        there is only what shows now.
+        """
+
     def getFingerFactory() -> IProtocolFactory:
         """The factory of a finger port."""
 

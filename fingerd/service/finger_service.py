@@ -129,6 +129,10 @@ class FingerService(MultiService):
         """See L{IFingerService}."""
         return self._replies.history(login, visit, most)
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{IFingerService}."""
+        return self._replies.latest(visit, most, each)
+
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +25,7 @@ from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
+from fingerd.system.sharing import Shared
 from fingerd.text.cleaning import clean
 
 
@@ -62,6 +64,9 @@ class Replies:
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
+        # The same with the latest statuses, by how many were asked for; those that are being made.
+        self._latest: dict[tuple[int, int], tuple[Listing, Reply]] = {}
+        self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
         self._lookups = Lookups(limits, clock)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
@@ -100,6 +105,13 @@ class Replies:
             return succeed(self._tooManyQueries)
         return Deferred.fromCoroutine(self._askHistory(login, visit, most))
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        if not self._mayAsk(visit):
+            return succeed(self._tooManyQueries)
+        return Deferred.fromCoroutine(self._askLatest(visit, most, each))
+
     def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
         now, peer = self._clock.seconds(), visit.peer
         if peer is None or self._rates.take(peer, now, names):
@@ -132,10 +144,45 @@ class Replies:
             )
         except Exception:
             return self._failed("listing the users", visit)
+        return self._replyOf(listing, verbose)
+
+    def _replyOf(self, listing: Listing, verbose: bool) -> Reply:
         kept = self._lists.get(verbose)
         if kept is None or kept[0] is not listing:
             kept = self._lists[verbose] = listing, self._listed(listing, verbose)
         return kept[1]
+
+    async def _askLatest(self, visit: IVisit, most: int, each: int) -> Reply:
+        if not self._rules.listed:
+            return self._listDenied
+        try:
+            return await self._lookups.run(
+                visit.peer, lambda: Deferred.fromCoroutine(self._withLatest(most, each))
+            )
+        except Exception:
+            return self._failed("listing the latest statuses", visit)
+
+    async def _withLatest(self, most: int, each: int) -> Reply:
+        listing = await self._users.list()
+        reply = self._replyOf(listing, False)
+        key = most, each
+        if reply.outcome != "list" or Field.STATUS not in reply.fields & self._views.user:
+            return reply
+        kept = self._latest.get(key)
+        if kept is None or kept[0] is not listing:
+            made = await self._makingLatest.get(
+                (reply, *key),
+                lambda: Deferred.fromCoroutine(self._madeLatest(listing, reply, *key)),
+            )
+            kept = self._latest[key] = listing, made
+        return kept[1]
+
+    async def _madeLatest(self, listing: Listing, reply: Reply, most: int, each: int) -> Reply:
+        latest = await self._users.latest(listing, most, each)
+        shown = self._shown
+        of = [shown.listed(user, reply.fields) for user, _ in latest]
+        statuses = shown.statuses([status for _, status in latest])
+        return replace(reply, latest=list(zip(of, statuses, strict=True)), _rendered=None)
 
     def _listed(self, listing: Listing, verbose: bool) -> Reply:
         shown = self._shown

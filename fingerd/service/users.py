@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nlargest
 from itertools import takewhile
 from typing import cast
 
@@ -101,6 +102,22 @@ class Users:
             return user, ()
         return user, await self._store.history(login, most)
 
+    async def latest(self, listing: Listing, most: int, each: int) -> Sequence[tuple[User, Status]]:
+        """
+        The newest C{most} statuses that those in C{listing} have set, of which C{each} at most are
+        one user's; with no C{each}, what shows now. It raises what the store does.
+        """
+        # The newest that a user has set is what shows: whoever isn't among as many users whose
+        # statuses are newer has none that counts.
+        setters = nlargest(most, filter(_hasSet, listing.users), key=_whenSet)
+        found: list[tuple[User, Status]] = []
+        for user in setters:
+            set = await self._store.history(user.login, min(each, most)) if each else ()
+            # (A directory may know when a status was set that wasn't set here.)
+            set = set or [Status(user.status, _whenSet(user))]
+            found += ((user, status) for status in set)
+        return nlargest(most, found, key=lambda pair: pair[1].set)
+
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """
         The user whose login is C{name} or, where the administrator wants that and there is none,
@@ -149,3 +166,11 @@ class Users:
             elif user is not None and not masked:
                 return user
         return HIDDEN if hidden else None
+
+
+def _hasSet(user: User) -> bool:
+    return bool(user.status and not user.report and user.statusSet is not None)
+
+
+def _whenSet(user: User) -> float:
+    return user.statusSet or 0.0

@@ -151,8 +151,8 @@ class WebChannel(HTTPChannel):
         said = request.requestHeaders.getRawHeaders(b"Connection")
         if said and b"close" in re.split(rb"[\s,]+", b",".join(said).lower()):
             return False
-        age: float = factory.clock.seconds() - self._opened
-        return age < factory.limits.connectionTime / 2
+        age = factory.clock.seconds() - self._opened
+        return bool(age < factory.limits.connectionTime / 2)
 
     def allContentReceived(self) -> None:
         self.factory.asking.discard(self)

@@ -108,11 +108,14 @@ class Pages:
     async def listFeed(self, base: Base, visit: IVisit) -> Answer:
         """The newest statuses of all who are listed."""
 
-        async def made(reply: Reply) -> Page:
-            entries = await atom_feed.current(reply.users, self._clock)
-            return _feed("Everyone", "/", entries[: self._limits.webFeed], base)
-
-        return await self._listed((atom_feed.KIND, base), self._plain, base, visit, made)
+        reply = await self._service.latest(visit, self._limits.webFeed, self._history)
+        if reply.outcome != "list":
+            return self._without(reply, self._plain, base)
+        address = atom_feed.KIND, base
+        made = self._kept.get(address, reply) or self._kept.put(
+            address, reply, _feed("Everyone", "/", atom_feed.ofAll(reply.latest), base)
+        )
+        return Answer(made, "list")
 
     async def userFeed(self, login: str, base: Base, visit: IVisit) -> Answer:
         """What one user has set."""
@@ -120,9 +123,7 @@ class Pages:
         if reply.outcome != "found":
             return self._without(reply, self._plain, base)
         user = reply.users[0]
-        entries = tuple(
-            atom_feed.entriesOf(user, reply.history) if self._history else atom_feed.ofNow(user)
-        )
+        entries = tuple(atom_feed.entriesOf(user, reply.history) or atom_feed.ofNow(user))
         address, of, title = (atom_feed.KIND, login, base), (user.name, entries), user.name
         made = self._kept.get(address, of) or self._kept.put(
             address, of, _feed(title or user.login, pathOf(user.login), entries, base)

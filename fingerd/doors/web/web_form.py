@@ -97,12 +97,15 @@ def moment(seconds: float | None) -> str:
 
 
 async def inSlices(items: Sequence[U], make: Callable[[U], T], clock: IReactorTime) -> list[T]:
-    """What C{make} makes of each of C{items}, while others have their turns."""
+    """
+    What C{make} makes of each of C{items}, while others have their turns; the first of them have it
+    before that, since to find out who is listed has taken its time.
+    """
     made: list[T] = []
-    until = clock.seconds() + _SLICE
+    until = clock.seconds()
     for item in items:
-        made.append(make(item))
         if clock.seconds() >= until:
             await deferLater(clock, 0)
             until = clock.seconds() + _SLICE
+        made.append(make(item))
     return made
