@@ -145,7 +145,7 @@ class FormTests(WebCase):
         """Where nobody is, the page says so."""
         response = await self.get(self.web(), "/", "text/html")
         self.assertEqual(response.status, 200)
-        self.assertIn(texts.NO_SUCH_USER, response.text)
+        self.assertIn("<p>Nobody is here.</p>", response.text)
 
     async def test_several(self) -> None:
         """A name that is in several full names shows them all, where that is wanted."""
