@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +11,7 @@ from twisted.python.failure import Failure
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
 from fingerd.model.counts import Counts
-from fingerd.model.fields import Field
+from fingerd.model.fields import Field, Fields
 from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -64,8 +63,9 @@ class Replies:
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
-        # The same with the latest statuses, by how many were asked for; those that are being made.
-        self._latest: dict[tuple[int, int], tuple[Listing, Reply]] = {}
+        # The latest statuses of those in them, by how many were asked for; and those that are being
+        # looked for.
+        self._latest: dict[tuple[int, int], Reply] = {}
         self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
         self._lookups = Lookups(limits, clock)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
@@ -150,6 +150,8 @@ class Replies:
         kept = self._lists.get(verbose)
         if kept is None or kept[0] is not listing:
             kept = self._lists[verbose] = listing, self._listed(listing, verbose)
+            if not verbose:
+                self._latest.clear()
         return kept[1]
 
     async def _askLatest(self, visit: IVisit, most: int, each: int) -> Reply:
@@ -165,24 +167,25 @@ class Replies:
     async def _withLatest(self, most: int, each: int) -> Reply:
         listing = await self._users.list()
         reply = self._replyOf(listing, False)
+        if Field.STATUS not in reply.fields & self._views.user:
+            return Reply("list")
         key = most, each
-        if reply.outcome != "list" or Field.STATUS not in reply.fields & self._views.user:
-            return reply
         kept = self._latest.get(key)
-        if kept is None or kept[0] is not listing:
-            made = await self._makingLatest.get(
+        if kept is None:
+            kept = await self._makingLatest.get(
                 (reply, *key),
-                lambda: Deferred.fromCoroutine(self._madeLatest(listing, reply, *key)),
+                lambda: Deferred.fromCoroutine(self._madeLatest(listing, reply.fields, *key)),
             )
-            kept = self._latest[key] = listing, made
-        return kept[1]
+            # There may be a newer list by now.
+            if self._lists[False][1] is reply:
+                self._latest[key] = kept
+        return kept
 
-    async def _madeLatest(self, listing: Listing, reply: Reply, most: int, each: int) -> Reply:
+    async def _madeLatest(self, listing: Listing, fields: Fields, most: int, each: int) -> Reply:
         latest = await self._users.latest(listing, most, each)
-        shown = self._shown
-        of = [shown.listed(user, reply.fields) for user, _ in latest]
-        statuses = shown.statuses([status for _, status in latest])
-        return replace(reply, latest=list(zip(of, statuses, strict=True)), _rendered=None)
+        of = [self._shown.listed(user, fields) for user, _ in latest]
+        statuses = self._shown.statuses([status for _, status in latest])
+        return Reply("list", latest=list(zip(of, statuses, strict=True)))
 
     def _listed(self, listing: Listing, verbose: bool) -> Reply:
         shown = self._shown

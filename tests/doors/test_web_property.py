@@ -138,10 +138,8 @@ class PageTests(SynchronousTestCase):
     def test_list(self, users: list[User]) -> None:
         """A list has each status, as it was written."""
         form, reply = HTMLForm(), Reply("list", "Nobody", users=users, fields=ALL)
-        clock = Clock()
-        made = Deferred.fromCoroutine(form.list(reply, BASE, 5e9, clock))
-        clock.advance(0)
-        read = self.check(self.successResultOf(made))
+        made = self.successResultOf(Deferred.fromCoroutine(form.list(reply, BASE, 5e9, Clock())))
+        read = self.check(made)
         self.assertEqual(read.tags.count("li"), len(users))
         for user in users:
             if user.status:

@@ -7,6 +7,10 @@ from collections.abc import Hashable
 
 from fingerd.doors.http.web_page import Page
 
+# Bytes that a kept page takes beside its body: its headers, its address, what it was made of. Most
+# bodies are much shorter.
+_BESIDE = 2048
+
 
 class KeptPages:
     """
@@ -16,7 +20,7 @@ class KeptPages:
 
     def __init__(self, size: int) -> None:
         """
-        @param size: how many bytes there may be.
+        @param size: how many bytes of memory they may take.
         """
         self._room = size
         self._pages: OrderedDict[Hashable, tuple[object, Page]] = OrderedDict()
@@ -36,12 +40,16 @@ class KeptPages:
         """
         before = self._pages.pop(address, None)
         if before is not None:
-            self._room += len(before[1].body)
+            self._room += _sizeOf(before[1])
             if before[1].etag == new.etag and before[1].status == new.status:
                 new = before[1]
         self._pages[address] = of, new
-        self._room -= len(new.body)
+        self._room -= _sizeOf(new)
         while self._room < 0:
             _, (_, gone) = self._pages.popitem(last=False)
-            self._room += len(gone.body)
+            self._room += _sizeOf(gone)
         return new
+
+
+def _sizeOf(page: Page) -> int:
+    return len(page.body) + _BESIDE

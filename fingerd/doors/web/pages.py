@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from fingerd.doors.http.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, Page, page
 from fingerd.doors.plain.finger1_layout import age
@@ -66,6 +67,10 @@ class Pages:
         self._clock = clock
         self._kept = KeptPages(limits.webPages)
         self._making: Shared[Hashable, Page] = Shared()
+        # The latest list, and its number: pages that are kept remember what they were made of by
+        # that, and not by the list itself, with all that its users have.
+        self._latest: Reply | None = None
+        self._number = 0
 
     async def user(
         self, form: Form, login: str, base: Base, visit: IVisit, *lines: bytes
@@ -111,9 +116,9 @@ class Pages:
         reply = await self._service.latest(visit, self._limits.webFeed, self._history)
         if reply.outcome != "list":
             return self._without(reply, self._plain, base)
-        address = atom_feed.KIND, base
-        made = self._kept.get(address, reply) or self._kept.put(
-            address, reply, _feed("Everyone", "/", atom_feed.ofAll(reply.latest), base)
+        address, entries = (atom_feed.KIND, base), atom_feed.ofAll(reply.latest)
+        made = self._kept.get(address, entries) or self._kept.put(
+            address, entries, _feed("Everyone", "/", entries, base)
         )
         return Answer(made, "list")
 
@@ -152,12 +157,18 @@ class Pages:
         reply = await self._service.ask(Query(), visit)
         if reply.outcome != "list":
             return self._without(reply, form, base)
+        if reply is not self._latest:
+            self._latest = reply
+            self._number += 1
+        number = self._number
 
         async def made() -> Page:
-            return self._kept.put(address, reply, await make(reply))
+            # To find out who is listed has taken its time already.
+            await deferLater(self._clock, 0)
+            return self._kept.put(address, number, await make(reply))
 
-        kept = self._kept.get(address, reply) or await self._making.get(
-            (address, reply), lambda: Deferred.fromCoroutine(made())
+        kept = self._kept.get(address, number) or await self._making.get(
+            (address, number), lambda: Deferred.fromCoroutine(made())
         )
         return Answer(kept, "list")
 
