@@ -72,7 +72,7 @@ class WebRequest(Request):
         head = factory.head(page, cached, self.channel.persistent)
         body = b"" if cached or self.method == b"HEAD" else page.body
         if visit.answered(answer.outcome, len(body), len(head) + len(body)):
-            self.channel.writeSequence((head, body))
+            self.channel.write(head + body)
             # It is: Twisted has nothing to add.
             self.startedWriting = 1
             self.finish()
