@@ -38,6 +38,7 @@ _REPEATED = (
     "listen",
     "door",
     "web",
+    "metrics",
     "setter",
     "ssh",
     "directory",
@@ -99,8 +100,7 @@ class Options(usage.Options):
             "ssh-keys",
             None,
             None,
-            "The directory with the public keys of those who may set something by SSH: a file "
-            "LOGIN for each, in authorized_keys form. [default: none]",
+            "The directory of users' keys: files LOGIN, as authorized_keys. [default: none]",
         ],
         [
             "state",
@@ -157,6 +157,14 @@ class Options(usage.Options):
         tcp:8079:interface=127.0.0.1; can be given more than once. [default: none]
         """
         self["web"].append(description)
+
+    def opt_metrics(self, description: str) -> None:
+        """
+        Where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as an
+        endpoint string such as tcp:9079:interface=127.0.0.1; can be given more than once.
+        [default: none]
+        """
+        self["metrics"].append(description)
 
     def opt_setter(self, description: str) -> None:
         """
@@ -239,10 +247,9 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Work out what wasn't said, and what follows from what was."""
-        if self["no-setter"] and self["setter"]:
-            raise usage.UsageError("--setter and --no-setter exclude each other")
-        if self["no-setter"] and self["ssh"]:
-            raise usage.UsageError("--ssh and --no-setter exclude each other")
+        for option in ("setter", "ssh"):
+            if self["no-setter"] and self[option]:
+                raise usage.UsageError(f"--{option} and --no-setter exclude each other")
         if self["ssh-keys"] is not None and not self["ssh"]:
             raise usage.UsageError("--ssh-keys without --ssh: nobody could use them")
         if not self["listen"]:

@@ -78,6 +78,12 @@ def makeService(options: Options) -> IService:
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     state = options["state"]
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    doors = [*asked, *others, *setters, *remote]
+    measured = {
+        "kinds": [url.partition(":")[0] for url in options["directory"]],
+        "open": lambda: all(door.address is not None for door in doors),
+    }
+    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
     upkeep = Upkeep(
         finger,
         reactor,
@@ -86,11 +92,12 @@ def makeService(options: Options) -> IService:
         reopen,
         options["log-format"],
         limits,
+        [whereOf(each) for each in metrics],
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, *remote, timer, upkeep):
+    for part in (pidFile, finger, *doors, *metrics, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 

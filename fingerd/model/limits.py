@@ -70,6 +70,8 @@ class Limits:
     sshInputTime: float = 15.0
     # A file of public keys, and what a TOML table has of them: a few hundred keys.
     sshKeys: int = 64 * 1024
+    # Connections to all ports where the daemon is measured: some monitors and some people.
+    metricsConnections: int = 50
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
     # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and

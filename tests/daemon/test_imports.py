@@ -25,6 +25,7 @@ UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remot
 CONNECTED = {"fingerd.directories.connected.connected_directory"}
 SQLITE = {"sqlite3", "fingerd.directories.sql.sqlite_users", *CONNECTED}
 POSTGRESQL = {"psycopg", "fingerd.directories.sql.postgresql_users", *CONNECTED}
+METRICS = {"prometheus_client", "fingerd.doors.metrics.metrics_door"}
 LDAP = {"ldap", "fingerd.directories.ldap.ldap_server", *CONNECTED}
 ALL = (
     STATUSES
@@ -36,6 +37,7 @@ ALL = (
     | PASSWD
     | PROGRAM
     | UPSTREAM
+    | METRICS
     | SQLITE
     | POSTGRESQL
     | LDAP
@@ -103,6 +105,12 @@ class ChosenTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as folder:
             told = (f"--state={folder}/state", "--ssh=tcp:0", f"--ssh-keys={folder}")
             self.check(STATUSES | SETTER | SSH, "--directory=none:", "--setter=tcp:0", *told)
+
+    def test_metrics(self) -> None:
+        """Metrics need the client of Prometheus, and HTTP."""
+        modules = imported("--no-setter", "--directory=none:", "--metrics=tcp:0")
+        self.assertEqual(modules & ALL, METRICS)
+        self.assertNotIn("twisted.web.template", modules)
 
     def test_forwarding(self) -> None:
         """To forward is to be a client."""
