@@ -17,17 +17,13 @@ from typing import Any, TypeVar
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
+from fingerd.stores.kept import Row, Setting
 
 NAME = "statuses.sqlite"
 # The files that SQLite may make.
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 
 T = TypeVar("T")
-
-# A login and its status.
-Setting = tuple[str, Status]
-# An id, a login and the fields of its status.
-Row = tuple[int, str, str, float, str, float | None]
 
 # The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
 # may not be allowed to read them.

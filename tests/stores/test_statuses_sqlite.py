@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from fingerd.model.errors import SettingRefused
 from fingerd.model.record import Status
 from fingerd.stores.database import NAME
-from fingerd.stores.sqlite import NOT_RUNNING, TOO_MANY
+from fingerd.stores.kept import NOT_RUNNING, TOO_MANY
 from tests.stores.statuses import SQLiteCase
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from threading import Event, Thread
 
 import psycopg
 from twisted.internet.interfaces import IReactorFromThreads
-
-from fingerd.model.errors import DirectoryError
-from fingerd.model.limits import Limits
-from fingerd.system.postgresql_connection import Impatient, connect
 
 CHANNEL = "fingerd"
 
@@ -30,7 +25,6 @@ class NewsThread:
         self,
         conninfo: str,
         reactor: IReactorFromThreads,
-        limits: Limits,
         told: Callable[[], object],
     ) -> None:
         """
@@ -38,7 +32,6 @@ class NewsThread:
         """
         self._conninfo = conninfo
         self._reactor = reactor
-        self._limits = limits
         self._told = told
         self._ended = Event()
         # The process's end doesn't wait for it.
@@ -55,13 +48,13 @@ class NewsThread:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                with connect(self._conninfo, self._limits) as connection:
+                with psycopg.connect(self._conninfo, autocommit=True) as connection:
                     self._listen(connection)
-            except (psycopg.Error, DirectoryError):
+            except psycopg.Error:
                 # The store says in the log that the server can't be reached.
                 self._ended.wait(_LOOK)
 
-    def _listen(self, connection: Impatient) -> None:
+    def _listen(self, connection: psycopg.Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         self._tell()
         while not self._ended.is_set():
