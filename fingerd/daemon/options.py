@@ -48,6 +48,7 @@ _REPEATED = (
     "listen",
     "door",
     "web",
+    "metrics",
     "setter",
     "directory",
     "replace",
@@ -159,6 +160,14 @@ class Options(usage.Options):
         tcp:8079:interface=127.0.0.1; can be given more than once. [default: none]
         """
         self["web"].append(description)
+
+    def opt_metrics(self, description: str) -> None:
+        """
+        Where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as an
+        endpoint string such as tcp:9079:interface=127.0.0.1; can be given more than once.
+        [default: none]
+        """
+        self["metrics"].append(description)
 
     def opt_setter(self, description: str) -> None:
         """
