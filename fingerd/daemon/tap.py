@@ -13,7 +13,7 @@ from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
 from fingerd.model.limits import Limits
@@ -24,6 +24,8 @@ from fingerd.system.pid_file import LeftPidFile
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
+
+_POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -103,9 +105,22 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
         from fingerd.stores.memory import MemoryStore
 
         return MemoryStore(time.time, limits)
+    if options["state"].startswith(_POSTGRESQL):
+        url = options["state"]
+        return _made("state", withoutPassword(url), lambda _: _postgresql(url, reactor, limits))
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
+    if withoutPassword(url) != url:
+        raise ValueError(PASSWORD_SEEN)
+    try:
+        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
+    except ImportError:
+        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
+    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(

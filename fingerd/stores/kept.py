@@ -12,8 +12,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from fingerd.model.errors import DirectoryError, SettingRefused
+from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
 from fingerd.stores.memory import HeldStore
@@ -35,6 +37,7 @@ class _Waiting(NamedTuple):
     kept: Deferred[None]
 
 
+@implementer(IStore)
 class KeptStore(HeldStore, Service):
     """
     Statuses in a database, which several daemons may share.

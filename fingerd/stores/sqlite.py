@@ -10,9 +10,7 @@ from contextlib import suppress
 from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from zope.interface import implementer
 
-from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.database import FILES, Database, Replaced, prepare, primary, tidy
@@ -32,7 +30,6 @@ _WORDS = {
 _PRESENT_USER = Identity(None, None)
 
 
-@implementer(IStore)
 class SQLiteStore(KeptStore):
     """Statuses in a database in the state directory; several daemons may share it."""
 

@@ -12,7 +12,7 @@ from psycopg import errors
 from twisted.internet.interfaces import IReactorFromThreads
 
 from fingerd.directories.connected.connected_directory import ConnectedDirectory, Lost
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.directories.connected.query_file import withoutQuery
 from fingerd.directories.sql.queries import Asker, Queries, Rows, queriesIn
 from fingerd.model.errors import DirectoryError
@@ -106,10 +106,7 @@ def fromURL(
     @raise ValueError: when it names none, in words.
     """
     if withoutPassword(rest) != rest:
-        raise ValueError(
-            "a password on a command line can be seen by every user of this machine: put it into "
-            "a file, and name that with passfile=FILE"
-        )
+        raise ValueError(PASSWORD_SEEN)
     if not rest.startswith("//"):
         raise ValueError("it is written postgresql://USER@HOST/DATABASE?query=FILE")
     rest, path = withoutQuery(rest)

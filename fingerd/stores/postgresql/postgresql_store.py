@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from zope.interface import implementer
 
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
@@ -26,11 +24,6 @@ UNCERTAIN = "It may be set or not: the database was lost meanwhile. Ask, and try
 T = TypeVar("T")
 
 
-class _Reactor(IReactorTime, IReactorFromThreads):
-    """What the store needs of the reactor."""
-
-
-@implementer(IStore)
 class PostgreSQLStore(KeptStore):
     """
     Statuses in a PostgreSQL database. What another machine sets shows here as soon as the server
@@ -41,11 +34,12 @@ class PostgreSQLStore(KeptStore):
     def __init__(
         self,
         url: str,
-        reactor: _Reactor,
+        reactor: IReactorTime,
         limits: Limits = DEFAULTS,
         now: Callable[[], float] = time.time,
     ) -> None:
         """
+        @param reactor: one that can be called from threads too.
         @param url: C{postgresql://USER@HOST:PORT/DATABASE}, as libpq takes it. With several hosts,
             the one that can be written to is used.
         @param now: the time, in seconds since the epoch.
@@ -62,10 +56,8 @@ class PostgreSQLStore(KeptStore):
         )
         super().__init__(url.partition("?")[0], reactor, limits, now)
         self._server = Server(self._conninfo, limits)
-        # One thread: what is set is written in its order.
-        self._thread = Threads(reactor, 1, limits.historiesWaiting + limits.statusesWaiting)
+        self._threaded = cast(IReactorFromThreads, reactor)
         self._number = count()
-        self._news = NewsThread(self._conninfo, reactor, self._told)
 
     def _run(self, work: Callable[[], T]) -> Deferred[T]:
         return self._thread.run(next(self._number), work)
@@ -93,6 +85,9 @@ class PostgreSQLStore(KeptStore):
                 pass
         except Unreachable as error:
             raise CannotStart(f"can't read statuses from {self._where}: {error}") from None
+        # One thread: what is set is written in its order.
+        self._thread = Threads(self._threaded, 1, self._limits.historiesWaiting + 1)
+        self._news = NewsThread(self._conninfo, self._threaded, self._told)
         super().startService()
         self._news.start()
 
