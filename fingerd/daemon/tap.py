@@ -13,9 +13,16 @@ from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
+from fingerd.model.interfaces import (
+    IDirectory,
+    IForwarder,
+    IKeyring,
+    IListener,
+    IQueryLog,
+    IStore,
+)
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
@@ -24,6 +31,8 @@ from fingerd.system.pid_file import LeftPidFile
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
+
+_POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -49,6 +58,7 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
+        keyrings=_keyrings(options, reactor, limits),
     )
     balancers = None
     if proxied := options["proxy-from"]:
@@ -68,6 +78,19 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    state = options["state"]
+    if options["ssh"] and state is not None and state.startswith(_POSTGRESQL):
+        raise CannotStart(
+            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
+            "with --state postgresql:"
+        )
+    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    doors = [*asked, *others, *setters, *remote]
+    measured = {
+        "kinds": [url.partition(":")[0] for url in options["directory"]],
+        "open": lambda: all(door.address is not None for door in doors),
+    }
+    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
     upkeep = Upkeep(
         finger,
         reactor,
@@ -76,11 +99,12 @@ def makeService(options: Options) -> IService:
         reopen,
         options["log-format"],
         limits,
+        [whereOf(each) for each in metrics],
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+    for part in (pidFile, finger, *doors, *metrics, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 
@@ -96,9 +120,30 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
         from fingerd.stores.memory import MemoryStore
 
         return MemoryStore(time.time, limits)
+    if options["state"].startswith(_POSTGRESQL):
+        url = options["state"]
+        return _made("state", withoutPassword(url), lambda _: _postgresql(url, reactor, limits))
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    if options["ssh-keys"] is None:
+        return []
+    from fingerd.directories.key_files import KeyFiles
+
+    return [KeyFiles(options["ssh-keys"], reactor, limits)]
+
+
+def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
+    if withoutPassword(url) != url:
+        raise ValueError(PASSWORD_SEEN)
+    try:
+        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
+    except ImportError:
+        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
+    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures, tookTooLong
 from fingerd.model import texts
+from fingerd.model.counts import Lookups
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
@@ -37,7 +38,7 @@ class Lists:
 
     def __init__(
         self,
-        directories: Sequence[IDirectory],
+        directories: Sequence[tuple[IDirectory, Lookups]],
         store: IStore,
         limits: Limits,
         rules: Rules,
@@ -47,6 +48,7 @@ class Lists:
         mask: Callable[[], Mask],
     ) -> None:
         """
+        @param directories: each with where what becomes of its lookups is counted.
         @param mask: who is not there, for now.
         @param known: what the directories know of a login.
         """
@@ -109,7 +111,7 @@ class Lists:
         reports: list[User] = []
         mask = self._mask()
         failures: list[tuple[str, str]] = []
-        asked = [self._ofDirectory(directory, verbose) for directory in self._directories]
+        asked = [self._ofDirectory(*each, verbose) for each in self._directories]
         results = cast(_Results, await DeferredList(asked, consumeErrors=True))
         for number, (_, result) in enumerate(results, 1):
             if not isinstance(result, Failure):
@@ -140,13 +142,30 @@ class Lists:
         overlaid = [overlay(user, self._store.held(user.login)) for user in listed]
         return Listing([*overlaid, *reports], failures)
 
-    def _ofDirectory(self, directory: IDirectory, verbose: bool) -> Deferred[list[User]]:
+    def _ofDirectory(
+        self, directory: IDirectory, lookups: Lookups, verbose: bool
+    ) -> Deferred[list[User]]:
         full = verbose and IVerboseDirectory.providedBy(directory)
         ask = cast(IVerboseDirectory, directory).getVerboseUsers if full else directory.getUsers
         asked: Deferred[list[User]] = maybeDeferred(ask, self._limits.listedUsers)
         if not asked.called or asked.paused:
             asked.addTimeout(self._limits.directoryListTime, self._clock, tookTooLong)
-        return asked
+        return asked.addCallbacks(
+            _answered, _failed, callbackArgs=(lookups,), errbackArgs=(lookups,)
+        )
+
+
+def _answered(users: list[User], lookups: Lookups) -> list[User]:
+    lookups.answered += 1
+    return users
+
+
+def _failed(failure: Failure, lookups: Lookups) -> Failure:
+    if failure.check(CancelledError):
+        lookups.ended += 1
+    else:
+        lookups.failed += 1
+    return failure
 
 
 def overlay(user: User, record: Record) -> User:

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from fingerd.logs import audit
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
+from fingerd.model.counts import Counts
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
@@ -44,11 +45,14 @@ class Settings:
         clock: IReactorTime,
         logins: Logins,
         now: Callable[[], float],
+        counts: Counts,
     ) -> None:
         """
         @param logins: tells the login of a uid.
         @param now: the time, in seconds since the epoch.
+        @param counts: where it is counted what became of settings.
         """
+        self._counts = counts.settings
         self._users = users
         self._store = store
         self._limits = limits
@@ -58,9 +62,10 @@ class Settings:
         self._logins = logins
         self._now = now
 
-    def refused(self, by: Setter, reason: str, login: str | None = None) -> None:
-        """Log that C{by} was told C{reason}, instead of having set what shows for C{login}."""
-        audit.refused(by, login, reason)
+    def refused(self, by: Setter, reason: str) -> None:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+        self._counts["refused"] += 1
+        audit.refused(by, None, reason)
 
     async def set(self, login: str, change: Change, by: Setter) -> Changed:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
@@ -94,7 +99,7 @@ class Settings:
         async def erased(by: Setter) -> None:
             await self._store.erase(login)
             audit.takenBack(by, login, None)
-            self._users.lists.changed()
+            self._wasChanged()
 
         await self._doing(login, by, erased)
 
@@ -118,8 +123,12 @@ class Settings:
         return await self._doing(login, by, read)
 
     def _changed(self, login: str, part: Part, before: Record) -> Changed:
-        self._users.lists.changed()
+        self._wasChanged()
         return Changed(part, self._store.held(login).of(part), before.of(part))
+
+    def _wasChanged(self) -> None:
+        self._users.lists.changed()
+        self._counts["set"] += 1
 
     async def _doing(
         self,
@@ -133,17 +142,21 @@ class Settings:
 
         @raise SettingRefused: with words for the client; the log has been told by then.
         """
+        outcome = "refused"
         try:
             if _CONTROL.search(login):
                 raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
             check()
             by = await self._named(by)
             await self._allow(login, by)
+            outcome = "failed"
             return await what(by)
         except SettingRefused as refusal:
-            self.refused(by, str(refusal), login)
+            self._counts[outcome] += 1
+            audit.refused(by, login, str(refusal))
             raise
         except Exception:
+            self._counts["failed"] += 1
             reference = self._failures.reference(Failure(), f"setting the status of {login!r}")
             raise SettingRefused(texts.internalError(reference)) from None
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nlargest
 from itertools import takewhile
 from typing import cast
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -34,20 +37,23 @@ class Users:
         rules: Rules,
         clock: IReactorTime,
         failures: Failures,
+        counts: Counts,
     ) -> None:
-        self.lists = Lists(
-            directories, store, limits, rules, clock, failures, self.known, self._mask
-        )
-        self._directories = directories
+        """
+        @param counts: where lookups are counted.
+        """
+        asked = list(zip(directories, counts.lookups, strict=True))
+        self.lists = Lists(asked, store, limits, rules, clock, failures, self.known, self._mask)
+        self._directories = asked
         self._store = store
         self._rules = rules
         # Who had hidden themselves when it was last looked, and the mask that hides them too.
         self._hidden: frozenset[str] = frozenset()
         self._masked = rules.mask
         # The directories that are asked first and have their users in memory.
+        inMemory = takewhile(lambda each: IHeldDirectory.providedBy(each[0]), asked)
         self._held = [
-            cast(IHeldDirectory, directory).held
-            for directory in takewhile(IHeldDirectory.providedBy, directories)
+            (cast(IHeldDirectory, directory).held, lookups) for directory, lookups in inMemory
         ]
 
     def atHand(self, login: str) -> User | None:
@@ -60,13 +66,14 @@ class Users:
         mask, record = self._rules.mask, self._store.held(login)
         if record.hidden or (mask and mask.hides(login)):
             return None
-        for held in self._held:
+        for held, lookups in self._held:
             user = held(login)
             if user is HIDDEN:
                 return None
             if user is not None and user.report:
                 user = self._mask().user(user)
             if user is not None:
+                lookups.answered += 1
                 return overlay(user, record)
         return None
 
@@ -103,6 +110,22 @@ class Users:
             return user, ()
         return user, await self._store.history(login, most)
 
+    async def latest(self, listing: Listing, most: int, each: int) -> Sequence[tuple[User, Status]]:
+        """
+        The newest C{most} statuses that those in C{listing} have set, of which C{each} at most are
+        one user's; with no C{each}, what shows now. It raises what the store does.
+        """
+        # The newest that a user has set is what shows: whoever isn't among as many users whose
+        # statuses are newer has none that counts.
+        setters = nlargest(most, filter(_hasSet, listing.users), key=_whenSet)
+        found: list[tuple[User, Status]] = []
+        for user in setters:
+            set = await self._store.history(user.login, min(each, most)) if each else ()
+            # (A directory may know when a status was set that wasn't set here.)
+            set = set or [Status(user.status, _whenSet(user))]
+            found += ((user, status) for status in set)
+        return nlargest(most, found, key=lambda pair: pair[1].set)
+
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """
         The user whose login is C{name} or, where the administrator wants that and there is none,
@@ -134,10 +157,18 @@ class Users:
         if not isLogin(login):
             return None
         hidden = masked
-        for directory in self._directories:
+        for directory, lookups in self._directories:
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
-            user = await ask(login)
+            try:
+                user = await ask(login)
+            except CancelledError:
+                lookups.ended += 1
+                raise
+            except Exception:
+                lookups.failed += 1
+                raise
+            lookups.answered += 1
             if user is HIDDEN:
                 hidden = True
             elif user is not None and not masked:
@@ -150,3 +181,11 @@ class Users:
         if hidden != self._hidden:
             self._hidden, self._masked = hidden, self._rules.mask.and_(hidden)
         return self._masked
+
+
+def _hasSet(user: User) -> bool:
+    return bool(user.status and not user.report and user.statusSet is not None)
+
+
+def _whenSet(user: User) -> float:
+    return user.statusSet or 0.0

@@ -11,41 +11,21 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Part, Status
+from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.showing import earlier
+from fingerd.system.state_directory import HOST_KEY
 
 NAME = "statuses.sqlite"
-# The files that SQLite may make.
-FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+# The files that may be in the state directory: those that SQLite may make, and the host key.
+FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", HOST_KEY)
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True, eq=False)
-class TakingBack:
-    """
-    What a user has set last is to be taken back, or C{all} that they ever have.
-
-    @ivar now: in seconds since the epoch.
-    @ivar part: what was taken back, once that is done; None where there was nothing.
-    """
-
-    all: bool
-    now: float
-    part: Part | None = None
-
-
-# A login, and what is to be done to its record.
-Setting = tuple[str, Status | TakingBack]
-# An id, a login and the fields of its status. One of no part says that nothing is set for the
-# login, but for what the rows behind it say.
-Row = tuple[int, str, str, float, str, float | None, str]
 
 # The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
 # may not be allowed to read them.

@@ -17,7 +17,7 @@ from fingerd.model.record import YES, Part, Record, Status
 from fingerd.stores.database import NAME
 from fingerd.stores.memory import MemoryStore
 from fingerd.stores.sqlite import SQLiteStore
-from tests.stores.kept import StoreTests
+from tests.stores.contract import StoreTests
 from tests.stores.statuses import SQLiteCase, until
 
 # A database as it was written before there was more to a record than a status.
