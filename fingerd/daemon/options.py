@@ -62,6 +62,7 @@ class Options(usage.Options):
         ["no-list", None, "Refuse to list the users."],
         ["no-plan", None, "Show nobody's plan, whatever the fields say."],
         ["match", None, "Find users by their full names too."],
+        ["history-queries", None, "Tell who asks what users have set before, if those allow it."],
         ["no-setter", None, "Let nobody set a status over the network."],
         ["create", None, "Let a status make a user whom no directory knows."],
     ]
@@ -283,6 +284,7 @@ class Options(usage.Options):
             mask=Mask(self["mask"]),
             listed=not self["no-list"],
             matched=bool(self["match"]),
+            past=bool(self["history-queries"]),
             setting=SetPolicy(anyone=self["set-policy"] == "anyone", create=bool(self["create"])),
         )
 

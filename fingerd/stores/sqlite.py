@@ -60,10 +60,12 @@ class SQLiteStore(KeptStore):
         )
         return written
 
-    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
+    def _history(
+        self, login: str, most: int, whole: bool, after: float
+    ) -> Deferred[Sequence[Status]]:
         assert self._pool is not None
         read: Deferred[Sequence[Status]] = self._pool.runInteraction(
-            self._database.history, login, self._now(), most, whole
+            self._database.history, login, after, most, whole
         )
         return read
 
