@@ -15,6 +15,8 @@ from twisted.plugin import getPlugins
 from fingerd.model.interfaces import IDirectory, IDirectoryScheme
 from fingerd.model.limits import DEFAULTS, Limits
 
+__all__ = ["fromURL"]
+
 # Only what is asked for is imported: not every site has every kind.
 _MODULES = {
     "file": "fingerd.directories.users_file",

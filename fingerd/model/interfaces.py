@@ -23,6 +23,22 @@ from fingerd.model.reply import Reply
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit, IVisits
 
+__all__ = [
+    "ICounted",
+    "IDirectory",
+    "IDirectoryScheme",
+    "IDoor",
+    "IFingerService",
+    "IFingerSetterService",
+    "IForwarder",
+    "IHeldDirectory",
+    "IListener",
+    "IQueryLog",
+    "IReloadable",
+    "IStore",
+    "IVerboseDirectory",
+]
+
 
 class IFingerService(Interface):
     """Who there is, and how they are: all that a door knows."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from fingerd.model.record import Setter
 
+__all__ = ["SetPolicy"]
+
 NOT_TOLD = "Not set: it can't be told which user is asking"
 NO_ACCOUNT = "Not set: whoever is asking has no account here"
 NOT_YOURS = "Not set: a user sets their own status only"

@@ -15,6 +15,8 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.showing import Showing
 
+__all__ = ["MemoryStore"]
+
 
 class HeldStore:
     """A store that has all that shows in memory, and so tells it without waiting."""

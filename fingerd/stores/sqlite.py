@@ -26,6 +26,8 @@ from fingerd.stores.memory import HeldStore
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
 
+__all__ = ["SQLiteStore"]
+
 NOT_RUNNING = "Not set: the daemon is stopping"
 TOO_MANY = "Not set: too many statuses are being set, try again"
 LOCKED = "Not set: another program has locked the statuses, try again"

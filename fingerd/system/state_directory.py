@@ -10,6 +10,8 @@ from pathlib import Path
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity
 
+__all__ = ["defaultStateDirectory"]
+
 _OPEN = os.O_RDONLY | os.O_CLOEXEC
 # Nothing that has taken a file's place is followed or waited for.
 _OPEN_FILE = _OPEN | os.O_NOFOLLOW | os.O_NONBLOCK

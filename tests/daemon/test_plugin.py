@@ -5,46 +5,48 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.daemon import doors
 from fingerd.directories import by_url
-from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange
+from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange, run
+from tests.support.installing import INSTALL
 
 PLUGIN = ROOT / "docs/plugin"
-README = (PLUGIN / "README.md").read_text()
+PAGE = (ROOT / "docs/extending.md").read_text()
 START = ("-n", "--pidfile=")
-# Beside what the README's command says.
+# Beside what the page's command says.
 QUIET = ("--listen=tcp:0:interface=127.0.0.1", "--no-setter")
+
+# They share what is installed.
+pytestmark = pytest.mark.xdist_group("plugins")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Path]:
+    """A folder that the examples are installed in."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        # Building leaves things behind.
+        shutil.copytree(PLUGIN, folder / "source")
+        run(*INSTALL, "--target", str(folder / "installed"), str(folder / "source"))
+        yield folder
 
 
 class Installed(SynchronousTestCase):
     """With a third party's plugins beside the daemon."""
 
-    folder: ClassVar[Path]
+    folder: Path
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        cls.folder.chmod(0o755)
-        # Building leaves things behind.
-        shutil.copytree(PLUGIN, cls.folder / "source")
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "install", "-q", "--no-deps"),
-                *("--disable-pip-version-check", "--root-user-action=ignore"),
-                *("--target", cls.folder / "installed", cls.folder / "source"),
-            ],
-            check=True,
-        )
+    @pytest.fixture(autouse=True)
+    def _shared(self, shared: Path) -> None:
+        self.folder = shared
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,8 +67,8 @@ class Installed(SynchronousTestCase):
         return done.stderr
 
     def documented(self) -> Daemon:
-        """The daemon that the README's command runs, its door at a port that is free."""
-        [command] = re.findall(r"^twistd -n finger (.+)$", README, re.M)
+        """The daemon that the page's command runs, its door at a port that is free."""
+        [command] = re.findall(r"^twistd -n finger (.+)$", PAGE, re.M)
         door = "json:tcp:0:interface=127.0.0.1"
         return Daemon(
             *(*START, "finger", *command.replace("json:tcp:7980", door).split(), *QUIET),
@@ -80,7 +82,7 @@ class DirectoryTests(Installed):
     """``--directory SCHEME:...``."""
 
     def test_asked(self) -> None:
-        """Installed by its own pyproject, it is named as its README says, and answers."""
+        """Installed by its own pyproject, it is named as the page says, and answers."""
         with self.documented() as daemon:
             self.assertEqual(
                 daemon.ask(b"moshez\r\n").decode().splitlines(),
@@ -148,8 +150,8 @@ class DoorTests(Installed):
         return int(port)
 
     def test_asked(self) -> None:
-        """A door of somebody's own answers what its README shows, beside the finger port."""
-        [shown] = re.findall(r"^\$ echo moshez .+\n((?:.+\n)+)```", README, re.M)
+        """A door of somebody's own answers what its PAGE shows, beside the finger port."""
+        [shown] = re.findall(r"^\$ echo moshez .+\n((?:.+\n)+)```", PAGE, re.M)
         with self.documented() as daemon:
             self.assertEqual(exchange(self.door(daemon), b"moshez\n").decode(), shown)
             self.assertIn(b"Room 42", daemon.ask(b"moshez\n"))

@@ -15,6 +15,8 @@ from fingerd.model.query import TOO_LONG, Query, parse
 from fingerd.model.reply import Reply
 from fingerd.system.addresses import hostOf
 
+__all__ = ["FingerFactory"]
+
 
 class FingerProtocol(ExchangeProtocol):
     """
