@@ -46,7 +46,7 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_everyModuleSaysTheSame() -> None:
-    """The names of a module that are public are those in its __all__, and no other module has one."""
+    """The public names of a module are those in its __all__, and no other module has one."""
     said = {
         name: set(import_module(name).__all__)
         for name, path in modules()

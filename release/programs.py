@@ -1,0 +1,79 @@
+"""The programs, each as the parser of its command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import shtab
+
+from fingerd.commands import fingerq, fingerset
+from fingerd.daemon.options import Options
+
+PAGE = Path(__file__).parent.parent / "docs/options.md"
+
+# For bash, which has no function for that.
+_USERS_IN_BASH = '_fingerd_users() { compgen -u -- "$1"; }'
+_USERS = {
+    "bash": "_fingerd_users",
+    "zsh": "_users",
+    "fish": "(__fish_complete_users)",
+    "preamble": {"bash": _USERS_IN_BASH},
+}
+# What completes a value that a help text calls so.
+_COMPLETED = {
+    "FILE": shtab.FILE,
+    "PATH": shtab.FILE,
+    "DIR": shtab.DIRECTORY,
+    "LOGIN": _USERS,
+    "NAME": _USERS,
+}
+
+
+def programs() -> dict[str, argparse.ArgumentParser]:
+    """The programs that are installed, by their names."""
+    found = {"fingerd": _fingerd(), "fingerq": fingerq.parser(), "fingerset": fingerset._parser()}
+    for program in found.values():
+        for action in options(program):
+            if isinstance(action.metavar, str) and action.metavar in _COMPLETED:
+                action.complete = _COMPLETED[action.metavar]  # type: ignore[attr-defined]
+    return found
+
+
+def options(program: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options of a program, without C{--help}."""
+    return [
+        action
+        for action in program._actions
+        if action.option_strings and "--help" not in action.option_strings
+    ]
+
+
+def described() -> Iterator[tuple[str, str, str, str]]:
+    """From the table in docs/options.md: an option, its value, what it says, and its default."""
+    for line in PAGE.read_text().splitlines():
+        if row := re.match(r"\| `--([\w-]+) ?(.*?)` \| (.+?) \| (.*?) ?\|$", line):
+            yield row[1], row[2].replace("\\|", "|"), row[3], row[4]
+
+
+def _fingerd() -> argparse.ArgumentParser:
+    """The options of C{twistd finger}, in argparse's terms."""
+    program = argparse.ArgumentParser("fingerd")
+    known: dict[str, Any] = Options().docs
+    values = {name: value for name, value, _, _ in described()}
+    for name in sorted(set(known) - {"help", "version"}):
+        text = " ".join((known[name] or "").split()).replace("%", "%%")
+        # What fits beside it in a terminal.
+        text = re.split(r";| \[default", text)[0]
+        if value := values[name]:
+            words = value.split("|")
+            choices = words if all(word.islower() for word in words) else None
+            metavar = None if choices else words[0]
+            program.add_argument(f"--{name}", help=text, choices=choices, metavar=metavar)
+        else:
+            program.add_argument(f"--{name}", help=text, action="store_true")
+    program.add_argument("--version", action="version", help="Display the version and exit.")
+    return program
