@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from dataclasses import replace
 from typing import NoReturn, cast
@@ -27,10 +28,14 @@ examples:
   fingerq moshez                  moshez on this machine
   fingerq -l moshez@example.com   all there is to tell of moshez
   fingerq moshez@::1 @127.0.0.1   several servers, by their addresses
+  fingerq @localhost:7979         at another port; also @[::1]:7979
   fingerq me@inside@gate          gate is asked to ask inside
 
 exit status: 0 where every server has answered, 1 where one hasn't, 2 for a wrong command line
 """
+
+# An address of IPv6 has colons of its own, so before a port it is in brackets.
+_HOST_AND_PORT = re.compile(r"(\[.*\]|[^:]*):([^:]*)")
 
 # Servers asked at a time, where many are named.
 _AT_ONCE = 8
@@ -98,11 +103,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Target:
-    """What is asked for, and where."""
+    """What is asked for, and where: at which port, if that was said."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         user, at, host = text.rpartition("@")
+        self.port: int | None = None
+        if found := _HOST_AND_PORT.fullmatch(host):
+            host, self.port = found[1], _port(found[2])
         self.user, self.host = (user, canonicalHost(host)) if at else (text, "localhost")
         # This raises ValueError for what can't be sent.
         requestLine(self.user)
@@ -146,7 +154,8 @@ async def _main(reactor: ReactorBase, options: argparse.Namespace) -> int:
     turns = DeferredSemaphore(_AT_ONCE)
 
     def ask(target: _Target) -> Deferred[str | DirectoryError]:
-        endpoint = HostEndpoint(target.host, options.port, cast(IReactorTCP, reactor), resolver)
+        port = options.port if target.port is None else target.port
+        endpoint = HostEndpoint(target.host, port, cast(IReactorTCP, reactor), resolver)
         asked = query(endpoint, requestLine(target.user, options.verbose), limits, reactor)
         return asked.addCallbacks(_shown, _failed)
 

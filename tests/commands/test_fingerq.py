@@ -75,6 +75,20 @@ class FingerqTests(Sockets):
             Ended(b"Happy and well\n", b"", 0),
         )
 
+    async def test_hostAndPort(self) -> None:
+        """A server at another port is named with that, also by an address of IPv6."""
+        port = self.serve(moshez="Happy and well")
+        self.assertEqual(
+            await self.run_(f"moshez@localhost:{port}"), Ended(b"Happy and well\n", b"", 0)
+        )
+        refused = await self.run_("moshez@[::1]:1")
+        self.assertEqual((refused.out, refused.status), (b"", 1))
+        self.assertIn(b"[::1]:1", refused.error)
+        for wrong in ("moshez@localhost:", "moshez@localhost:finger", "@[::1]:65536"):
+            ended = await self.run_(wrong)
+            self.assertEqual((ended.out, ended.status), (b"", 2))
+            self.assertIn(b"is not a port", ended.error)
+
     async def test_unknown(self) -> None:
         """That there is no such user is an answer."""
         port = self.serve(moshez="Happy and well")
@@ -246,7 +260,7 @@ class ParserTests(SynchronousTestCase):
             (["zoe@"], "'' is not a host"),
             (["zoe@a..b"], "'a..b' is not a host"),
             ([f"zoe@{'x' * 64}"], "is not a host"),
-            (["zoe@host:79"], "'host:79' is not a host"),
+            (["zoe@host:0"], "'0' is not a port"),
             (["a\nb@127.0.0.1"], "control characters"),
             (["\udcff@127.0.0.1"], "isn't UTF-8"),
             (["--port", "0", "x"], "'0' is not a port"),
