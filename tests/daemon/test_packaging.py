@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -133,6 +135,34 @@ def test_editable(place: Place) -> None:
     answers(plugin(place), "editable")
     tac(place)
     place.pip("uninstall", "-y", "fingerd")
+
+
+def test_image() -> None:
+    """What a container of the image runs is a daemon that answers, and that is found healthy."""
+    lines = (ROOT / "etc/Containerfile").read_text().splitlines()
+    copied = [line.split()[1:-1] for line in lines if re.match("COPY [^-]", line)]
+    assert all((ROOT / source).exists() for sources in copied for source in sources)
+    commands = {line.split()[0]: line for line in lines if line.endswith("]")}
+    said = {word: json.loads(line[line.index("[") :]) for word, line in commands.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        Path(folder, "users").write_text("moshez:Happy and well\n")
+        places = {"/var/lib/fingerd": f"{folder}/state", "/run/fingerd": folder}
+        places["/etc/fingerd/users"] = f"{folder}/users"
+        command = " ".join([*said["ENTRYPOINT"], *said["CMD"]])
+        for place, ours in places.items():
+            assert place in command
+            command = command.replace(place, ours)
+        program, *arguments = command.split()
+        bin = Path(sys.executable).parent
+        with Daemon(*arguments, "--listen=tcp:0", command=[str(bin / program)]) as daemon:
+            assert daemon.ask(b"moshez\n") == b"Happy and well\r\n"
+            program, *arguments = [
+                word.replace("7979", str(daemon.port)) for word in said["HEALTHCHECK"]
+            ]
+            run(str(bin / program), *arguments)
+        with pytest.raises(AssertionError, match="refused"):
+            run(str(bin / program), *arguments)
 
 
 def plugin(place: Place) -> list[str]:
