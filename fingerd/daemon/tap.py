@@ -15,7 +15,14 @@ from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
+from fingerd.model.interfaces import (
+    IDirectory,
+    IForwarder,
+    IKeyring,
+    IListener,
+    IQueryLog,
+    IStore,
+)
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
@@ -49,6 +56,7 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
+        keyrings=_keyrings(options, reactor, limits),
     )
     balancers = None
     if proxied := options["proxy-from"]:
@@ -68,6 +76,14 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    state = options["state"]
+    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    doors = [*asked, *others, *setters, *remote]
+    measured = {
+        "kinds": [url.partition(":")[0] for url in options["directory"]],
+        "open": lambda: all(door.address is not None for door in doors),
+    }
+    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
     upkeep = Upkeep(
         finger,
         reactor,
@@ -76,11 +92,12 @@ def makeService(options: Options) -> IService:
         reopen,
         options["log-format"],
         limits,
+        [whereOf(each) for each in metrics],
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+    for part in (pidFile, finger, *doors, *metrics, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 
@@ -99,6 +116,14 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    if options["ssh-keys"] is None:
+        return []
+    from fingerd.directories.key_files import KeyFiles
+
+    return [KeyFiles(options["ssh-keys"], reactor, limits)]
 
 
 def _forwarder(

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import Attribute, Interface
 
+from fingerd.model.counts import Figures, Readings
 from fingerd.model.limits import Limits
 from fingerd.model.query import Name, Query
 from fingerd.model.record import Change, Setter, Status
@@ -64,6 +65,13 @@ class IFingerService(Interface):
         the reply has a C{history} too: the newest C{most} that this user has set.
         """
 
+    def latest(visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """
+        As C{ask} for the list, with the C{latest} statuses of all who are in it, where the list
+        shows statuses: the newest C{most}, of which C{each} at most are one user's. With no C{each}
+        there is only what shows now.
+        """
+
     def getFingerFactory() -> IProtocolFactory:
         """The factory of a finger port."""
 
@@ -71,7 +79,9 @@ class IFingerService(Interface):
 class IFingerSetterService(Interface):
     """Where users set what is shown of them."""
 
-    setters: IVisits = Attribute("The visits at the doors where something is set.")
+    setters: IVisits = Attribute(
+        "The visits at the doors where users of this machine set something."
+    )
 
     def set(login: str, change: Change, by: Setter) -> Deferred[Status]:
         """
@@ -87,6 +97,30 @@ class IFingerSetterService(Interface):
 
     def refused(by: Setter, reason: str) -> None:
         """Log that C{by} asked for what is no change at all, and was told C{reason}."""
+
+
+class IRemoteSetterService(IFingerService, IFingerSetterService):
+    """Where users do that from elsewhere, once their login is proven, and see what shows."""
+
+    remoteSetters: IVisits = Attribute("The visits at the doors where they do.")
+
+    def mayLogIn(visit: IVisit) -> bool:
+        """Whether the peer of C{visit} may try once more to log in: to find out costs time."""
+
+    def keysOf(login: str) -> str:
+        """
+        The public keys that prove that somebody is C{login}, a line each as in authorized_keys;
+        nothing where there are none. It never fails.
+        """
+
+
+class IMeasured(Interface):
+    """What can be measured."""
+
+    measurers: IVisits = Attribute("The visits at the doors where it is measured.")
+
+    def figures() -> Figures:
+        """Everything there is to measure, as it is at this moment."""
 
 
 class IDirectory(Interface):
@@ -121,6 +155,16 @@ class IVerboseDirectory(IDirectory):
 
     def getVerboseUsers(limit: int) -> Deferred[list[User]]:
         """As C{getUsers}, with all there is to tell."""
+
+
+class IKeyring(Interface):
+    """A directory, or another source, that has users' public SSH keys in memory."""
+
+    def keysOf(login: str) -> str:
+        """
+        The keys of C{login}, a line each as in authorized_keys; nothing where there are none. It
+        never fails.
+        """
 
 
 class IForwarder(Interface):
@@ -178,13 +222,19 @@ class IDoor(Interface):
 
 
 class IReloadable(Interface):
-    """A directory that holds a copy of something that can change."""
+    """A directory, or another source, that holds a copy of something that can change."""
 
     def reload() -> Deferred[None]:
         """
         Look for changes and take them over. Whatever fails is said in the log and leaves the
         users as they were: the Deferred never fails.
         """
+
+
+class IWatching(IReloadable):
+    """A directory that tells how the readings went of what it holds a copy of."""
+
+    readings: Readings | None = Attribute("How they went; None where it holds no copy after all.")
 
 
 class ICounted(Interface):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts, Figures, Lookups
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
-    IFingerService,
-    IFingerSetterService,
     IForwarder,
+    IKeyring,
+    IMeasured,
     IQueryLog,
     IReloadable,
+    IRemoteSetterService,
     IStore,
+    IWatching,
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
@@ -31,6 +35,7 @@ from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit
+from fingerd.service.rates import Rates
 from fingerd.service.replies import Replies
 from fingerd.service.settings import Settings
 from fingerd.service.users import Users
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
     from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 
 
-@implementer(IFingerService, IFingerSetterService)
+@implementer(IRemoteSetterService, IMeasured)
 class FingerService(MultiService):
     """
     Says who there is to every door, after one set of rules and limits for the whole daemon.
@@ -66,6 +71,7 @@ class FingerService(MultiService):
         queryLog: IQueryLog | None = None,
         logins: Logins | None = None,
         now: Callable[[], float] = time.time,
+        keyrings: Sequence[IKeyring] = (),
     ) -> None:
         """
         @param clock: the reactor.
@@ -76,6 +82,7 @@ class FingerService(MultiService):
         @param queryLog: where queries are logged, if they are.
         @param logins: tells the login of a uid; the system is asked, if there is none.
         @param now: the time, in seconds since the epoch.
+        @param keyrings: where users' SSH keys are, beside the directories that have some.
         """
         super().__init__()
         # Timers keep their time, whoever sets the clock on the wall.
@@ -85,13 +92,23 @@ class FingerService(MultiService):
         self._directories = directories
         self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
-        self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
-        self.setters = Visits(limits, clock, limits.setterConnections)
+        self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
+        self.visits = Visits(
+            limits, clock, limits.connections, limits.peerConnections, queryLog, counts
+        )
+        self.setters = self._others("setterConnections")
+        self.measurers = self._others("metricsConnections")
+        self.remoteSetters = self._others("sshConnections", limits.sshPeerConnections)
+        self._logIns = Rates(limits.sshLogins, limits.peersCounted)
+        # What can change, and is looked at again from time to time.
+        self._sources: list[object] = [*directories, *keyrings]
         failures = Failures(self._log, limits, clock)
-        self._users = users = Users(directories, store, limits, rules, clock, failures)
-        self._replies = Replies(users, limits, rules, forwarder, failures, clock)
-        self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
-        for part in (*directories, store, queryLog):
+        self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts)
+        self._settings = Settings(
+            users, store, limits, rules, failures, clock, self._logins, now, counts
+        )
+        for part in (*self._sources, store, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
@@ -109,24 +126,37 @@ class FingerService(MultiService):
         return FingerSetterFactory(self, self._limits, self._clock)
 
     def ask(self, query: Query, visit: IVisit) -> Deferred[Reply]:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.ask(query, visit)
 
     def askNow(self, login: str, visit: IVisit) -> Reply | None:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.askNow(login, visit)
 
     def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.history(login, visit, most)
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{IRemoteSetterService}."""
+        return self._replies.latest(visit, most, each)
+
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
-        """See L{IFingerSetterService}."""
+        """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))
 
     def refused(self, by: Setter, reason: str) -> None:
-        """See L{IFingerSetterService}."""
+        """See L{IRemoteSetterService}."""
         self._settings.refused(by, reason)
+
+    def mayLogIn(self, visit: IVisit) -> bool:
+        """See L{IRemoteSetterService}."""
+        return visit.peer is None or self._logIns.take(visit.peer, self._clock.seconds())
+
+    def keysOf(self, login: str) -> str:
+        """See L{IRemoteSetterService}."""
+        found = (each.keysOf(login) for each in self._sources if IKeyring.providedBy(each))
+        return "\n".join(filter(None, found))
 
     def reload(self) -> Deferred[None]:
         """
@@ -134,9 +164,9 @@ class FingerService(MultiService):
         a timer that fails stops for ever.
         """
         reloads = [
-            maybeDeferred(directory.reload).addErrback(self._reloadFailed, directory)
-            for directory in self._directories
-            if IReloadable.providedBy(directory)
+            maybeDeferred(source.reload).addErrback(self._reloadFailed, source)
+            for source in self._sources
+            if IReloadable.providedBy(source)
         ]
         return gatherResults(reloads).addCallback(lambda _: None)
 
@@ -144,6 +174,18 @@ class FingerService(MultiService):
         """How many users there are, or None where a directory can't tell at once."""
         counted = [d for d in self._directories if ICounted.providedBy(d)]
         return sum(map(len, counted)) if len(counted) == len(self._directories) else None
+
+    def figures(self) -> Figures:
+        """See L{IMeasured}."""
+        each = self._visits()
+        return Figures(
+            self._counts,
+            Counter(visit.door for visits in each for visit in visits),
+            {visits.limit: visits.most for visits in each},
+            [len(each) if ICounted.providedBy(each) else None for each in self._directories],
+            [each.readings if IWatching.providedBy(each) else None for each in self._directories],
+            bool(self.running) and all(part.running for part in self),
+        )
 
     def someLogin(self) -> str | None:
         """A user to ask for, to show how it is done: None where none is known at once."""
@@ -167,13 +209,21 @@ class FingerService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Finish what is being answered, then stop what answers it."""
-        drained = gatherResults([self.visits.drain(), self.setters.drain()])
+        drained = gatherResults([each.drain() for each in self._visits()])
         return drained.addCallback(self._stop)
+
+    def _visits(self) -> tuple[Visits, ...]:
+        return self.visits, self.setters, self.remoteSetters, self.measurers
+
+    def _others(self, limit: str, perPeer: int | None = None) -> Visits:
+        """Visits of those who don't ask for users: a limit's name says how many there may be."""
+        most: int = getattr(self._limits, limit)
+        return Visits(self._limits, self._clock, most, perPeer, counts=self._counts, limit=limit)
 
     def _stop(self, drained: object) -> Deferred[None]:
         self._logins.stop()
         stopped: Deferred[None] = maybeDeferred(MultiService.stopService, self)
         return stopped
 
-    def _reloadFailed(self, failure: Failure, directory: IDirectory) -> None:
-        self._log.failure("Reloading {directory} failed", failure, directory=directory)
+    def _reloadFailed(self, failure: Failure, source: object) -> None:
+        self._log.failure("Reloading {source} failed", failure, source=source)

@@ -15,6 +15,7 @@ STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.stores.sqlite"}
 SETTER = {
     "fingerd.doors.setter.setter_protocol",
 }
+SSH = {"twisted.conch", "fingerd.doors.ssh.ssh_door", "fingerd.directories.key_files"}
 FORWARDING = {"fingerd.remote.forwarding", "fingerd.remote.hosts", "fingerd.remote.client"}
 USERS_FILE = {"fingerd.directories.users_file"}
 TOML = {"fingerd.directories.toml_file"}
@@ -24,22 +25,25 @@ UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remot
 CONNECTED = {"fingerd.directories.connected.connected_directory"}
 SQLITE = {"sqlite3", "fingerd.directories.sql.sqlite_users", *CONNECTED}
 POSTGRESQL = {"psycopg", "fingerd.directories.sql.postgresql_users", *CONNECTED}
+METRICS = {"prometheus_client", "fingerd.doors.metrics.metrics_door"}
 LDAP = {"ldap", "fingerd.directories.ldap.ldap_server", *CONNECTED}
 ALL = (
     STATUSES
     | SETTER
+    | SSH
     | FORWARDING
     | USERS_FILE
     | TOML
     | PASSWD
     | PROGRAM
     | UPSTREAM
+    | METRICS
     | SQLITE
     | POSTGRESQL
     | LDAP
 )
 # What no daemon needs.
-NEVER = {"twisted.web", "twisted.conch", "twisted.mail", "twisted.names"}
+NEVER = {"twisted.web", "twisted.mail", "twisted.names"}
 
 _PROGRAM = """
 import sys
@@ -95,6 +99,18 @@ class ChosenTests(SynchronousTestCase):
             state = f"--state={folder}/state"
             self.check(STATUSES, "--directory=none:", "--no-setter", state)
             self.check(STATUSES | SETTER, "--directory=none:", "--setter=tcp:0", state)
+
+    def test_ssh(self) -> None:
+        """Keys need conch, and all of it is there before root is given up."""
+        with tempfile.TemporaryDirectory() as folder:
+            told = (f"--state={folder}/state", "--ssh=tcp:0", f"--ssh-keys={folder}")
+            self.check(STATUSES | SETTER | SSH, "--directory=none:", "--setter=tcp:0", *told)
+
+    def test_metrics(self) -> None:
+        """Metrics need the client of Prometheus, and HTTP."""
+        modules = imported("--no-setter", "--directory=none:", "--metrics=tcp:0")
+        self.assertEqual(modules & ALL, METRICS)
+        self.assertNotIn("twisted.web.template", modules)
 
     def test_forwarding(self) -> None:
         """To forward is to be a client."""

@@ -51,7 +51,7 @@ function _shtab_fingerd_using
 end
 
 set -g _shtab_fingerd_commands 
-set -g _shtab_fingerd_opts_with_value --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --state --user --user-fields --users --verbose-fields --web --web-history --web-url
+set -g _shtab_fingerd_opts_with_value --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url
 
 complete -c fingerd -e
 complete -c fingerd -f
@@ -69,6 +69,7 @@ complete -c fingerd -n _shtab_fingerd_using -l log-format -xka "text json" -d 'H
 complete -c fingerd -n _shtab_fingerd_using -l log-peers -xka "full masked none" -d 'What it tells of clients: their full addresses, masked ones (/24, /48), or none.'
 complete -c fingerd -n _shtab_fingerd_using -l mask -xka "(__fish_complete_users)" -d 'A user who, from outside, doesn'"'"'t exist'
 complete -c fingerd -n _shtab_fingerd_using -l match -d 'Find users by their full names too.'
+complete -c fingerd -n _shtab_fingerd_using -l metrics -x -d 'Where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as an endpoint string such as tcp:9079:interface=127.0.0.1'
 complete -c fingerd -n _shtab_fingerd_using -l no-list -d 'Refuse to list the users.'
 complete -c fingerd -n _shtab_fingerd_using -l no-plan -d 'Show nobody'"'"'s plan, whatever the fields say.'
 complete -c fingerd -n _shtab_fingerd_using -l no-setter -d 'Let nobody set a status over the network.'
@@ -79,6 +80,8 @@ complete -c fingerd -n _shtab_fingerd_using -l reload -x -d 'Seconds between two
 complete -c fingerd -n _shtab_fingerd_using -l replace -x -d 'OLD=NEW: a text to be replaced in every answer'
 complete -c fingerd -n _shtab_fingerd_using -l set-policy -xka "owner anyone" -d 'Who may set a status: owner (a user their own, root and the daemon'"'"'s user anyone'"'"'s) or anyone (who can reach the setter).'
 complete -c fingerd -n _shtab_fingerd_using -l setter -x -d 'Where to take statuses, as an endpoint string'
+complete -c fingerd -n _shtab_fingerd_using -l ssh -x -d 'Where users with a key set something by SSH, as an endpoint string such as tcp:2279'
+complete -c fingerd -n _shtab_fingerd_using -l ssh-keys -xka "(__fish_complete_directories)" -d 'The directory of users'"'"' keys: files LOGIN, as authorized_keys.'
 complete -c fingerd -n _shtab_fingerd_using -l state -xka "(__fish_complete_directories)" -d 'The directory where statuses are kept.'
 complete -c fingerd -n _shtab_fingerd_using -l user -xka "(__fish_complete_users)" -d 'The user to become, when started by root.'
 complete -c fingerd -n _shtab_fingerd_using -l user-fields -x -d 'What is shown of one user.'
