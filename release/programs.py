@@ -6,12 +6,10 @@ import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import shtab
 
 from fingerd.commands import fingerq, fingerset
-from fingerd.daemon.options import Options
 
 PAGE = Path(__file__).parent.parent / "docs/options.md"
 
@@ -62,18 +60,16 @@ def described() -> Iterator[tuple[str, str, str, str]]:
 def _fingerd() -> argparse.ArgumentParser:
     """The options of C{twistd finger}, in argparse's terms."""
     program = argparse.ArgumentParser("fingerd")
-    known: dict[str, Any] = Options().docs
-    values = {name: value for name, value, _, _ in described()}
-    for name in sorted(set(known) - {"help", "version"}):
-        text = " ".join((known[name] or "").split()).replace("%", "%%")
-        # What fits beside it in a terminal.
-        text = re.split(r";| \[default", text)[0]
-        if value := values[name]:
+    for name, value, says, _ in sorted(described()):
+        # What fits beside it in a terminal, and is no Markdown.
+        text = re.sub(r"\[([^]]+)\]\([^)]+\)|`", r"\1", re.split(r"[;:] ", says)[0])
+        text = text.replace("\\|", "|").replace("%", "%%")
+        if value:
             words = value.split("|")
             choices = words if all(word.islower() for word in words) else None
             metavar = None if choices else words[0]
             program.add_argument(f"--{name}", help=text, choices=choices, metavar=metavar)
         else:
             program.add_argument(f"--{name}", help=text, action="store_true")
-    program.add_argument("--version", action="version", help="Display the version and exit.")
+    program.add_argument("--version", action="version", help="display the version and exit")
     return program

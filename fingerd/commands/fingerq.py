@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from dataclasses import replace
 from typing import NoReturn, cast
@@ -15,6 +14,7 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from fingerd import __version__
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
 from fingerd.remote.client import answerText, query, requestLine
@@ -28,14 +28,11 @@ examples:
   fingerq moshez                  moshez on this machine
   fingerq -l moshez@example.com   all there is to tell of moshez
   fingerq moshez@::1 @127.0.0.1   several servers, by their addresses
-  fingerq @localhost:7979         at another port; also @[::1]:7979
+  fingerq moshez@localhost:7979   at another port than 79
   fingerq me@inside@gate          gate is asked to ask inside
 
 exit status: 0 where every server has answered, 1 where one hasn't, 2 for a wrong command line
 """
-
-# An address of IPv6 has colons of its own, so before a port it is in brackets.
-_HOST_AND_PORT = re.compile(r"(\[.*\]|[^:]*):([^:]*)")
 
 # Servers asked at a time, where many are named.
 _AT_ONCE = 8
@@ -91,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-l", dest="verbose", action="store_true", help="ask for all there is to tell (/W)"
     )
+    parser.add_argument("--version", action="version", version=f"fingerq {__version__}")
     parser.add_argument("--port", type=_port, default=79, help="the servers' port (default: 79)")
     parser.add_argument(
         "--timeout",
@@ -103,17 +101,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Target:
-    """What is asked for, and where: at which port, if that was said."""
+    """What is asked for, and where."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         user, at, host = text.rpartition("@")
-        self.port: int | None = None
-        if found := _HOST_AND_PORT.fullmatch(host):
-            host, self.port = found[1], _port(found[2])
+        host, self.port = _hostAndPort(host)
         self.user, self.host = (user, canonicalHost(host)) if at else (text, "localhost")
         # This raises ValueError for what can't be sent.
         requestLine(self.user)
+
+
+def _hostAndPort(text: str) -> tuple[str, int | None]:
+    """
+    A host, with a port behind it as in C{localhost:79} or C{[::1]:79}; None where there is none. An
+    IPv6 address without brackets has none.
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if colon and (bracketed or ":" not in host):
+        return host, _port(port)
+    return text, None
 
 
 def _target(text: str) -> _Target:
@@ -154,8 +162,9 @@ async def _main(reactor: ReactorBase, options: argparse.Namespace) -> int:
     turns = DeferredSemaphore(_AT_ONCE)
 
     def ask(target: _Target) -> Deferred[str | DirectoryError]:
-        port = options.port if target.port is None else target.port
-        endpoint = HostEndpoint(target.host, port, cast(IReactorTCP, reactor), resolver)
+        endpoint = HostEndpoint(
+            target.host, target.port or options.port, cast(IReactorTCP, reactor), resolver
+        )
         asked = query(endpoint, requestLine(target.user, options.verbose), limits, reactor)
         return asked.addCallbacks(_shown, _failed)
 

@@ -75,20 +75,6 @@ class FingerqTests(Sockets):
             Ended(b"Happy and well\n", b"", 0),
         )
 
-    async def test_hostAndPort(self) -> None:
-        """A server at another port is named with that, also by an address of IPv6."""
-        port = self.serve(moshez="Happy and well")
-        self.assertEqual(
-            await self.run_(f"moshez@localhost:{port}"), Ended(b"Happy and well\n", b"", 0)
-        )
-        refused = await self.run_("moshez@[::1]:1")
-        self.assertEqual((refused.out, refused.status), (b"", 1))
-        self.assertIn(b"[::1]:1", refused.error)
-        for wrong in ("moshez@localhost:", "moshez@localhost:finger", "@[::1]:65536"):
-            ended = await self.run_(wrong)
-            self.assertEqual((ended.out, ended.status), (b"", 2))
-            self.assertIn(b"is not a port", ended.error)
-
     async def test_unknown(self) -> None:
         """That there is no such user is an answer."""
         port = self.serve(moshez="Happy and well")
@@ -116,6 +102,13 @@ class FingerqTests(Sockets):
         port = self.serve(moshez="Happy", interface="::1")
         for target in ("moshez@::1", "moshez@[::1]"):
             ended = await self.run_("--port", str(port), target)
+            self.assertEqual(ended, Ended(b"Happy\n", b"", 0))
+
+    async def test_port(self) -> None:
+        """A port may stand behind the host, and wins over --port."""
+        for interface, host in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+            port = self.serve(moshez="Happy", interface=interface)
+            ended = await self.run_("--port", "1", f"moshez@{host}:{port}")
             self.assertEqual(ended, Ended(b"Happy\n", b"", 0))
 
     async def test_requests(self) -> None:
@@ -260,7 +253,9 @@ class ParserTests(SynchronousTestCase):
             (["zoe@"], "'' is not a host"),
             (["zoe@a..b"], "'a..b' is not a host"),
             ([f"zoe@{'x' * 64}"], "is not a host"),
+            (["zoe@host:x"], "'x' is not a port"),
             (["zoe@host:0"], "'0' is not a port"),
+            (["zoe@:79"], "'' is not a host"),
             (["a\nb@127.0.0.1"], "control characters"),
             (["\udcff@127.0.0.1"], "isn't UTF-8"),
             (["--port", "0", "x"], "'0' is not a port"),

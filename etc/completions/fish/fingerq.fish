@@ -58,5 +58,6 @@ complete -c fingerq -f
 
 complete -c fingerq -n _shtab_fingerq_using -s h -l help -d 'show this help message and exit'
 complete -c fingerq -n _shtab_fingerq_using -s l -d 'ask for all there is to tell (/W)'
+complete -c fingerq -n _shtab_fingerq_using -l version -d 'show program'"'"'s version number and exit'
 complete -c fingerq -n _shtab_fingerq_using -l port -x -d 'the servers'"'"' port (default: 79)'
 complete -c fingerq -n _shtab_fingerq_using -l timeout -x -d 'how long each server may take (default: 10)'
