@@ -13,7 +13,7 @@ from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import (
     IDirectory,
@@ -31,6 +31,8 @@ from fingerd.system.pid_file import LeftPidFile
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
+
+_POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -77,6 +79,11 @@ def makeService(options: Options) -> IService:
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     state = options["state"]
+    if options["ssh"] and state is not None and state.startswith(_POSTGRESQL):
+        raise CannotStart(
+            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
+            "with --state postgresql:"
+        )
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
     measured = {
@@ -113,6 +120,9 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
         from fingerd.stores.memory import MemoryStore
 
         return MemoryStore(time.time, limits)
+    if options["state"].startswith(_POSTGRESQL):
+        url = options["state"]
+        return _made("state", withoutPassword(url), lambda _: _postgresql(url, reactor, limits))
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
@@ -124,6 +134,16 @@ def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
     from fingerd.directories.key_files import KeyFiles
 
     return [KeyFiles(options["ssh-keys"], reactor, limits)]
+
+
+def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
+    if withoutPassword(url) != url:
+        raise ValueError(PASSWORD_SEEN)
+    try:
+        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
+    except ImportError:
+        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
+    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(
