@@ -65,7 +65,7 @@ def test_examplesUseSomething() -> None:
     """What the examples use is seen by these tests."""
     used = {name for path in EXAMPLES for name in imported(path)}
     assert {
-        ("fingerd.model.interfaces", "IDoor"),
+        ("fingerd.model.plugins", "IDoor"),
         ("fingerd.stores.sqlite", "SQLiteStore"),
         ("fingerd.model.masking", "Mask"),
     } <= used

@@ -14,8 +14,9 @@ from zope.interface import implementer
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.net.listening import Listener
 from fingerd.doors.net.listening import endpoint as endpointOf
-from fingerd.model.interfaces import IDoor, IFingerService
+from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
+from fingerd.model.plugins import IDoor
 from fingerd.model.reply import Reply
 from fingerd.system.slices import inSlices
 

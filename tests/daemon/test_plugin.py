@@ -1,4 +1,4 @@
-"""The plugins in docs/plugin, a kind of directory and a kind of door, installed and asked."""
+"""The plugins in docs/plugin, a directory, a store and a door, installed and asked."""
 
 from __future__ import annotations
 
@@ -52,10 +52,17 @@ class Installed(SynchronousTestCase):
     def environment(self) -> dict[str, str]:
         return {"PYTHONPATH": f"{self.folder}/installed:{ROOT}"}
 
-    def refusal(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
-        """What a daemon that doesn't start says."""
+    def refusal(
+        self, *arguments: str, environment: dict[str, str] | None = None, set: bool = False
+    ) -> str:
+        """
+        What a daemon that doesn't start says.
+
+        @param set: whether statuses could be set, did it start.
+        """
+        quiet = (QUIET[0], "--setter=tcp:0:interface=127.0.0.1") if set else QUIET
         done = subprocess.run(
-            [TWISTD, *START, "finger", *arguments, *QUIET],
+            [TWISTD, *START, "finger", *arguments, *quiet],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -138,6 +145,63 @@ class DirectoryTests(Installed):
             self.refusal("--directory=phonebook:x", environment={"PYTHONPATH": str(ROOT)}),
             "twistd finger: --directory phonebook:x: there is no kind of directory called "
             f"'phonebook'; there are {there}\n",
+        )
+
+
+class StoreTests(Installed):
+    """``--state SCHEME:...``."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        # Only who starts the daemon can write in here.
+        self.journal = Path(folder.name) / "journal"
+        self.users = self.folder / "users"
+        self.users.write_text("moshez:Happy and well\nradix:Writing\n")
+
+    def daemon(self) -> Daemon:
+        """A daemon with the journal for its store."""
+        return Daemon(
+            *(
+                *START,
+                "finger",
+                f"--state=journal:{self.journal}",
+                f"--directory=file:{self.users}",
+            ),
+            *("--listen=tcp:0:interface=127.0.0.1", "--setter=tcp:0:interface=127.0.0.1"),
+            environment=self.environment,
+            asRoot=True,
+        )
+
+    def test_kept(self) -> None:
+        """What is set is in a store of somebody's own, also when the daemon has ended."""
+        with self.daemon() as daemon:
+            self.assertEqual(daemon.set("moshez", "At lunch"), b"OK\r\n")
+            self.assertEqual(daemon.set("radix", "Gone"), b"OK\r\n")
+            self.assertEqual(daemon.set("radix", ""), b"OK\r\n")
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"At lunch\r\n")
+        self.assertEqual(len(self.journal.read_text().splitlines()), 3)
+        with self.daemon() as daemon:
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"At lunch\r\n")
+            self.assertEqual(daemon.ask(b"radix\r\n"), b"Writing\r\n")
+            self.assertIn(b"At lunch", daemon.ask(b"\r\n"))
+            self.assertEqual(daemon.set("xyzzy", "Here"), b"No such user\r\n")
+
+    def test_itsErrors(self) -> None:
+        """What is no store of its kind ends the start with its reason, in one line, unchanged."""
+        self.journal.write_text("moshez:Happy\n")
+        self.assertEqual(
+            self.refusal(f"--state=journal:{self.journal}", set=True),
+            f"twistd finger: --state journal:{self.journal}: it is no journal of statuses\n",
+        )
+        self.assertEqual(self.journal.read_text(), "moshez:Happy\n")
+
+    def test_unknown(self) -> None:
+        """A kind that there isn't ends the start with a line that names those that there are."""
+        self.assertEqual(
+            self.refusal("--state=xyzzy:x", set=True),
+            "twistd finger: --state xyzzy:x: there is no kind of store called 'xyzzy'; "
+            "there are postgresql, journal; a directory is written ./xyzzy:x\n",
         )
 
 
