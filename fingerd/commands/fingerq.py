@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from fingerd import __version__
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
 from fingerd.remote.client import answerText, query, requestLine
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-l", dest="verbose", action="store_true", help="ask for all there is to tell (/W)"
     )
+    parser.add_argument("--version", action="version", version=f"fingerq {__version__}")
     parser.add_argument("--port", type=_port, default=79, help="the servers' port (default: 79)")
     parser.add_argument(
         "--timeout",

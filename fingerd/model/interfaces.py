@@ -171,6 +171,17 @@ class IReloadable(Interface):
         """
 
 
+class ITried(Interface):
+    """A directory that can say, before it is started, why it couldn't be."""
+
+    def tryToStart() -> None:
+        """
+        Look whether it could be started. Nothing is read, and nothing takes long.
+
+        @raise ValueError: when it couldn't, with the reason in words.
+        """
+
+
 class ICounted(Interface):
     """A directory that knows at once how many users it has."""
 
