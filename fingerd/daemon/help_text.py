@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from fingerd.daemon.option_table import GROUPS, Option
+from fingerd.daemon.option_table import CHECK_GROUPS, GROUPS, Option
 from fingerd.model.fields import FIELD_WORDS
 
 _COLUMNS = 79
@@ -26,7 +26,7 @@ def helpText(usage: str, about: str, options: Iterable[Option], examples: str) -
     grouped: dict[str, list[Option]] = {}
     for option in options:
         grouped.setdefault(option.group, []).append(option)
-    for group, heading in GROUPS.items():
+    for group, heading in {**CHECK_GROUPS, **GROUPS}.items():
         if group in grouped:
             parts.append("\n".join([f"{heading}:", *_lines(grouped[group])]))
     parts.append(textwrap.fill(f"FIELDS are, with commas: {', '.join(FIELD_WORDS)}.", _COLUMNS))

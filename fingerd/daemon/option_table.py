@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from fingerd.model.fields import parseFields
@@ -26,6 +27,10 @@ GROUPS: Mapping[str, str] = {
     "logs": "Logs",
     "limits": "Limits",
     "daemon": "The daemon",
+}
+# And of fingerd-check.
+CHECK_GROUPS: Mapping[str, str] = {
+    "explain": "Why somebody is shown as they are",
 }
 
 
@@ -340,6 +345,12 @@ OPTIONS: tuple[Option, ...] = (
         inFile=False,
     ),
     Option(
+        "check",
+        "daemon",
+        "say what the daemon would do, and end: fingerd-check, with these options",
+        inFile=False,
+    ),
+    Option(
         "user",
         "daemon",
         "the user to become, when started by root",
@@ -347,6 +358,29 @@ OPTIONS: tuple[Option, ...] = (
         unsaid="fingerd, else nobody",
         example="fingerd",
     ),
+)
+
+# What fingerd-check takes besides; its --door also takes the door to ask at.
+CHECK_OPTIONS: tuple[Option, ...] = (
+    Option(
+        "explain",
+        "explain",
+        "ask for this user as a client would, and say why the answer is what it is; --door finger "
+        "or --door web says where [default: finger]",
+        "LOGIN",
+        read=_login,
+        inFile=False,
+    ),
+    Option(
+        "from",
+        "explain",
+        "the IP address of the client",
+        "ADDRESS",
+        unsaid="127.0.0.1",
+        read=_only(ip_address),
+        inFile=False,
+    ),
+    Option("verbose", "explain", "ask for all there is to tell (/W)", inFile=False),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -128,6 +128,10 @@ class Options(usage.Options):
                 if self._values.get(other):
                     raise usage.UsageError(f"--{other} and --{option.name} exclude each other")
         self._workOut()
+        if self["check"]:
+            from fingerd.daemon.check import checked  # noqa: PLC0415
+
+            raise SystemExit(checked(self))
 
     def _takeOver(self, path: str) -> None:
         """Give what a configuration file says and the command line doesn't."""
@@ -143,7 +147,7 @@ class Options(usage.Options):
             for text in texts:
                 self.give(option, text, f"{path}: {option.name}")
         for name, values in mine.items():
-            if BY_NAME[name].pairs:
+            if name in BY_NAME and BY_NAME[name].pairs:
                 # What is said last counts.
                 self._values[name] += values
 

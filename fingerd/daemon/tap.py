@@ -38,7 +38,7 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
-    directories = [_directory(url, options, reactor, limits) for url in options["directory"]]
+    directories = [makeDirectory(url, options, reactor) for url in options["directory"]]
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
     finger = FingerService(
@@ -93,9 +93,15 @@ def makeService(options: Options) -> IService:
     return daemon
 
 
-def _directory(url: str, options: Options, reactor: object, limits: Limits) -> IDirectory:
+def makeDirectory(url: str, options: Options, reactor: object) -> IDirectory:
+    """
+    The directory that a URL of the options names.
+
+    @raise CannotStart: when there can't be one, with the reason in words.
+    """
+
     def make() -> IDirectory:
-        directory = fromURL(url, reactor, limits)
+        directory = fromURL(url, reactor, options["limits"])
         if ITried.providedBy(directory):
             directory.tryToStart()
         return directory

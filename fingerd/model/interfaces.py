@@ -182,6 +182,13 @@ class ITried(Interface):
         """
 
 
+class IWithHomes(Interface):
+    """A directory that reads what is in users' homes."""
+
+    def closedHomes() -> list[str]:
+        """The logins of those whose home this process can't enter. This may block."""
+
+
 class ICounted(Interface):
     """A directory that knows at once how many users it has."""
 
