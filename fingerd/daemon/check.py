@@ -20,12 +20,11 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 from twisted.internet.task import react
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
-from twisted.python import usage
 from zope.interface import implementer
 
-from fingerd.daemon.explain import DOORS, Explanation
-from fingerd.daemon.option_table import CHECK_OPTIONS, OPTIONS
-from fingerd.daemon.options import Options, take
+from fingerd.daemon.check_options import CheckOptions
+from fingerd.daemon.explain import Explanation
+from fingerd.daemon.options import Options
 from fingerd.daemon.tap import makeDirectory, makeService
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart, reasonOf
@@ -36,46 +35,11 @@ from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from fingerd.system import privileges
 
-DEFAULT_CONFIG = "/etc/fingerd/fingerd.toml"
 # A certificate that is good for less is worth a word.
 _SOON = timedelta(days=14)
 
 # The program ends with these.
 WELL, CANNOT_START, WARNED = 0, 1, 2
-
-
-class CheckOptions(Options):
-    """What C{fingerd-check} can be told: all that the daemon can, and whom to explain."""
-
-    longdesc = (
-        "Says what a finger daemon with these options would do, and opens nothing. It ends with 0 "
-        "where all is well, with 1 where the daemon couldn't start, and with 2 where something is "
-        f"to be looked at. Without --config it reads {DEFAULT_CONFIG}, where there is one."
-    )
-    command = "fingerd-check"
-    synopsis = "fingerd-check [options]"
-    examples = """\
-Examples:
-  fingerd-check --config /etc/fingerd/fingerd.toml
-  fingerd-check --explain moshez --from 192.0.2.7 --verbose"""
-    table = (*OPTIONS, *CHECK_OPTIONS)
-
-    def postOptions(self) -> None:
-        """Work out what wasn't said."""
-        if "config" not in self._values and os.path.exists(DEFAULT_CONFIG):
-            self._values["config"] = [DEFAULT_CONFIG]
-        doors = self._values.get("door", [])
-        at = [door for door in doors if door in DOORS]
-        self._values["door"] = [door for door in doors if door not in DOORS]
-        if not self._values["door"]:
-            del self._values["door"]
-        super().postOptions()
-        self["at"] = at[-1] if at else DOORS[0]
-        if self["explain"] is None and (self["from"] or self["verbose"] or at):
-            raise usage.UsageError("--from, --verbose and --door finger or web go with --explain")
-
-
-take(CHECK_OPTIONS, CheckOptions)
 
 
 @implementer(ILogObserver)

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from fingerd.daemon.option_table import BY_NAME, GROUPS, Option
+from fingerd.daemon.option import GROUPS, Option
+from fingerd.daemon.option_table import BY_NAME
 from fingerd.model.errors import reasonOf
 
 # A configuration is read by people; what is larger is something else.

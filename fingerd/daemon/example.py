@@ -10,7 +10,8 @@ import json
 import textwrap
 from collections.abc import Iterator
 
-from fingerd.daemon.option_table import GROUPS, OPTIONS, Option
+from fingerd.daemon.option import GROUPS, Option
+from fingerd.daemon.option_table import OPTIONS
 from fingerd.model.limits import DEFAULTS
 
 _HEAD = """\

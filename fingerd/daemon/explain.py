@@ -33,7 +33,6 @@ from fingerd.service.lists import overlay
 from fingerd.system.addresses import peerOf
 from fingerd.text.cleaning import cleanLine
 
-DOORS = ("finger", "web")
 # How often to look whether the answer is there, in seconds.
 _LOOK = 0.02
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from fingerd.daemon.option_table import CHECK_GROUPS, GROUPS, Option
+from fingerd.daemon.option import CHECK_GROUPS, GROUPS, Option
 from fingerd.model.fields import FIELD_WORDS
 
 _COLUMNS = 79

@@ -8,111 +8,15 @@ the table in ``docs/options.md`` is compared with them by a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any
+from collections.abc import Mapping
 
+from fingerd.daemon.option import Option, login, oneOf, only
 from fingerd.model.fields import parseFields
 from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds, wholeNumber
-from fingerd.model.user import isLogin
 from fingerd.text.replacing import parseReplacements
 
-# The tables of a configuration file, and the headings of the help.
-GROUPS: Mapping[str, str] = {
-    "doors": "Doors, where queries and statuses come in",
-    "directories": "Directories, where users are, here and on other hosts",
-    "views": "Views, what is shown of users",
-    "statuses": "Statuses, what users set",
-    "logs": "Logs",
-    "limits": "Limits",
-    "daemon": "The daemon",
-}
-# And of fingerd-check.
-CHECK_GROUPS: Mapping[str, str] = {
-    "explain": "Why somebody is shown as they are",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """
-    One option.
-
-    @ivar name: its long name.
-    @ivar group: the name of its group, one of L{GROUPS}.
-    @ivar says: what it does, in a sentence without the full stop.
-    @ivar value: what its value is called in the help; the empty text for an option without one,
-        which is a key that is true or false in a file.
-    @ivar default: its value where it isn't given, if that is always the same.
-    @ivar unsaid: in words, what holds where it isn't given and has no C{default}.
-    @ivar example: a value for the example of a file, where there is no C{default}.
-    @ivar read: makes of the text of a value what it stands for; it raises ValueError, with what is
-        wrong and what would be right, for a text that stands for nothing.
-    @ivar repeated: whether it can be given more than once: its value is a list then.
-    @ivar short: another option, and what that is to be given, if this one is only short for it.
-    @ivar against: options that make no sense beside this one.
-    @ivar pairs: whether it is NAME=VALUE: what the command line says of one name leaves the others
-        as the file has them.
-    @ivar inFile: whether a configuration file can have it.
-    """
-
-    name: str
-    group: str
-    says: str
-    value: str = ""
-    default: Any = None
-    unsaid: str = ""
-    example: Any = None
-    read: Callable[[str], object] = str
-    repeated: bool = False
-    short: tuple[str, str] | None = None
-    against: tuple[str, ...] = ()
-    pairs: bool = False
-    inFile: bool = True
-
-    @property
-    def help(self) -> str:
-        """What it does, whether it can be given more than once, and its default."""
-        more = "; can be given more than once" if self.repeated else ""
-        default = self.unsaid or ("" if self.default is None else self.defaultText)
-        return f"{self.says}{more}{f' [default: {default}]' if default else ''}"
-
-    @property
-    def defaultText(self) -> str:
-        """Its default, as it is written on a command line."""
-        return self.default if isinstance(self.default, str) else f"{self.default:g}"
-
-
-def _oneOf(*words: str) -> Callable[[str], str]:
-    """What reads one of C{words}."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"it is {', '.join(words[:-1])} or {words[-1]}")
-        return text
-
-    return read
-
-
-def _only(check: Callable[[str], object]) -> Callable[[str], str]:
-    """What reads a text that C{check} doesn't object to."""
-
-    def read(text: str) -> str:
-        check(text)
-        return text
-
-    return read
-
-
-def _login(text: str) -> str:
-    if not isLogin(text):
-        raise ValueError("no user can be called that")
-    return text
-
-
-_form = _oneOf("text", "json")
-_fields = _only(parseFields)
+_form = oneOf("text", "json")
+_fields = only(parseFields)
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -256,7 +160,7 @@ OPTIONS: tuple[Option, ...] = (
         "LOGIN",
         unsaid="none",
         example=["moshez"],
-        read=_login,
+        read=login,
         repeated=True,
     ),
     Option(
@@ -266,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
         "OLD=NEW",
         unsaid="none",
         example=["Microsoft=It which cannot be named"],
-        read=_only(lambda text: parseReplacements([text])),
+        read=only(lambda text: parseReplacements([text])),
         repeated=True,
     ),
     Option(
@@ -276,7 +180,7 @@ OPTIONS: tuple[Option, ...] = (
         "anyone (who can reach the setter)",
         "WHO",
         default="owner",
-        read=_oneOf("owner", "anyone"),
+        read=oneOf("owner", "anyone"),
     ),
     Option("create", "statuses", "let a status make a user whom no directory knows"),
     Option(
@@ -317,7 +221,7 @@ OPTIONS: tuple[Option, ...] = (
         "what it tells of clients: their full addresses, masked ones (/24, /48), or none",
         "HOW",
         default="full",
-        read=_oneOf("full", "masked", "none"),
+        read=oneOf("full", "masked", "none"),
     ),
     Option(
         "log-format",
@@ -332,7 +236,7 @@ OPTIONS: tuple[Option, ...] = (
         "limits",
         "another value of one of the limits, as peerQueries=1000; docs/limits.md has their names",
         "NAME=VALUE",
-        read=_only(lambda text: changed(DEFAULTS, [text])),
+        read=only(lambda text: changed(DEFAULTS, [text])),
         repeated=True,
         pairs=True,
     ),
@@ -358,29 +262,6 @@ OPTIONS: tuple[Option, ...] = (
         unsaid="fingerd, else nobody",
         example="fingerd",
     ),
-)
-
-# What fingerd-check takes besides; its --door also takes the door to ask at.
-CHECK_OPTIONS: tuple[Option, ...] = (
-    Option(
-        "explain",
-        "explain",
-        "ask for this user as a client would, and say why the answer is what it is; --door finger "
-        "or --door web says where [default: finger]",
-        "LOGIN",
-        read=_login,
-        inFile=False,
-    ),
-    Option(
-        "from",
-        "explain",
-        "the IP address of the client",
-        "ADDRESS",
-        unsaid="127.0.0.1",
-        read=_only(ip_address),
-        inFile=False,
-    ),
-    Option("verbose", "explain", "ask for all there is to tell (/W)", inFile=False),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -12,7 +12,8 @@ from twisted.python import usage
 from fingerd import __version__
 from fingerd.daemon.config_file import readConfig
 from fingerd.daemon.help_text import helpText
-from fingerd.daemon.option_table import BY_NAME, OPTIONS, Option
+from fingerd.daemon.option import Option
+from fingerd.daemon.option_table import BY_NAME, OPTIONS
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import DEFAULTS, changed

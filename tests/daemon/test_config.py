@@ -11,7 +11,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.daemon.example import exampleText
-from fingerd.daemon.option_table import GROUPS, OPTIONS
+from fingerd.daemon.option import GROUPS
+from fingerd.daemon.option_table import OPTIONS
 from fingerd.daemon.options import Options
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS

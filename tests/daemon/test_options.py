@@ -9,7 +9,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd import __version__
-from fingerd.daemon.option_table import GROUPS, OPTIONS
+from fingerd.daemon.option import GROUPS
+from fingerd.daemon.option_table import OPTIONS
 from fingerd.daemon.options import Options
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import Field
