@@ -136,14 +136,14 @@ class _Checking:
         """
         options = self._options
         # A socket of systemd's is there only when systemd starts the daemon.
-        for option in ("listen", "web", "setter"):
+        for option in ("listen", "web", "metrics", "setter"):
             self._say(option, options[option])
         own = type(options)()
         own.update(options)
         own.update(
             {
                 option: [each for each in options[option] if not each.startswith("systemd:")]
-                for option in ("listen", "web", "setter")
+                for option in ("listen", "web", "metrics", "setter")
             }
         )
         own._told = options._told
@@ -189,8 +189,7 @@ class _Checking:
 
     def _say(self, option: str, endpoints: Sequence[str]) -> None:
         if self._options.get("explain") is None:
-            what = {"listen": "finger", "web": "web", "setter": "setter"}[option]
-            print(f"{what}: {', '.join(endpoints) or 'off'}")
+            print(f"{'finger' if option == 'listen' else option}: {', '.join(endpoints) or 'off'}")
 
     def _describe(self) -> None:
         options, rules = self._options, self._options["rules"]
@@ -217,7 +216,7 @@ class _Checking:
                     f"{url}: the homes of {len(closed)} can't be entered, such as {closed[0]}'s: "
                     "no plan, and no .nofinger, of theirs is seen"
                 )
-        for option in ("listen", "web"):
+        for option in ("listen", "web", "metrics"):
             for endpoint in self._options[option]:
                 found += _certificates(endpoint)
         return found

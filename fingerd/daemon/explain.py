@@ -19,8 +19,8 @@ from zope.interface import directlyProvides, implementer
 
 from fingerd.daemon.options import Options
 from fingerd.doors.finger.finger_protocol import FingerFactory
+from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_factory import WebFactory
 from fingerd.doors.web.web_form import baseOf
 from fingerd.model.fields import Field, Fields
 from fingerd.model.interfaces import IDirectory, IFingerService, IStore, IVerboseDirectory
@@ -92,6 +92,10 @@ class _NotedService:
         """See L{IFingerService}."""
         return self._service.history(login, visit, most).addCallback(self._note)
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{IFingerService}."""
+        return self._service.latest(visit, most, each).addCallback(self._note)
+
     def getFingerFactory(self) -> Factory:
         """See L{IFingerService}."""
         return cast(Factory, self._service.getFingerFactory())
@@ -157,8 +161,10 @@ class Explanation:
         service = cast(Any, self._service)
         if door == "web":
             url = options["web-url"]
+            secure = any(each.startswith(("tls:", "ssl:")) for each in options["web"][:1])
+            scheme = "https" if secure else "http"
             base = None if url is None else baseOf(url)
-            site = Site(service, base, options["web-history"], limits, self._clock)
+            site = Site(service, base, options["web-history"], limits, self._clock, scheme)
             factory: Any = WebFactory(site, None, limits, self._clock)
             request = (
                 f"GET /{quote(login)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -54,6 +54,16 @@ OPTIONS: tuple[Option, ...] = (
         read=noneOrMore,
     ),
     Option(
+        "metrics",
+        "doors",
+        "where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as "
+        "tcp:9079:interface=127.0.0.1",
+        "ENDPOINT",
+        unsaid="none",
+        example=["tcp:9079:interface=127.0.0.1"],
+        repeated=True,
+    ),
+    Option(
         "setter",
         "doors",
         "where to take statuses",

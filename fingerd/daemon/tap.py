@@ -76,6 +76,12 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    doors = [*asked, *others, *setters]
+    measured = {
+        "kinds": [url.partition(":")[0] for url in options["directory"]],
+        "open": lambda: all(door.address is not None for door in doors),
+    }
+    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
     upkeep = Upkeep(
         finger,
         reactor,
@@ -84,11 +90,12 @@ def makeService(options: Options) -> IService:
         reopen,
         options["log-format"],
         limits,
+        [whereOf(each) for each in metrics],
     )
     daemon = Daemon(options["identity"])
     timer = TimerService(options["reload"], finger.reload)
     pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+    for part in (pidFile, finger, *doors, *metrics, timer, upkeep):
         IService(part).setServiceParent(daemon)
     return daemon
 

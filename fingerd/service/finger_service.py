@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts, Figures, Lookups
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
     IFingerService,
     IFingerSetterService,
     IForwarder,
+    IMeasured,
     IQueryLog,
     IReloadable,
     IStore,
+    IWatching,
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
     from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 
 
-@implementer(IFingerService, IFingerSetterService)
+@implementer(IFingerService, IFingerSetterService, IMeasured)
 class FingerService(MultiService):
     """
     Says who there is to every door, after one set of rules and limits for the whole daemon.
@@ -83,13 +87,20 @@ class FingerService(MultiService):
         self._clock = clock
         self._limits = limits
         self._directories = directories
+        self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
-        self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
-        self.setters = Visits(limits, clock, limits.setterConnections)
+        self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
+        self.visits = Visits(
+            limits, clock, limits.connections, limits.peerConnections, queryLog, counts
+        )
+        self.setters = self._others("setterConnections")
+        self.measurers = self._others("metricsConnections")
         failures = Failures(self._log, limits, clock)
-        self._users = users = Users(directories, store, limits, rules, clock, failures)
-        self._replies = Replies(users, limits, rules, forwarder, failures, clock)
-        self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
+        self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts)
+        self._settings = Settings(
+            users, store, limits, rules, failures, clock, self._logins, now, counts
+        )
         for part in (*directories, store, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
@@ -119,6 +130,10 @@ class FingerService(MultiService):
         """See L{IFingerService}."""
         return self._replies.history(login, visit, most)
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{IFingerService}."""
+        return self._replies.latest(visit, most, each)
+
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))
@@ -144,13 +159,26 @@ class FingerService(MultiService):
         counted = [d for d in self._directories if ICounted.providedBy(d)]
         return sum(map(len, counted)) if len(counted) == len(self._directories) else None
 
+    def figures(self) -> Figures:
+        """See L{IMeasured}."""
+        each = self._visits()
+        return Figures(
+            self._counts,
+            Counter(visit.door for visits in each for visit in visits),
+            {visits.limit: visits.most for visits in each},
+            [len(each) if ICounted.providedBy(each) else None for each in self._directories],
+            [each.readings if IWatching.providedBy(each) else None for each in self._directories],
+            bool(self.running) and all(part.running for part in self),
+        )
+
     def someLogin(self) -> str | None:
         """A user to ask for, to show how it is done: None where none is known at once."""
         found: list[User] = []
         for directory in self._directories:
             if ICounted.providedBy(directory):
-                directory.getUsers(1).addCallback(found.extend)
-        return found[0].login if found else None
+                directory.getUsers(self._limits.listedUsers).addCallback(found.extend)
+        # One who is masked would be a poor example.
+        return next((user.login for user in self._mask.users(found)), None)
 
     def startService(self) -> None:
         most = descriptors.room(self._limits)
@@ -165,8 +193,16 @@ class FingerService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Finish what is being answered, then stop what answers it."""
-        drained = gatherResults([self.visits.drain(), self.setters.drain()])
+        drained = gatherResults([each.drain() for each in self._visits()])
         return drained.addCallback(self._stop)
+
+    def _visits(self) -> tuple[Visits, ...]:
+        return self.visits, self.setters, self.measurers
+
+    def _others(self, limit: str) -> Visits:
+        """Visits of those who aren't bounded one by one: a limit's name says how many."""
+        most: int = getattr(self._limits, limit)
+        return Visits(self._limits, self._clock, most, counts=self._counts, limit=limit)
 
     def _stop(self, drained: object) -> Deferred[None]:
         self._logins.stop()
