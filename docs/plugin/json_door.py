@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import cast
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorCore, IReactorTime
 from twisted.plugin import IPlugin
 from zope.interface import implementer
@@ -35,6 +36,10 @@ class JSONFactory(FingerFactory):
                 break
             lines.append(line)
         return b"".join(lines)
+
+    def renderList(self, reply: Reply) -> Deferred[bytes]:
+        """A list has its lines too."""
+        return succeed(self.render(reply))
 
 
 def _lines(reply: Reply) -> Iterator[dict[str, object]]:

@@ -189,7 +189,7 @@ class DoorTests(Installed):
         """A door at no endpoint, or behind a load balancer, ends the start with one line."""
         self.assertEqual(
             self.refusal("--door=json:tcp:x"),
-            "twistd finger: --door json:tcp:x: invalid literal for int() with base 10: 'x'\n",
+            "twistd finger: --door json:tcp:x: 'x' is not the number of a port, as in tcp:79\n",
         )
         self.assertEqual(
             self.refusal("--door=json:tcp:0", "--proxy-from=192.0.2.0/24"),
