@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import shtab
 
 from fingerd.commands import fingerq, fingerset
+from fingerd.daemon.check_options import CHECK_OPTIONS
+from fingerd.daemon.option import Option
 
 PAGE = Path(__file__).parent.parent / "docs/options.md"
 
@@ -33,7 +35,12 @@ _COMPLETED = {
 
 def programs() -> dict[str, argparse.ArgumentParser]:
     """The programs that are installed, by their names."""
-    found = {"fingerd": _fingerd(), "fingerq": fingerq.parser(), "fingerset": fingerset._parser()}
+    found = {
+        "fingerd": _program("fingerd"),
+        "fingerd-check": _program("fingerd-check", CHECK_OPTIONS),
+        "fingerq": fingerq.parser(),
+        "fingerset": fingerset._parser(),
+    }
     for program in found.values():
         for action in options(program):
             if isinstance(action.metavar, str) and action.metavar in _COMPLETED:
@@ -57,10 +64,10 @@ def described() -> Iterator[tuple[str, str, str, str]]:
             yield row[1], row[2].replace("\\|", "|"), row[3], row[4]
 
 
-def _fingerd() -> argparse.ArgumentParser:
-    """The options of C{twistd finger}, in argparse's terms."""
-    program = argparse.ArgumentParser("fingerd")
-    for name, value, says, _ in sorted(described()):
+def _program(name: str, more: Sequence[Option] = ()) -> argparse.ArgumentParser:
+    """A program that takes the options of C{twistd finger}, and some more, in argparse's terms."""
+    program = argparse.ArgumentParser(name)
+    for option, value, says, _ in sorted(described()):
         # What fits beside it in a terminal, and is no Markdown.
         text = re.sub(r"\[([^]]+)\]\([^)]+\)|`", r"\1", re.split(r"[;:] ", says)[0])
         text = text.replace("\\|", "|").replace("%", "%%")
@@ -68,8 +75,13 @@ def _fingerd() -> argparse.ArgumentParser:
             words = value.split("|")
             choices = words if all(word.islower() for word in words) else None
             metavar = None if choices else words[0]
-            program.add_argument(f"--{name}", help=text, choices=choices, metavar=metavar)
+            program.add_argument(f"--{option}", help=text, choices=choices, metavar=metavar)
         else:
-            program.add_argument(f"--{name}", help=text, action="store_true")
+            program.add_argument(f"--{option}", help=text, action="store_true")
+    for each in more:
+        if each.value:
+            program.add_argument(f"--{each.name}", help=each.says, metavar=each.value)
+        else:
+            program.add_argument(f"--{each.name}", help=each.says, action="store_true")
     program.add_argument("--version", action="version", help="display the version and exit")
     return program

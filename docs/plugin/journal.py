@@ -15,7 +15,7 @@ from twisted.plugin import IPlugin
 from twisted.python.components import proxyForInterface
 from zope.interface import implementer
 
-from fingerd.model.errors import SettingRefused
+from fingerd.model.errors import CannotStart, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.plugins import IStoreScheme
@@ -32,20 +32,31 @@ class Journal(proxyForInterface(IStore, "memory"), Service):  # type: ignore[mis
     _log = Logger()
 
     def __init__(self, path: str, limits: Limits) -> None:
-        """
-        @raise OSError: when there can't be such a file.
-        @raise ValueError: when it is of another kind.
-        """
         super().__init__(MemoryStore(time.time, limits))
-        # Whatever user the daemon becomes can write to what is open already.
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._writing = DeferredLock()
-        with open(os.dup(self._file), "rb") as lines:
-            for line in lines:
-                login, fields = json.loads(line)
-                # What was refused then is refused again.
-                self.memory.setStatus(login, Status(**fields)).addErrback(lambda _: None)
+
+    def privilegedStartService(self) -> None:
+        """
+        Called once, at the start, and as root where root started the daemon: whatever user the
+        daemon becomes can write to what is open already.
+
+        @raise CannotStart: when there can't be such a file, or it is of another kind.
+        """
+        super().privilegedStartService()
+        try:
+            self._file = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
+            with open(os.dup(self._file), "rb") as lines:
+                for line in lines:
+                    login, fields = json.loads(line)
+                    # What was refused then is refused again.
+                    self.memory.setStatus(login, Status(**fields)).addErrback(lambda _: None)
+        except OSError as error:
+            raise CannotStart(f"can't open {self._path}: {error.strerror}") from None
+        except (TypeError, ValueError):
+            raise CannotStart(f"{self._path} is no journal of statuses") from None
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         """Fires when the status is on the disk."""
@@ -83,14 +94,10 @@ class JournalScheme:
 
     def store(self, rest: str, reactor: object, limits: Limits) -> Journal:
         """
-        Called once, at the start, and as root where root started the daemon.
+        Called once, before the daemon starts, and to check what it would do: nothing is opened yet.
 
-        @raise ValueError: when there can't be such a file, or it is of another kind. The daemon
-            doesn't start then, and says so.
+        @raise ValueError: when C{rest} can't be right. The daemon doesn't start then, and says so.
         """
-        try:
-            return Journal(rest, limits)
-        except OSError as error:
-            raise ValueError(f"can't open it: {error.strerror}") from None
-        except (TypeError, ValueError):
-            raise ValueError("it is no journal of statuses") from None
+        if not rest:
+            raise ValueError("it needs a file, as in journal:/var/lib/fingerd/journal")
+        return Journal(rest, limits)

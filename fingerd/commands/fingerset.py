@@ -20,6 +20,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
 
+from fingerd import __version__
 from fingerd.doors.setter.grammar import Setting, encode
 from fingerd.doors.setter.setter_protocol import OK
 from fingerd.model.errors import DirectoryError
@@ -94,6 +95,7 @@ def _parser() -> _Parser:
     )
     add = parser.add_argument
     add("status", nargs="*", help="the new status; - reads it from standard input")
+    add("--version", action="version", version=f"fingerset {__version__}")
     add("--clear", action="store_true", help="take back what was set")
     add("--for", metavar="TIME", dest="lasting", help="how long it lasts; the old one is back then")
     add("--user", metavar="LOGIN", help="whose status it is [default: yours]")

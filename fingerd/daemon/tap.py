@@ -23,6 +23,7 @@ from fingerd.model.interfaces import (
     IListener,
     IQueryLog,
     IStore,
+    ITried,
 )
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
@@ -46,7 +47,7 @@ def makeService(options: Options) -> IService:
 
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
-    directories = [_directory(url, reactor, limits) for url in options["directory"]]
+    directories = [makeDirectory(url, options, reactor) for url in options["directory"]]
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
     finger = FingerService(
@@ -59,18 +60,26 @@ def makeService(options: Options) -> IService:
         queryLog,
         keyrings=_keyrings(options, reactor, limits),
     )
+    # twistd goes there when this is done. Under twist there is no such option.
+    inBackground = options.parent is not None and not options.parent.get("nodaemon", True)
     balancers = None
     if proxied := options["proxy-from"]:
         from fingerd.doors.net.balancers import parseBalancers
 
-        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
+        balancers = _made(
+            options, "proxy-from", ", ".join(proxied), lambda: parseBalancers(proxied)
+        )
 
     def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
-        return _made(
-            option,
-            endpoint if option != "door" else f"{door}:{endpoint}",
-            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers, **chosen),
-        )
+        def make() -> IListener:
+            listener = listenerOf(door, endpoint, finger, reactor, limits, balancers, **chosen)
+            if inBackground and option != "door":
+                from fingerd.doors.net.trying import tryPort
+
+                tryPort(endpoint, reactor)
+            return listener
+
+        return _made(options, option, endpoint if option != "door" else f"{door}:{endpoint}", make)
 
     asked += [opened("listen", "finger", endpoint) for endpoint in options["listen"]]
     others = [opened("door", *text.partition(":")[::2]) for text in options["door"]]
@@ -108,14 +117,31 @@ def makeService(options: Options) -> IService:
     return daemon
 
 
-def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:
-    return _made("directory", withoutPassword(url), lambda _: fromURL(url, reactor, limits))
+def makeDirectory(url: str, options: Options, reactor: object) -> IDirectory:
+    """
+    The directory that a URL of the options names.
+
+    @raise CannotStart: when there can't be one, with the reason in words.
+    """
+
+    def make() -> IDirectory:
+        directory = fromURL(url, reactor, options["limits"])
+        if ITried.providedBy(directory):
+            directory.tryToStart()
+        return directory
+
+    return _made(options, "directory", url, make, withoutPassword(url))
 
 
 def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     state = options["state"]
-    shown = withoutPassword(state or "")
-    return _made("state", shown, lambda _: storeOf(state, options["owner"], reactor, limits))
+    return _made(
+        options,
+        "state",
+        state or "",
+        lambda: storeOf(state, options["owner"], reactor, limits),
+        withoutPassword(state or ""),
+    )
 
 
 def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
@@ -137,7 +163,9 @@ def _forwarder(
     def own() -> list[IAddress]:
         return [each.address for each in asked if each.address is not None]
 
-    return _made("forward", ", ".join(hosts), lambda _: Forwarder(hosts, own, reactor, limits))
+    return _made(
+        options, "forward", ", ".join(hosts), lambda: Forwarder(hosts, own, reactor, limits)
+    )
 
 
 def _queryLog(
@@ -159,9 +187,16 @@ def _queryLog(
     return log, log.reopen
 
 
-def _made(option: str, text: str, make: Callable[[str], T]) -> T:
-    """What an option's value stands for."""
+def _made(
+    options: Options, option: str, value: str, make: Callable[[], T], shown: str | None = None
+) -> T:
+    """
+    What an option's value stands for.
+
+    @param shown: what may be shown of the value, if that isn't all of it.
+    """
     try:
-        return make(text)
+        return make()
     except ValueError as error:
-        raise CannotStart(f"twistd finger: --{option} {text}: {error}") from None
+        told = options.told(option, value, shown)
+        raise CannotStart(f"{options.command}: {told}: {error}") from None

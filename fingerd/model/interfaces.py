@@ -197,6 +197,24 @@ class IWatching(IReloadable):
     readings: Readings | None = Attribute("How they went; None where it holds no copy after all.")
 
 
+class ITried(Interface):
+    """A directory that can say, before it is started, why it couldn't be."""
+
+    def tryToStart() -> None:
+        """
+        Look whether it could be started. Nothing is read, and nothing takes long.
+
+        @raise ValueError: when it couldn't, with the reason in words.
+        """
+
+
+class IWithHomes(Interface):
+    """A directory that reads what is in users' homes."""
+
+    def closedHomes() -> list[str]:
+        """The logins of those whose home this process can't enter. This may block."""
+
+
 class ICounted(Interface):
     """A directory that knows at once how many users it has."""
 

@@ -44,7 +44,7 @@ class IStoreScheme(Interface):
     def store(rest: str, reactor: object, limits: Limits) -> IStore:
         """
         The store that ``rest``, what stands behind the colon, describes. It may be a service, and
-        is then started and stopped with the daemon.
+        is then started and stopped with the daemon; it opens nothing before it is started.
 
         @raise ValueError: when it describes none, with the reason in words.
         """

@@ -73,6 +73,8 @@ class SocketTests(SynchronousTestCase):
         needs("systemd-socket-activate", "finger", "nc")
         command = setting(SERVICE, "ExecStart").replace(INSTALLED, FINGERD)
         for name, value in (
+            ("${CONFIGURATION_DIRECTORY}", str(ROOT / "etc")),
+            ("fingerd.toml", "fingerd.toml.example"),
             ("${RUNTIME_DIRECTORY}", str(self.folder)),
             ("${STATE_DIRECTORY}", f"{self.folder}/state"),
             ("$FINGERD_OPTIONS", f"--users={self.folder}/users"),
@@ -140,6 +142,6 @@ class DocumentTests(SynchronousTestCase):
         document = (ROOT / "docs" / "systemd.md").read_text()
         self.assertTrue(setting(SERVICE, "ExecStart").startswith(INSTALLED))
         self.assertIn("/opt/fingerd/bin/pip install", document)
-        for path in re.findall(r"\betc/fingerd\.\w+", document):
+        for path in re.findall(r"\betc/fingerd[\w.]+\w", document):
             self.assertTrue((ROOT / path).exists(), path)
         self.assertIn(setting(SERVICE, "EnvironmentFile").removeprefix("-"), document)

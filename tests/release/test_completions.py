@@ -31,7 +31,7 @@ def inBash(line: str) -> set[str]:
     script = f"""
         source {COMPLETIONS}/bash/{name}
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-        _shtab_{name}
+        _shtab_{name.replace("-", "_")}
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     return set(run("bash", "-c", script, "bash", *line.split(" ")).decode().split())

@@ -51,12 +51,14 @@ function _shtab_fingerd_using
 end
 
 set -g _shtab_fingerd_commands 
-set -g _shtab_fingerd_opts_with_value --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url
+set -g _shtab_fingerd_opts_with_value --config --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url
 
 complete -c fingerd -e
 complete -c fingerd -f
 
 complete -c fingerd -n _shtab_fingerd_using -s h -l help -d 'show this help message and exit'
+complete -c fingerd -n _shtab_fingerd_using -l check -d 'say what the daemon would do, and end'
+complete -c fingerd -n _shtab_fingerd_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'a TOML file with any of these options'
 complete -c fingerd -n _shtab_fingerd_using -l create -d 'a status makes a user whom no directory knows'
 complete -c fingerd -n _shtab_fingerd_using -l directory -x -d 'where users are'
 complete -c fingerd -n _shtab_fingerd_using -l door -x -d 'another door, of a plugin'"'"'s'

@@ -57,6 +57,7 @@ complete -c fingerset -e
 complete -c fingerset -f
 
 complete -c fingerset -n _shtab_fingerset_using -s h -l help -d 'show this help message and exit'
+complete -c fingerset -n _shtab_fingerset_using -l version -d 'show program'"'"'s version number and exit'
 complete -c fingerset -n _shtab_fingerset_using -l clear -d 'take back what was set'
 complete -c fingerset -n _shtab_fingerset_using -l for -x -d 'how long it lasts; the old one is back then'
 complete -c fingerset -n _shtab_fingerset_using -l user -xka "(__fish_complete_users)" -d 'whose status it is [default: yours]'

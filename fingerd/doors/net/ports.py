@@ -119,14 +119,14 @@ class UNIXPort(_Port, unix.Port):
         # again.
         self.wantPID = 0
         made = self._preexistingSocket is None
-        if made and _isFile(self._bindPath) and not _isFree(self._bindPath):
+        if made and isFile(self._bindPath) and not isFree(self._bindPath):
             inUse = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             raise CannotListenError(None, self._bindPath, inUse)
         super().startListening()
 
     def connectionLost(self, reason: Failure) -> None:
         """The socket is closed."""
-        if _isFile(self._bindPath):
+        if isFile(self._bindPath):
             with suppress(OSError):
                 os.unlink(self._bindPath)
         tcp.Port.connectionLost(self, reason)
@@ -137,12 +137,12 @@ class UNIXPort(_Port, unix.Port):
         return self.numberAccepts > ACCEPTED_AT_ONCE
 
 
-def _isFile(path: bytes) -> bool:
+def isFile(path: bytes) -> bool:
     """Whether a socket has a file: those of Linux's abstract names have none."""
     return path[:1] not in (b"", b"\0")
 
 
-def _isFree(path: bytes) -> bool:
+def isFree(path: bytes) -> bool:
     """
     Whether there is no file, or there was only the socket of somebody who listens no more: that is
     removed.
