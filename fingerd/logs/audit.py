@@ -1,12 +1,15 @@
 """
 What the log says of changes and of refusals: who, from where, and whose. Never the text.
 
-Of each user, by uid, the log has so many lines in a time (see L{fingerd.logs.daemon_log}): nobody
-fills it with their own, or has another user's line left out.
+Every change has its line: how many a user may make is limited (C{limits.userSettings}). Of refusals
+each user, by uid, has so many lines in a time, and the others are summed up (see
+L{fingerd.logs.daemon_log}). So nobody fills the log with their own, or has another user's line left
+out.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from twisted.logger import Logger
@@ -15,6 +18,7 @@ from fingerd.logs.repeats import Like
 from fingerd.model.record import Setter
 
 _log = Logger()
+_WHOLE = Like(None, math.inf)
 
 
 def changed(by: Setter, login: str, text: str, until: float | None) -> None:
@@ -29,7 +33,7 @@ def changed(by: Setter, login: str, text: str, until: float | None) -> None:
         done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
     # Put together here: each field that is left to the logger costs a microsecond.
     line = f"status of {login!r} {done} by {by}"
-    _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.uid))
+    _log.info("{line}", line=line, login=login, done=done, by=by, like=_WHOLE)
 
 
 def refused(by: Setter, login: str | None, reason: str) -> None:
@@ -39,5 +43,5 @@ def refused(by: Setter, login: str | None, reason: str) -> None:
     """
     whose = "" if login is None else f", for {login!r}"
     _log.warn(
-        "refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=Like(by.uid)
+        "refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=Like(by.account)
     )

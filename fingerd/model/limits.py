@@ -50,6 +50,11 @@ class Limits:
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500
+    # Those of one user, of root too: whoever holds all they can get leaves most to others.
+    userConnections: int = 100
+    # Statuses that a user who may not set everyone's sets in a minute, each of them a line of the
+    # log; after a rest all of them at once. A program that tells what is playing needs fewer.
+    userSettings: int = 60
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
     # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and

@@ -85,7 +85,11 @@ class IVisits(Interface):
         """A door that was open is closed: nobody comes in by it any more."""
 
     def enter(
-        door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+        door: str,
+        host: str | None,
+        end: Callable[[], object],
+        lookedAt: bool = False,
+        peer: str | None = None,
     ) -> IVisit | None:
         """
         Let a client in.
@@ -95,6 +99,7 @@ class IVisits(Interface):
         @param end: see L{IVisit}.
         @param lookedAt: whether the door has looked for what the client has sent already. Else no
             newcomer gets this client's place before the reactor has had the time to do so.
+        @param peer: whom the client counts as, where that isn't the client's host.
         @return: None where there is no place for the client: close its connection.
         """
 

@@ -85,7 +85,7 @@ class FingerService(MultiService):
         self._directories = directories
         self._logins = Logins(clock, limits=limits) if logins is None else logins
         self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
-        self.setters = Visits(limits, clock, limits.setterConnections)
+        self.setters = Visits(limits, clock, limits.setterConnections, limits.userConnections)
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock)

@@ -18,6 +18,7 @@ from fingerd.model.limits import Limits
 from fingerd.model.record import Change, Setter, Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
+from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
 
@@ -51,6 +52,7 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
+        self._rates = Rates(limits.userSettings, limits.peersCounted)
 
     def refused(self, by: Setter, reason: str, login: str | None = None) -> None:
         """Log that C{by} was told C{reason}, instead of having set what shows for C{login}."""
@@ -60,6 +62,7 @@ class Settings:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
         try:
             self._check(login, change)
+            self._count(by)
             by = await self._named(by)
             return await self._set(login, change, by)
         except SettingRefused as refusal:
@@ -84,6 +87,13 @@ class Settings:
         longest = self._limits.statusTime
         if not 0 < change.seconds <= longest:
             raise SettingRefused(f"Not set: a status lasts from 1s to {longest / 86400:.0f}d")
+
+    def _count(self, by: Setter) -> None:
+        """@raise SettingRefused: where C{by} has set as many statuses as one user may."""
+        if self._rules.setting.trusts(by):
+            return
+        if not self._rates.take(by.account, self._clock.seconds()):
+            raise SettingRefused(texts.TOO_MANY_SETTINGS)
 
     async def _named(self, by: Setter) -> Setter:
         """C{by} with the login that the system has for their uid."""

@@ -88,10 +88,16 @@ class Visits:
         self._lookWhetherEmpty()
 
     def enter(
-        self, door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+        self,
+        door: str,
+        host: str | None,
+        end: Callable[[], object],
+        lookedAt: bool = False,
+        peer: str | None = None,
     ) -> Visit | None:
         """See L{IVisits}."""
-        peer = None if host is None else peerOf(host)
+        if peer is None and host is not None:
+            peer = peerOf(host)
         if peer is not None and not self._mayHaveMore(peer):
             return None
         # Until the one that makes room is closed, there may be one too many.

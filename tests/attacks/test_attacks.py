@@ -13,6 +13,7 @@ from tests.attacks import attackers
 from tests.attacks.attackers import OPENINGS, Crowd, Got, xs
 from tests.attacks.floods import FLOODS
 from tests.attacks.siege import Report, Siege, room
+from tests.support.daemon import needsRoot
 from tests.support.ports import temporaryFolder
 
 # They load the machine for a minute, and so are left out where they are not asked for.
@@ -32,6 +33,9 @@ class SiegeCase(SynchronousTestCase):
 
         @param attack: is given the finger port, or the setter's.
         """
+        if setter:
+            # Of one user the setter has only so many, be they good or not.
+            needsRoot()
         with Siege(temporaryFolder(self), *arguments) as siege:
             report = siege.under(
                 lambda daemon: attack(daemon.setterPort if setter else daemon.port)
@@ -157,6 +161,7 @@ class FloodTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         """Beside them all who ask are answered, and all who set a status get their OK."""
+        needsRoot()
         for name, flood in FLOODS.items():
             with flood.siege(temporaryFolder(self)) as siege:
                 report = siege.under(partial(flood.attack, count=9000))
