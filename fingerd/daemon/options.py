@@ -252,7 +252,7 @@ class Options(usage.Options):
         self["rules"] = self._rules()
         self._identities()
         if self.parent and self.parent.get("pidfile"):
-            takeAwayStale(self.parent["pidfile"])
+            takeAwayStale(self.parent["pidfile"], self["owner"])
 
     def _rules(self) -> Rules:
         if self["set-policy"] not in ("owner", "anyone"):

@@ -28,7 +28,7 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.service import FingerService
 from fingerd.system import privileges
 from fingerd.system.addresses import describe, ipAddress
-from fingerd.system.signals import OnSignal
+from fingerd.system.signals import OnSignal, hold
 from fingerd.system.systemd import Notifier
 from fingerd.text import cleaning
 
@@ -88,6 +88,8 @@ class Upkeep(MultiService):
         @param form: how the daemon's log is written, C{text} or C{json}.
         """
         super().__init__()
+        # In a tac nothing has done so before.
+        hold()
         clock = cast(IReactorTime, reactor)
         threads = cast(IReactorFromThreads, reactor)
         logs = [DaemonLog(form, clock, limits).reopen, *([reopen] if reopen else [])]

@@ -107,8 +107,9 @@ class Limits:
     statusSize: int = 1024
     # A status with an end, which is more than a year away: a mistake, or for good.
     statusTime: float = 366 * 86400.0
-    # Lines of the log of any one kind that are written in this time, of changes and refusals those
-    # of one user; the others are counted. Of kinds that strangers can make up there are as many.
+    # Lines of the log of any one kind that are written in this time, of refusals to set a status
+    # those of one user; the others are counted. Of kinds that strangers can make up there are as
+    # many.
     repeatsLogged: int = 20
     repeatsTime: float = 60.0
     # How much of a query the query log shows: names are shorter.

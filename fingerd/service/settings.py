@@ -118,7 +118,8 @@ class Settings:
         status = Status(change.status, now, by.who, until)
         await self._store.setStatus(login, status)
         self._users.lists.changed()
-        audit.changed(by, login, change.status, until)
+        most = self._limits.userSettings if policy.trusts(by) else None
+        audit.changed(by, login, change.status, until, most)
         return status
 
 

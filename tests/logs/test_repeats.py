@@ -129,6 +129,17 @@ class AuditTests(LogCase):
         self.assertEqual(len(self.written.lines()), 80)
         self.assertEqual(self.written.sums(), [])
 
+    def test_unlimited(self) -> None:
+        """Who may change as much as they like has a line for some of it, and a sum."""
+        root = Setter(0, "root", "here")
+        for number in range(40):
+            audit.changed(root, f"user{number}", "Busy", None, 30)
+        self.assertEqual(len(self.written.lines()), 30)
+        self.assertEqual(
+            self.written.sums(),
+            ["10 more lines like this one: status of 'user0' set by uid 0 (root) on here"],
+        )
+
 
 class FailuresTests(LogCase):
     """Failures of a directory, each with a client who is told a reference."""
