@@ -46,7 +46,8 @@ class Limits:
     peerQueries: int = 300
     # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
     peersCounted: int = 65_536
-    # Bytes of answers that clients haven't taken yet: of more, the oldest are given up.
+    # Bytes of answers that clients haven't taken yet: of more, the oldest of a peer
+    # that has several is given up, or the oldest.
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500

@@ -56,7 +56,7 @@ class IVisit(Interface):
         @param size: the bytes of the answer.
         @param unsent: how many of them are to be kept until the client takes them.
         @return: whether to send it: False where the client is gone, or where too many bytes are
-            unsent and this client has waited longest to take its own.
+            unsent and this client's are given up.
         """
 
     def close() -> None:

@@ -75,6 +75,9 @@ class AtOnceTests(Sockets):
             error = self.assertRaises(CannotStart, listener.startService)
         self.assertEqual(str(error), f"can't listen on {description}: Address already in use")
         self.assertIsNone(listener.address)
+        # When it is free, the door can be opened.
+        listener.startService()
+        self.assertIsNotNone(listener.address)
 
 
 class LaterTests(Sockets):
