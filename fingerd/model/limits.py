@@ -65,6 +65,9 @@ class Limits:
     proxyHeaderSize: int = 4096
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
+    # That somebody isn't known is said this long after the question, or at a multiple of it, where
+    # a source had to be waited for: by the time that takes nobody can tell whom it hides.
+    unknownTime: float = 0.01
     # A request to the web door, its line and headers together.
     webHeaders: int = 16 * 1024
     # Until all of it is there.

@@ -342,8 +342,8 @@ class LookupTests(SynchronousTestCase):
         self.assertEqual(refused.outcome, "limited")
         self.assertEqual(refused.words, "Too many queries at once; try again later")
         self.assertEqual(self.successResultOf(finger.asked(b"moshez")).outcome, "found")
-        waiting[0].callback(None)
-        self.assertEqual(self.successResultOf(first).outcome, "unknown")
+        waiting[0].callback(User("radix"))
+        self.assertEqual(self.successResultOf(first).outcome, "found")
         self.assertFalse(finger.asked(b"radix").called)
 
 

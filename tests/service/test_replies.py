@@ -190,7 +190,7 @@ class TurnTests(SynchronousTestCase):
         second.cancel()
         third = finger.asked(b"moshez", "192.0.2.1")
         for number in range(2):
-            self.under[number].callback(None)
-        self.assertEqual(self.successResultOf(first).outcome, "unknown")
-        self.assertEqual(self.successResultOf(third).outcome, "unknown")
+            self.under[number].callback(User("moshez"))
+        self.assertEqual(self.successResultOf(first).outcome, "found")
+        self.assertEqual(self.successResultOf(third).outcome, "found")
         self.assertEqual(len(self.under), 2)
