@@ -21,8 +21,10 @@ from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
-from fingerd.stores.database import FILES, Database, Replaced, Row, Setting, prepare, primary, tidy
+from fingerd.stores.database import FILES, Database, Setting, tidy
 from fingerd.stores.memory import HeldStore
+from fingerd.stores.soundness import Row, damaged, primary, unsound
+from fingerd.stores.witness import Replaced
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
 
@@ -107,12 +109,16 @@ class SQLiteStore(HeldStore, Service):
         read = self._pool.runInteraction(self._database.history, login, self._now(), most)
         # Whoever waits may give up, but the database's thread goes on.
         given: Deferred[Sequence[Status]] = Deferred()
-        read.addBoth(self._read).addCallbacks(given.callback, given.errback)
+        read.addBoth(self._read).addCallback(self._statuses)
+        read.addCallbacks(given.callback, given.errback)
         return given
 
     def _read(self, result: T) -> T:
         self._reading -= 1
         return result
+
+    def _statuses(self, rows: Sequence[Row]) -> list[Status]:
+        return [Status(*row[2:]) for row in rows if self._isSound(row)]
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
@@ -143,12 +149,13 @@ class SQLiteStore(HeldStore, Service):
                 pass
         finally:
             connection.close()
+        self._database.opened()
         self._pool = ConnectionPool(
             "sqlite3",
             **self._database.arguments,
             cp_min=1,
             cp_max=1,
-            cp_openfun=prepare,
+            cp_openfun=self._database.prepare,
             cp_reactor=self._reactor,
         )
         super().startService()
@@ -168,7 +175,7 @@ class SQLiteStore(HeldStore, Service):
             pool, self._pool = self._pool, None
             # The log is moved in the pool's thread, not when the connection is closed in the
             # reactor's. Where this fails, the next start does it.
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, Replaced):
                 await pool.runInteraction(tidy)
             pool.close()
 
@@ -210,10 +217,27 @@ class SQLiteStore(HeldStore, Service):
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
-        for number, login, text, when, by, until in rows:
-            self._showing.put(login, Status(text, when, by, until))
-            self._seen = number
+        for row in rows:
+            if self._isSound(row):
+                self._showing.put(row[1], Status(*row[2:]))
+            self._seen = row[0]
         return len(rows) >= self._limits.statusesAtOnce
+
+    def _isSound(self, row: Row) -> bool:
+        """
+        Whether there is nothing wrong with a row. While the daemon runs, one that has something
+        costs nobody else theirs.
+
+        @raise CannotStart: where it doesn't run yet.
+        """
+        wrong = unsound(row)
+        if wrong is not None:
+            if self._pool is None:
+                raise damaged(self._database.path, wrong)
+            self._log.error(
+                "{path}: {wrong}, and is left out", path=self._database.path, wrong=wrong
+            )
+        return wrong is None
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
         if written and self._trouble is not None:
