@@ -208,8 +208,9 @@ class Replies:
             now = self._clock.seconds()
             until = now + step - (now - began) % step
             while now < until:
-                # The reactor sleeps whole milliseconds; what is left of one passes in its turns.
-                await deferLater(self._clock, max(0, until - now - 0.001))
+                # The reactor sleeps whole milliseconds; what is left of one passes in its turns,
+                # each of which takes longer than a microsecond.
+                await deferLater(self._clock, max(1e-6, until - now - 0.001))
                 now = self._clock.seconds()
         return found
 
