@@ -157,7 +157,7 @@ class Options(usage.Options):
         self["rules"] = self._rules()
         self._identities()
         if self.parent and self.parent.get("pidfile"):
-            takeAwayStale(self.parent["pidfile"])
+            takeAwayStale(self.parent["pidfile"], self["owner"])
 
     def _rules(self) -> Rules:
         views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])

@@ -30,7 +30,7 @@ from fingerd.service import FingerService
 from fingerd.system import privileges
 from fingerd.system.addresses import describe, ipAddress
 from fingerd.system.going_first import GoingFirst
-from fingerd.system.signals import OnSignal
+from fingerd.system.signals import OnSignal, hold
 from fingerd.system.systemd import Notifier
 from fingerd.text import cleaning
 
@@ -92,6 +92,8 @@ class Upkeep(MultiService):
         @param measured: where the doors are at which the daemon is measured.
         """
         super().__init__()
+        # In a tac nothing has done so before.
+        hold()
         clock = cast(IReactorTime, reactor)
         threads = cast(IReactorFromThreads, reactor)
         logs = [DaemonLog(form, clock, limits).reopen, *([reopen] if reopen else [])]

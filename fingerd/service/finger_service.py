@@ -96,7 +96,7 @@ class FingerService(MultiService):
         self.visits = Visits(
             limits, clock, limits.connections, limits.peerConnections, queryLog, counts
         )
-        self.setters = self._others("setterConnections")
+        self.setters = self._others("setterConnections", limits.userConnections)
         self.measurers = self._others("metricsConnections")
         self.remoteSetters = self._others("sshConnections", limits.sshPeerConnections)
         self._logIns = Rates(limits.sshLogins, limits.peersCounted)

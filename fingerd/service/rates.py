@@ -1,4 +1,4 @@
-"""How often one peer may ask."""
+"""How often one peer may ask, and how often one user may set a status."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import islice
 
 class Rates:
     """
-    A token bucket for each peer: ``perMinute`` queries in a minute, and as many at once after a
-    rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
+    A token bucket for each peer, or user: ``perMinute`` queries in a minute, and as many at once
+    after a rest. Of more than ``counted`` peers, those that have been silent longest are forgotten.
 
     What is kept of a peer is one number: the moment at which its bucket will be full again
     (the generic cell rate algorithm). From then on the peer is like a new one, and is forgotten

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
@@ -16,6 +18,7 @@ from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
 from fingerd.model.query import Name, Query
+from fingerd.model.record import Status
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
@@ -26,6 +29,8 @@ from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
 from fingerd.system.sharing import Shared
 from fingerd.text.cleaning import clean
+
+T = TypeVar("T")
 
 
 class Replies:
@@ -218,8 +223,10 @@ class Replies:
             return await self._forward(name, verbose, visit)
         login = name.user
         try:
-            users = await self._lookups.run(
-                visit.peer, lambda: Deferred.fromCoroutine(self._users.find(login, verbose))
+            users = await self._evenly(
+                self._lookups.run(
+                    visit.peer, lambda: Deferred.fromCoroutine(self._users.find(login, verbose))
+                )
             )
             return self._found(users, verbose) if users else self._unknown
         except Exception:
@@ -228,16 +235,42 @@ class Replies:
     async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
         most = most if Field.STATUS in self._views.user else 0
         try:
-            user, set = await self._lookups.run(
-                visit.peer, lambda: Deferred.fromCoroutine(self._users.withHistory(login, most))
+            found = await self._evenly(
+                self._lookups.run(
+                    visit.peer, lambda: Deferred.fromCoroutine(self._withHistory(login, most))
+                )
             )
-            if user is None:
+            if found is None:
                 return self._unknown
+            user, set = found
             reply = self._found((user,), False)
             reply.history = self._shown.statuses(set)
             return reply
         except Exception:
             return self._failed(f"looking up the history of {login!r}", visit)
+
+    async def _withHistory(self, login: str, most: int) -> tuple[User, Sequence[Status]] | None:
+        user, set = await self._users.withHistory(login, most)
+        return None if user is None else (user, set)
+
+    async def _evenly(self, lookup: Deferred[T]) -> T:
+        """
+        What C{lookup} gives. Where that is nothing, and takes a while, it takes as long for those
+        who are hidden as for those whom nobody knows: some sources tell one of them sooner.
+        """
+        atOnce = lookup.called
+        began = self._clock.seconds()
+        found = await lookup
+        if not found and not atOnce:
+            step = self._limits.unknownTime
+            now = self._clock.seconds()
+            until = now + step - (now - began) % step
+            while now < until:
+                # The reactor sleeps whole milliseconds; what is left of one passes in its turns,
+                # each of which takes longer than a microsecond.
+                await deferLater(self._clock, max(1e-6, until - now - 0.001))
+                now = self._clock.seconds()
+        return found
 
     def _found(self, users: Sequence[User], verbose: bool) -> Reply:
         fields = self._views.verbose if verbose else self._views.user

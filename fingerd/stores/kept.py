@@ -92,6 +92,15 @@ class KeptStore(HeldStore, Service):
     def _words(self, error: Exception) -> str | None:
         """What a client is told whose status wasn't set; None of an error that wasn't foreseen."""
 
+    def _isSound(self, row: Row) -> bool:
+        """
+        Whether there is nothing wrong with a row. While the daemon runs, one that has something
+        costs nobody else theirs.
+
+        @raise CannotStart: where it doesn't run yet.
+        """
+        return True
+
     def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
         if not self.running:
             return fail(DirectoryError("the daemon is stopping"))
@@ -174,9 +183,10 @@ class KeptStore(HeldStore, Service):
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
-        for number, login, text, when, by, until in rows:
-            self._showing.put(login, Status(text, when, by, until))
-            self._seen = number
+        for row in rows:
+            if self._isSound(row):
+                self._showing.put(row[1], Status(*row[2:]))
+            self._seen = row[0]
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
