@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds
+from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds, wholeNumber
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
@@ -77,6 +77,13 @@ class Options(usage.Options):
     optParameters = [
         ["web-url", None, None, "The web door's address. [default: what each client calls it]"],
         ["web-history", None, 20, "Statuses in a user's feed; 0: what shows now.", noneOrMore],
+        [
+            "workers",
+            None,
+            1,
+            "How many processes answer, at the same ports.",
+            wholeNumber,
+        ],
         [
             "reload",
             None,
@@ -222,6 +229,8 @@ class Options(usage.Options):
         @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
             of its own help before the one line that matters.
         """
+        # What the workers are to be told, too.
+        self["given"] = options or []
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
@@ -237,7 +246,7 @@ class Options(usage.Options):
         if self["no-setter"] and self["setter"]:
             raise usage.UsageError("--setter and --no-setter exclude each other")
         if not self["listen"]:
-            port = 79 if os.geteuid() == 0 else 7979
+            port = 79 if privileges.startedByRoot() else 7979
             self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
         if not self["setter"] and not self["no-setter"]:
             self["setter"] = ["tcp:1079:interface=127.0.0.1"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress
 
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
-from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
+from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
@@ -20,6 +20,10 @@ from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
 from fingerd.system.pid_file import LeftPidFile
+from fingerd.system.worker_role import Role, roleOf
+
+if TYPE_CHECKING:
+    from fingerd.daemon.workers.spawning import Spawner
 
 __all__ = ["Options", "makeService"]
 
@@ -39,17 +43,20 @@ def makeService(options: Options) -> IService:
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
     directories = [_directory(url, reactor, limits) for url in options["directory"]]
+    store = _store(options, reactor, limits)
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
     finger = FingerService(
         reactor,
         directories,
-        _store(options, reactor, limits),
+        store,
         limits,
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
     )
+    role = roleOf()
+    ports = _ports(reactor, role, options["workers"])
     balancers = None
     if proxied := options["proxy-from"]:
         from fingerd.doors.net.balancers import parseBalancers
@@ -60,7 +67,7 @@ def makeService(options: Options) -> IService:
         return _made(
             option,
             endpoint if option != "door" else f"{door}:{endpoint}",
-            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers, **chosen),
+            lambda _: listenerOf(door, endpoint, finger, ports, limits, balancers, **chosen),
         )
 
     asked += [opened("listen", "finger", endpoint) for endpoint in options["listen"]]
@@ -68,21 +75,64 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
-    upkeep = Upkeep(
-        finger,
-        reactor,
-        [whereOf(each) for each in (*asked, *others)],
-        [whereOf(each) for each in setters],
-        reopen,
-        options["log-format"],
-        limits,
-    )
-    daemon = Daemon(options["identity"])
-    timer = TimerService(options["reload"], finger.reload)
-    pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *asked, *others, *setters, timer, upkeep):
+    form, where = options["log-format"], (_where(asked + others), _where(setters))
+    listeners = [*asked, *others, *setters]
+    if role is None and options["workers"] > 1:
+        from fingerd.daemon.workers.announcing import Announcing
+        from fingerd.daemon.workers.prepared import Prepared, becomeParent
+        from fingerd.daemon.workers.workers import Workers
+
+        daemon = Daemon(options["identity"], becomeParent)
+        parts: list[object] = [
+            Prepared([store, queryLog]),
+            Workers(
+                reactor,
+                ports,
+                _spawner(options, reactor, ports, limits),
+                listeners,
+                Announcing(reactor, *where, form, limits),
+                limits,
+            ),
+        ]
+    else:
+        timer = TimerService(options["reload"], finger.reload)
+        parts = [finger, *listeners, timer]
+        if role is None:
+            daemon = Daemon(options["identity"])
+            parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
+        else:
+            from fingerd.daemon.workers.link import Link
+            from fingerd.daemon.workers.prepared import becomeWorker
+
+            daemon = Daemon(options["identity"], becomeWorker)
+            parts.append(Link(reactor, role, finger, ports, reopen, form, limits))
+    for part in (LeftPidFile(options.parent or {}), *parts):
         IService(part).setServiceParent(daemon)
     return daemon
+
+
+def _ports(reactor: object, role: Role | None, workers: int) -> Any:
+    """The reactor that opens ports: where there are workers, their parent does, and they do not."""
+    if role is None and workers == 1:
+        return reactor
+    from fingerd.doors.net.shared_ports import HandedPorts, KeptPorts
+
+    return KeptPorts(reactor) if role is None else HandedPorts(reactor, role.sockets)
+
+
+def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spawner:
+    from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.system.shared_table import SharedTable
+
+    # One that ends, and the one that takes its place, are there at the same time.
+    table = SharedTable(options["workers"] + 1, limits.peersCounted)
+    return Spawner(
+        reactor, ports, table, options["workers"], options["given"], options.parent or {}
+    )
+
+
+def _where(listeners: list[IListener]) -> list[Where]:
+    return [whereOf(each) for each in listeners]
 
 
 def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:

@@ -115,6 +115,8 @@ class Limits:
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
     stopSilence: float = 1.0
+    # A worker (--workers) that says nothing for so long hangs: it is ended, and another started.
+    workerSilence: float = 30.0
     # A line of the users file.
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.

@@ -1,0 +1,53 @@
+"""From root to a lesser user, where there are workers: what is done before, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+
+from fingerd.system import capabilities, privileges
+from fingerd.system.privileges import Identity
+
+
+def becomeParent(identity: Identity) -> None:
+    """Become a lesser user, and keep what workers need to start: see L{capabilities}."""
+    with capabilities.keepReading():
+        privileges.become(identity)
+
+
+def becomeWorker(identity: Identity) -> None:
+    """The parent has become a lesser user: have no right more than that one."""
+    if privileges.startedByRoot():
+        capabilities.giveUp()
+
+
+class Prepared(Service):
+    """
+    Makes files that root alone may make (the state directory, the log of queries) and hands them to
+    the user that the daemon becomes. Then it lets go of them: they are the workers' affair.
+    """
+
+    def __init__(self, parts: Sequence[object]) -> None:
+        """
+        @param parts: what is to be prepared, where it is a service.
+        """
+        self._parts = [IService(part) for part in parts if IService.providedBy(part)]
+        self._letGo: Deferred[Any] | None = None
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        for part in self._parts:
+            part.privilegedStartService()
+
+    def startService(self) -> None:
+        super().startService()
+        for part in self._parts:
+            part.startService()
+        self._letGo = gatherResults([maybeDeferred(part.stopService) for part in self._parts])
+
+    def stopService(self) -> Deferred[Any] | None:
+        super().stopService()
+        return self._letGo

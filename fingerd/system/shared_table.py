@@ -1,0 +1,157 @@
+"""
+A table in memory that the workers of a daemon share, so that its limits hold for all of them.
+
+Each worker has a column, which it alone writes; what holds for the daemon is the sum of a row, or
+the latest moment in it. So no worker waits for another, and a worker that is killed in the middle
+of anything leaves nothing locked: its column is cleared when it is over. Two workers that count in
+the same microsecond don't see each other: the limits are a little soft.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Sequence
+from enum import IntEnum
+
+_WORD = 8
+# Of each peer: a hash, the moment at which its bucket will be full, and how many visits it has.
+_FACTS = 3
+# Peers that may have the same place: of more, those that matter least are forgotten.
+_WAYS = 2
+_SET = _WAYS * _FACTS
+# So many sets fill whole pages.
+_FEWEST = 1024
+
+
+class Row(IntEnum):
+    """What is counted: visits at finger doors and at setters, and lookups."""
+
+    VISITS = 0
+    SETTERS = 1
+    LOOKUPS = 2
+
+
+class SharedTable:
+    """
+    The table.
+
+    @ivar descriptor: of its memory. Who inherits it has the same table.
+    """
+
+    def __init__(self, columns: int, peers: int, descriptor: int | None = None) -> None:
+        """
+        @param columns: how many there are.
+        @param peers: as many as each column is to have room for.
+        @param descriptor: of a table that another process has made.
+        """
+        self.columns = columns
+        self.sets = max(_FEWEST, 1 << (peers - 1).bit_length())
+        self.size = self.sets * _SET
+        whole = mmap.PAGESIZE + columns * self.size * _WORD
+        if descriptor is None:
+            descriptor = os.memfd_create("fingerd")
+            os.ftruncate(descriptor, whole)
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, whole)
+        # The same memory, as whole numbers and as others.
+        self.integers = memoryview(self._memory).cast("q")
+        self.reals = memoryview(self._memory).cast("d")
+
+    def counts(self, row: Row) -> Sequence[int]:
+        """A row, by column."""
+        return self.integers[row * self.columns : (row + 1) * self.columns].tolist()
+
+    def start(self, column: int) -> int:
+        """Where in the memory the peers of a column are."""
+        return mmap.PAGESIZE // _WORD + column * self.size
+
+    def clear(self, column: int) -> None:
+        """Forget all that is in a column, whose worker is over."""
+        for row in Row:
+            self.integers[row * self.columns + column] = 0
+        self._memory.madvise(mmap.MADV_REMOVE, self.start(column) * _WORD, self.size * _WORD)
+
+
+class Column:
+    """The column of one worker, and what that sees of the others'."""
+
+    def __init__(self, table: SharedTable, column: int) -> None:
+        self._integers, self._reals = table.integers, table.reals
+        self._columns = table.columns
+        self._column = column
+        self._mask = table.sets - 1
+        self._own = table.start(column)
+        self._others = [table.start(each) for each in range(table.columns) if each != column]
+
+    def count(self, row: Row, own: int) -> None:
+        """This worker has so many now."""
+        self._integers[row * self._columns + self._column] = own
+
+    def total(self, row: Row) -> int:
+        """How many all workers have."""
+        first = row * self._columns
+        return sum(self._integers[first : first + self._columns])
+
+    def latest(self, peer: str) -> float:
+        """When the bucket of C{peer} will be full, as the other workers have it: 0.0 for never."""
+        integers, found = self._integers, 0.0
+        name = hash(peer)
+        place = (name & self._mask) * _SET
+        for start in self._others:
+            at = start + place
+            if integers[at] != name:
+                at += _FACTS
+                if integers[at] != name:
+                    continue
+            full = self._reals[at + 1]
+            found = max(found, full)
+        return found
+
+    def visits(self, peer: str) -> int:
+        """How many visits of C{peer} the other workers have."""
+        integers, found = self._integers, 0
+        name = hash(peer)
+        place = (name & self._mask) * _SET
+        for start in self._others:
+            at = start + place
+            if integers[at] != name:
+                at += _FACTS
+                if integers[at] != name:
+                    continue
+            found += integers[at + 2]
+        return found
+
+    def setFull(self, peer: str, full: float) -> None:
+        """The bucket of C{peer} will be full at this moment, as this worker has it."""
+        at = self._place(hash(peer))
+        if at is not None:
+            self._reals[at + 1] = full
+
+    def setVisits(self, peer: str, own: int) -> None:
+        """This worker has so many visits of C{peer}."""
+        at = self._place(hash(peer))
+        if at is not None:
+            self._integers[at + 2] = own
+
+    def _place(self, name: int) -> int | None:
+        """
+        Where the peer with this hash is in the own column. One that isn't there gets the place of
+        the one without visits whose bucket was full first; None where both have visits.
+        """
+        integers, reals = self._integers, self._reals
+        one = self._own + (name & self._mask) * _SET
+        if integers[one] == name:
+            return one
+        other = one + _FACTS
+        if integers[other] == name:
+            return other
+        free = [at for at in (one, other) if not integers[at + 2]]
+        if not free:
+            return None
+        at = min(free, key=lambda each: reals[each + 1])
+        # Nobody takes one peer's facts for the other's.
+        integers[at] = 0
+        reals[at + 1] = 0.0
+        integers[at] = name
+        return at
