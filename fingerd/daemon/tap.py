@@ -105,7 +105,7 @@ def makeService(options: Options) -> IService:
             from fingerd.daemon.workers.prepared import becomeWorker
 
             daemon = Daemon(options["identity"], becomeWorker)
-            parts.append(Link(reactor, role, finger, ports, reopen, form, limits))
+            parts.append(Link(reactor, role, finger, store, ports, reopen, form, limits))
     for part in (LeftPidFile(options.parent or {}), *parts):
         IService(part).setServiceParent(daemon)
     return daemon

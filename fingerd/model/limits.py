@@ -174,6 +174,8 @@ class Limits:
     statusesLocked: float = 3.0
     # What another process has set shows here after this long.
     statusesRefresh: float = 1.0
+    # What was set is acknowledged when all workers (--workers) show it, or at the latest then.
+    statusesShown: float = 0.1
 
 
 DEFAULTS = Limits()

@@ -107,7 +107,6 @@ class Settings:
         until = None if change.seconds is None else now + change.seconds
         status = Status(change.status, now, by.who, until)
         await self._store.setStatus(login, status)
-        self._users.lists.changed()
         audit.changed(by, login, change.status, until)
         return status
 

@@ -34,6 +34,7 @@ class Users:
         failures: Failures,
     ) -> None:
         self.lists = Lists(directories, store, limits, rules, clock, failures, self.known)
+        store.onChange(self.lists.changed)
         self._directories = directories
         self._store = store
         self._rules = rules

@@ -82,6 +82,8 @@ class SQLiteStore(HeldStore, Service):
         self._database = Database(directory, limits)
         # The id of the last row that is in memory.
         self._seen = 0
+        # What others see, too, before it is acknowledged; see C{share}.
+        self._show: Callable[[int], Deferred[None]] | None = None
         self._made = False
         self._pool: ConnectionPool | None = None
         self._looking = LoopingCall(self._look)
@@ -97,6 +99,31 @@ class SQLiteStore(HeldStore, Service):
     def __len__(self) -> int:
         """How many users have a status."""
         return len(self._showing)
+
+    def share(self, show: Callable[[int], Deferred[None]]) -> None:
+        """
+        Acknowledge a status when others show it.
+
+        @param show: called with the id of the last that is kept; fires when all up to this one show
+            everywhere, and never fails.
+        """
+        self._show = show
+
+    async def look(self, last: int | None = None) -> int:
+        """
+        Take over what other processes have set by now.
+
+        @param last: the id of a status that is to be among it: a look is spared if it is there.
+        @return: the id of the last that shows here.
+        """
+        # One that is under way may have begun too early.
+        for _ in range(2):
+            if self._pool is None or (last is not None and self._seen >= last):
+                break
+            self._look()
+            assert self._working is not None
+            await self._working
+        return self._seen
 
     def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
         if self._pool is None:
@@ -213,14 +240,18 @@ class SQLiteStore(HeldStore, Service):
         for number, login, text, when, by, until in rows:
             self._showing.put(login, Status(text, when, by, until))
             self._seen = number
+        if rows:
+            self._changed()
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
         if written and self._trouble is not None:
             self._trouble = None
             self._log.info("{path}: statuses are kept again", path=self._database.path)
-        for waiting in written:
-            waiting.kept.callback(None)
+        if self._show is None or not written:
+            _tell(written)
+        else:
+            self._show(self._seen).addCallback(lambda _: _tell(written))
 
     def _refuse(self, error: Exception, batch: Sequence[_Waiting]) -> None:
         if not isinstance(error, sqlite3.Error | OSError | Replaced):
@@ -237,3 +268,8 @@ class SQLiteStore(HeldStore, Service):
         words = _WORDS.get(primary(error), CANT_KEEP)
         for waiting in batch:
             waiting.kept.errback(SettingRefused(words))
+
+
+def _tell(written: Sequence[_Waiting]) -> None:
+    for waiting in written:
+        waiting.kept.callback(None)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -106,6 +107,64 @@ class KeepingTests(WorkersCase):
             self.assertEqual(daemon.ended(), 1)
         daemon.says("can't listen on")
         self.assertEqual(len([line for line in daemon.log if "starting up" in line]), 1)
+
+
+class StatusTests(WorkersCase):
+    """Statuses that are set through one worker."""
+
+    def options(self) -> tuple[str, ...]:
+        """A setter where anyone may set anything, and users."""
+        self.users.write_text("".join(f"user{number}:\n" for number in range(8)))
+        # Whatever shows at all shows because a worker was told.
+        return (
+            "--setter=tcp:0:interface=127.0.0.1",
+            "--set-policy=anyone",
+            "--limit=statusesRefresh=3600",
+            # As long as a busy machine takes.
+            "--limit=statusesShown=60",
+            *MANY,
+        )
+
+    def test_shown(self) -> None:
+        """
+        Who has read OK sees the status, whichever worker answers, by its name and in the list,
+        while others set theirs.
+        """
+        wrong: list[tuple[bytes, bytes]] = []
+
+        def setAndAsk(number: int) -> None:
+            for turn in range(10):
+                text = f"status {turn} of {number}".encode()
+                answers = [daemon.set(f"user{number}", text.decode())]
+                answers += [daemon.ask(f"user{number}\r\n".encode()) for _ in range(5)]
+                wrong.extend((text, each) for each in answers[1:] if each != text + b"\r\n")
+                if number == 0 and text not in (listed := daemon.ask(b"\r\n")):
+                    wrong.append((text, listed))
+
+        with self.daemon(*self.options(), workers=3) as daemon:
+            threads = [Thread(target=setAndAsk, args=(number,)) for number in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(wrong, [])
+            # One that was not there then has read them.
+            first = daemon.workers()[0]
+            Watched(first).kill()
+            daemon.says(rf"the worker with pid {first} has ended")
+            self.assertEqual(daemon.set("user1", "last"), b"OK\r\n")
+            for _ in range(10):
+                self.assertEqual(daemon.ask(b"user1\r\n"), b"last\r\n")
+
+    def test_late(self) -> None:
+        """A worker that doesn't look in time holds nobody up for longer, and the log says so."""
+        options = [each for each in self.options() if "statusesShown" not in each]
+        with self.daemon(*options) as daemon:
+            hanging = daemon.workers()[0]
+            os.kill(hanging, signal.SIGSTOP)
+            self.assertEqual(daemon.set("user1", "late"), b"OK\r\n")
+            daemon.says("doesn't show in all workers after 0.1 seconds")
+            os.kill(hanging, signal.SIGCONT)
 
 
 class StoppingTests(WorkersCase):

@@ -6,14 +6,15 @@ The parent says:
   - C{last}: clients may be kept out from now on (answered with C{last})
   - C{reload}: look for changes (answered with C{reloaded})
   - C{reopen}: go on in new log files
-  - C{look} and an id: there is a status with this id (answered with C{seen} and the latest id)
+  - C{begin}: accept clients
+  - C{look} and an id: there is a status with this id (answered with C{seen} and the id)
   - C{shown} and an id: all have seen the status with this id
   - C{room}: end a visit, another worker needs its place
   - C{ping}: answered with C{pong}
 
 A worker says:
 
-  - C{ready}, with how many users it has and one of them: it answers
+  - C{ready}, with how many users it has and one of them: it can answer (it is told to C{begin})
   - C{set} and an id: it has kept the status with this id
   - C{full}: another is to end a visit
 

@@ -158,6 +158,8 @@ class Worker(ProcessProtocol):
         if word == "ready":
             self.isReady = True
             self.count, self.someLogin = facts
+            # From now on it is told of statuses; it looks for those of before when it begins.
+            self.say("begin")
             self.ready.callback(True)
         elif word in self._answers:
             for answered in self._answers.pop(word):

@@ -65,7 +65,7 @@ class KeptPorts(Ports):
 
 
 class HandedPorts(Ports):
-    """A reactor whose ports are inherited, and not opened."""
+    """A reactor whose ports are inherited; clients are accepted when that is said."""
 
     def __init__(self, reactor: object, sockets: Sequence[Handed]) -> None:
         super().__init__(reactor)
@@ -91,7 +91,13 @@ class HandedPorts(Ports):
             descriptor = self._handed[where].pop(0)
             port.inherit(socket.socket(port.addressFamily, socket.SOCK_STREAM, 0, descriptor))
         port.startListening()
+        port.stopReading()
         self._ports.append(port)
+
+    def begin(self) -> None:
+        """Accept clients."""
+        for port in self._ports:
+            port.startReading()
 
     def lastCall(self) -> None:
         """From now on, clients may be kept out: see L{newcomers.keepOut}."""
