@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ from fingerd.system.worker_role import Role, roleOf
 
 if TYPE_CHECKING:
     from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.system.shared_table import Column
 
 __all__ = ["Options", "makeService"]
 
@@ -43,6 +45,8 @@ def makeService(options: Options) -> IService:
     useMonotonicTime(reactor)
     limits: Limits = options["limits"]
     directories = [_directory(url, reactor, limits) for url in options["directory"]]
+    role = roleOf()
+    column = None if role is None else _column(role)
     store = _store(options, reactor, limits)
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
@@ -54,8 +58,8 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
+        column=column,
     )
-    role = roleOf()
     ports = _ports(reactor, role, options["workers"])
     balancers = None
     if proxied := options["proxy-from"]:
@@ -97,7 +101,7 @@ def makeService(options: Options) -> IService:
     else:
         timer = TimerService(options["reload"], finger.reload)
         parts = [finger, *listeners, timer]
-        if role is None:
+        if role is None or column is None:
             daemon = Daemon(options["identity"])
             parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
         else:
@@ -105,7 +109,7 @@ def makeService(options: Options) -> IService:
             from fingerd.daemon.workers.prepared import becomeWorker
 
             daemon = Daemon(options["identity"], becomeWorker)
-            parts.append(Link(reactor, role, finger, store, ports, reopen, form, limits))
+            parts.append(Link(reactor, role, finger, store, column, ports, reopen, form, limits))
     for part in (LeftPidFile(options.parent or {}), *parts):
         IService(part).setServiceParent(daemon)
     return daemon
@@ -120,11 +124,22 @@ def _ports(reactor: object, role: Role | None, workers: int) -> Any:
     return KeptPorts(reactor) if role is None else HandedPorts(reactor, role.sockets)
 
 
+def _column(role: Role) -> Column:
+    """The worker's own, of what they share."""
+    from fingerd.system.shared_table import Column, SharedTable
+
+    # One that ends, and the one that takes its place, are there at the same time.
+    table = SharedTable(role.of + 1, role.peers, role.table)
+    # Programs that are started here don't inherit it.
+    os.set_inheritable(role.table, False)
+    return Column(table, role.column, role.of)
+
+
 def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spawner:
     from fingerd.daemon.workers.spawning import Spawner
     from fingerd.system.shared_table import SharedTable
 
-    # One that ends, and the one that takes its place, are there at the same time.
+    # With a column more: see above.
     table = SharedTable(options["workers"] + 1, limits.peersCounted)
     return Spawner(
         reactor, ports, table, options["workers"], options["given"], options.parent or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.application.service import IService, MultiService
@@ -33,11 +34,13 @@ from fingerd.model.user import User
 from fingerd.model.visiting import IVisit
 from fingerd.service.replies import Replies
 from fingerd.service.settings import Settings
+from fingerd.service.shared_visits import SharedVisits
 from fingerd.service.users import Users
 from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.shared_table import Column, Row
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
@@ -66,6 +69,7 @@ class FingerService(MultiService):
         queryLog: IQueryLog | None = None,
         logins: Logins | None = None,
         now: Callable[[], float] = time.time,
+        column: Column | None = None,
     ) -> None:
         """
         @param clock: the reactor.
@@ -76,6 +80,8 @@ class FingerService(MultiService):
         @param queryLog: where queries are logged, if they are.
         @param logins: tells the login of a uid; the system is asked, if there is none.
         @param now: the time, in seconds since the epoch.
+        @param column: of what several workers share, so that limits hold for all of them; there is
+            none where this process is the daemon.
         """
         super().__init__()
         # Timers keep their time, whoever sets the clock on the wall.
@@ -84,11 +90,18 @@ class FingerService(MultiService):
         self._limits = limits
         self._directories = directories
         self._logins = Logins(clock, limits=limits) if logins is None else logins
-        self.visits = Visits(limits, clock, limits.connections, limits.peerConnections, queryLog)
-        self.setters = Visits(limits, clock, limits.setterConnections)
+        finger, setter = limits.connections, limits.setterConnections
+        perPeer = limits.peerConnections
+        if column is None:
+            self.visits = Visits(limits, clock, finger, perPeer, queryLog)
+            self.setters = Visits(limits, clock, setter)
+        else:
+            shared = partial(SharedVisits, limits, clock, column=column)
+            self.visits = shared(finger, perPeer, queryLog, row=Row.VISITS)
+            self.setters = shared(setter, row=Row.SETTERS)
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures)
-        self._replies = Replies(users, limits, rules, forwarder, failures, clock)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock, column)
         self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
         for part in (*directories, store, queryLog):
             if IService.providedBy(part):

@@ -23,6 +23,7 @@ from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
+from fingerd.system.shared_table import Column
 from fingerd.text.cleaning import clean
 
 
@@ -42,10 +43,12 @@ class Replies:
         forwarder: IForwarder | None,
         failures: Failures,
         clock: IReactorTime,
+        column: Column | None = None,
     ) -> None:
         """
         @param forwarder: what asks other hosts. Without one, no query is forwarded.
         @param clock: the reactor.
+        @param column: of what several workers share, if there are any.
         """
         self._users = users
         self._limits = limits
@@ -54,11 +57,11 @@ class Replies:
         self._forwarder = forwarder
         self._failures = failures
         self._clock = clock
-        self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        self._rates = Rates(limits.peerQueries, limits.peersCounted, column)
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
-        self._lookups = Lookups(limits, clock)
+        self._lookups = Lookups(limits, clock, column)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 _WORD = 8
@@ -45,7 +45,7 @@ class SharedTable:
         @param peers: as many as each column is to have room for.
         @param descriptor: of a table that another process has made.
         """
-        self.columns = columns
+        self.columns, self.peers = columns, peers
         self.sets = max(_FEWEST, 1 << (peers - 1).bit_length())
         self.size = self.sets * _SET
         whole = mmap.PAGESIZE + columns * self.size * _WORD
@@ -74,11 +74,18 @@ class SharedTable:
 
 
 class Column:
-    """The column of one worker, and what that sees of the others'."""
+    """
+    The column of one worker, and what that sees of the others'.
 
-    def __init__(self, table: SharedTable, column: int) -> None:
+    @ivar workers: how many workers there are, while none is being replaced.
+    @ivar askForRoom: called when another worker is to end a visit.
+    """
+
+    def __init__(self, table: SharedTable, column: int, workers: int) -> None:
         self._integers, self._reals = table.integers, table.reals
         self._columns = table.columns
+        self.workers = workers
+        self.askForRoom: Callable[[], object] = lambda: None
         self._column = column
         self._mask = table.sets - 1
         self._own = table.start(column)

@@ -36,6 +36,7 @@ class Role(NamedTuple):
 
     @ivar column: the worker's own, of what the workers share.
     @ivar of: how many workers there are.
+    @ivar peers: how many peers they count.
     @ivar byRoot: whether the parent was started by root.
     @ivar channel: the descriptor of a socket to the parent.
     @ivar table: the descriptor of the memory that the workers share.
@@ -43,6 +44,7 @@ class Role(NamedTuple):
 
     column: int
     of: int
+    peers: int
     byRoot: bool
     channel: int
     table: int

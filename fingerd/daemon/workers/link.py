@@ -23,6 +23,7 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.stores.sqlite import SQLiteStore
+from fingerd.system.shared_table import Column
 from fingerd.system.signals import OnSignal
 from fingerd.system.worker_role import Role
 
@@ -43,6 +44,7 @@ class Link(MultiService):
         role: Role,
         finger: FingerService,
         store: IStore,
+        column: Column,
         ports: HandedPorts,
         reopen: Callable[[], object] | None,
         form: str,
@@ -68,11 +70,13 @@ class Link(MultiService):
             "begin": lambda: Deferred.fromCoroutine(self._begin()),
             "look": lambda status: Deferred.fromCoroutine(self._look(status)),
             "shown": self._shown,
+            "room": self._finger.visits.makeRoom,
             "last": self._last,
             "reload": self._reload,
             "reopen": self._reopen,
             "ping": lambda: self._channel.say("pong"),
         }
+        column.askForRoom = lambda: self._channel.say("full")
         if self._store is not None:
             self._store.share(self._show)
         DaemonLog(form, self._clock, limits)

@@ -71,6 +71,7 @@ class Spawner:
             role = Role(
                 column,
                 self.number,
+                self.table.peers,
                 self._byRoot,
                 inherit(theirs.fileno()),
                 inherit(self.table.descriptor),
