@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Reply:
     @ivar unanswered: for C{several} how many more names were asked for than are answered.
     @ivar words: for every other outcome the whole answer, in words; for C{list} what is said where
         nobody is listed.
+    @ivar rendered: for C{list} the finger port's answer, once it is made: it goes to all who ask
+        for the list within a moment, and all of them hold the same bytes.
     """
 
     outcome: Outcome
@@ -57,18 +59,4 @@ class Reply:
     parts: Sequence[tuple[str, Reply]] = ()
     unanswered: int = 0
     history: Sequence[Status] = ()
-    _rendered: dict[str, bytes] | None = None
-
-    def rendered(self, form: str, render: Callable[[Reply], bytes]) -> bytes:
-        """
-        The bytes of this reply in a form of a door's own, which are made once: a list goes to all
-        who ask for it within a moment, and all of them hold the same bytes.
-
-        @param form: a name for the form that is the door's alone.
-        """
-        if self._rendered is None:
-            self._rendered = {}
-        data = self._rendered.get(form)
-        if data is None:
-            data = self._rendered[form] = render(self)
-        return data
+    rendered: bytes | None = None

@@ -89,6 +89,7 @@ class FingerService(MultiService):
         self._clock = clock
         self._limits = limits
         self._directories = directories
+        self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
         finger, setter = limits.connections, limits.setterConnections
         perPeer = limits.peerConnections
@@ -162,8 +163,9 @@ class FingerService(MultiService):
         found: list[User] = []
         for directory in self._directories:
             if ICounted.providedBy(directory):
-                directory.getUsers(1).addCallback(found.extend)
-        return found[0].login if found else None
+                directory.getUsers(self._limits.listedUsers).addCallback(found.extend)
+        # One who is masked would be a poor example.
+        return next((user.login for user in self._mask.users(found)), None)
 
     def startService(self) -> None:
         most = descriptors.room(self._limits)

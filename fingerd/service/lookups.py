@@ -42,6 +42,8 @@ class Lookups:
         self._count = 0
         self._underWay: dict[str, int] = {}
         self._waiting: dict[str, deque[Deferred[None]]] = {}
+        # Whose lookups are over, one each, and still have to give their turns to others.
+        self._ended: deque[str] = deque()
 
     def run(self, peer: str | None, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
         """
@@ -112,18 +114,26 @@ class Lookups:
 
     def _over(self, result: T, peer: str | None) -> T:
         self._add(-1)
-        if peer is None:
-            return result
+        if peer is not None:
+            self._ended.append(peer)
+            # A lookup that is over as soon as it begins ends in here too. Were it to begin the next
+            # one itself, a queue of such lookups would be nested deeper than Python can go.
+            if len(self._ended) == 1:
+                while self._ended:
+                    self._handOn(self._ended[0])
+                    self._ended.popleft()
+        return result
+
+    def _handOn(self, peer: str) -> None:
+        """A lookup of this peer is over: the turn is that of the next one that waits."""
         self._underWay[peer] -= 1
         turns = self._waiting.get(peer)
         if turns:
             turns.popleft().callback(None)
         if not turns:
             self._waiting.pop(peer, None)
-            # (What waited may be over by now, too.)
-            if not self._underWay.get(peer, 1):
+            if not self._underWay[peer]:
                 del self._underWay[peer]
-        return result
 
 
 def _noTurn(result: object, seconds: float) -> Failure:

@@ -29,6 +29,8 @@ class Turns:
         self._waiting = waiting
         self._seconds = seconds
         self._clock = clock
+        # How many turns are over, and still have to be given to others.
+        self._ended = 0
 
     def take(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
         """
@@ -49,7 +51,16 @@ class Turns:
         try:
             return await begin()
         finally:
-            self._semaphore.release()
+            self._over()
+
+    def _over(self) -> None:
+        self._ended += 1
+        # Work that fails as soon as it begins ends in here too. Were it to begin the next piece
+        # itself, a queue of such pieces would be nested deeper than Python can go.
+        if self._ended == 1:
+            while self._ended:
+                self._semaphore.release()
+                self._ended -= 1
 
     def _noTurn(self, result: object, seconds: float) -> NoReturn:
         raise DirectoryError(f"busy: {self._semaphore.limit} at work for {seconds:g} seconds")

@@ -22,23 +22,28 @@ def pair(left: str, right: str) -> str:
     return left + " " * room + right
 
 
-def table(columns: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(columns: Sequence[Sequence[str]]) -> Iterator[str | None]:
     """
     The lines of a table, aligned and within L{COLUMNS} columns of the terminal. Each line is made
-    when it is taken.
+    when it is taken. Before the first one all texts are measured, with a C{None} for each that
+    takes a while: thousands of texts keep nobody waiting who goes on with the table later.
 
     @param columns: the texts in each column, equally many.
     """
-    widths = [_widths(column) for column in columns]
+    widths: list[list[int]] = []
+    for column in columns:
+        measured: list[int] = []
+        widths.append(measured)
+        if "".join(column).isascii():
+            measured.extend(map(len, column))
+        else:
+            for text in column:
+                measured.append(displayWidth(text))
+                yield None
     rooms = _rooms(widths, COLUMNS - len(_GAP) * (len(columns) - 1))
     for row in zip(*map(_fitted, columns, widths, rooms), strict=True):
         # Texts that are broken (see clip) may be wider together than each by itself.
         yield clip(_GAP.join(row).rstrip(), COLUMNS)
-
-
-def _widths(column: Sequence[str]) -> list[int]:
-    ascii = "".join(column).isascii()
-    return list(map(len if ascii else displayWidth, column))
 
 
 def _fitted(column: Sequence[str], widths: Sequence[int], room: int) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
+from unittest.mock import patch
 
 from fingerd.doors.finger.finger_protocol import FingerFactory, FingerProtocol
 from fingerd.doors.net import proxied
@@ -95,15 +96,15 @@ class BrokenTests(Secure):
             def broken(*asked: object, **more: object) -> NoReturn:
                 raise Broken
 
-            patch = self.patch(step.of, step.name, broken)
-            client = await self.connect(port)
-            client.transport.write(before + step.sent)
-            if step.halfClose:
-                client.transport.loseWriteConnection()
-            # The short way sends its answer before it says so.
-            self.assertIn(await client.closed, (b"", HAPPY), step)
-            await until(lambda: not len(present))
-            patch.restore()
+            # (Unlike Trial's, this patch leaves nothing behind where a class inherits the step.)
+            with patch.object(step.of, step.name, broken):
+                client = await self.connect(port)
+                client.transport.write(before + step.sent)
+                if step.halfClose:
+                    client.transport.loseWriteConnection()
+                # The short way sends its answer before it says so.
+                self.assertIn(await client.closed, (b"", HAPPY), step)
+                await until(lambda: not len(present))
             self.assertEqual(len(self.flushLoggedErrors(Broken)), 1, step)
 
     async def test_query(self) -> None:
@@ -142,11 +143,10 @@ class BrokenTests(Secure):
             def broken(*asked: object) -> NoReturn:
                 raise Broken
 
-            patch = self.patch(step.of, step.name, broken)
-            with self.assertRaises((ssl.SSLError, ConnectionError)):
-                await self.client(port, step.sent, End.NOTHING)
-            await until(lambda: not len(finger.visits))
-            patch.restore()
+            with patch.object(step.of, step.name, broken):
+                with self.assertRaises((ssl.SSLError, ConnectionError)):
+                    await self.client(port, step.sent, End.NOTHING)
+                await until(lambda: not len(finger.visits))
             self.assertEqual(len(self.flushLoggedErrors(Broken)), 1, step)
         self.assertEqual(await self.client(port, b"moshez\r\n", End.NOTHING), HAPPY)
 

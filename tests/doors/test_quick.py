@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import socket
 import struct
+import termios
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -273,6 +275,24 @@ class LateTests(QuickCase):
                     self.clock.advance(0.25)
                 self.turn()
         self.assertIn(caught.exception.errno, (errno.ECONNRESET, errno.EPIPE))
+
+    def test_slowlyReadAway(self) -> None:
+        """
+        However much those send who have their answers, nobody else waits while it is read away: a
+        look at one of them reads a piece of it, and later looks the rest.
+        """
+        lingering = Lingering(self.clock, DEFAULTS)
+        self.addCleanup(lingering.close)
+        client, ours = socket.socketpair()
+        self.addCleanup(client.close)
+        client.setblocking(False)
+        sent = client.send(b"x" * 150_000)
+        lingering.add(ours, self.clock.seconds())
+        left = []
+        for _ in range(3):
+            self.clock.advance(0.25)
+            left.append(unread(ours))
+        self.assertEqual(left, [sent - 65536, sent - 2 * 65536, 0])
 
     def test_stays(self) -> None:
         """A client that never closes takes nobody's place, and is closed in the end."""
@@ -563,6 +583,12 @@ class DescriptorTests(QuickCase):
 def descriptors() -> int:
     """How many this process has open."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def unread(connection: socket.socket) -> int:
+    """How many bytes have arrived that nobody has read."""
+    (size,) = struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4)))
+    return int(size)
 
 
 def cutOff(client: socket.socket) -> None:

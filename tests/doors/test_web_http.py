@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+import weakref
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
+from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from fingerd.doors.net.balancers import parseBalancers
-from fingerd.doors.web.web_page import KeptPages, page
+from fingerd.doors.web.pages import SECURITY
+from fingerd.doors.web.site import Site
+from fingerd.doors.web.web_page import FRESH, KeptPages, page
 from fingerd.model import texts
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import Limits
@@ -21,6 +27,11 @@ from tests.doors.test_web_pages import MOSHEZ
 from tests.doors.web import WebCase, responses
 from tests.support.ports import TIME, Client, Directory, until
 from tests.support.service import Finger
+
+
+class Text(str):
+    """A text that can be watched."""
+
 
 GET = b"GET /moshez HTTP/1.1\r\nHost: example.com\r\n"
 # Each is no request that a server may answer otherwise.
@@ -138,7 +149,7 @@ class CachingTests(WebCase):
 
     async def test_back(self) -> None:
         """A page that is what it was before the last change is no older than that change."""
-        kept = KeptPages(1000)
+        kept = KeptPages(100_000)
         made = [
             page(b"a/b", body, b"no-cache", since=n) for n, body in enumerate((b"1", b"2", b"1"), 5)
         ]
@@ -148,14 +159,49 @@ class CachingTests(WebCase):
 
     async def test_keptInBounds(self) -> None:
         """Of the pages that are kept, those that were asked for longest ago are forgotten."""
-        kept = KeptPages(30)
+        kept = KeptPages(300_000)
         for name in ("a", "b", "c", "d"):
-            kept.put(name, 1, page(b"a/b", b"x" * 10, b"no-cache"))
+            kept.put(name, 1, page(b"a/b", b"x" * 90_000, b"no-cache"))
             kept.get("a", 1)
         found = [name for name in ("a", "b", "c", "d") if kept.get(name, 1) is not None]
         self.assertEqual(found, ["a", "c", "d"])
-        kept.put("e", 1, page(b"a/b", b"x" * 100, b"no-cache"))
+        kept.put("e", 1, page(b"a/b", b"x" * 300_000, b"no-cache"))
         self.assertIsNone(kept.get("e", 1))
+
+    async def test_shortPages(self) -> None:
+        """Short pages count for all the memory that they take, which is more than their text."""
+        kept = KeptPages(1_000_000)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(10_000):
+            headers = *SECURITY, b"Vary: Accept"
+            kept.put(str(number), (number,), page(b"a/b", b"%d" % number, FRESH, *headers))
+        after, _ = tracemalloc.get_traced_memory()
+        self.assertLess(after - before, 1_500_000)
+
+    async def test_oldLists(self) -> None:
+        """A page with a list keeps none of what its users have and it doesn't show."""
+        plans: list[weakref.ref[Text]] = []
+
+        def users() -> Deferred[list[User]]:
+            plan = Text("To write a finger daemon")
+            plans.append(weakref.ref(plan))
+            return succeed([User("moshez", plan=plan)])
+
+        directory = Directory(lambda login: succeed(None))
+        self.patch(directory, "getUsers", lambda limit: users())
+        clock = Clock()
+        site = Site(Finger(clock, [directory]), None, 20, Limits(), clock)
+        visit = Finger(clock).visit()
+        for number in range(3):
+            headers = Headers({b"Host": [b"host%d" % number]})
+            for path in (b"/users.json", b"/users.txt", b"/feed.atom", b"/"):
+                answer = self.successResultOf(site.answer(b"GET", path, headers, visit))
+                self.assertEqual(answer.page.status, 200)
+            clock.advance(2)
+        gc.collect()
+        self.assertEqual([plan() is None for plan in plans], [True, True, False])
 
     async def test_errors(self) -> None:
         """What says that there is nothing is kept nowhere, and has no ETag."""

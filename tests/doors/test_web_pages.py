@@ -78,7 +78,8 @@ class FormTests(WebCase):
         ports = self.finger.getFingerFactory()
         for path, line in (("/moshez", b"moshez"), ("/", b""), ("/shawn/user.txt", b"shawn")):
             reply = self.successResultOf(self.finger.asked(line))
-            self.assertEqual((await self.get(port, path)).body, ports.render(reply))
+            said = await ports.renderList(reply) if path == "/" else ports.render(reply)
+            self.assertEqual((await self.get(port, path)).body, said)
 
     async def test_json(self) -> None:
         """JSON has what is known, and a list what the list shows."""
@@ -115,6 +116,18 @@ class FormTests(WebCase):
         ):
             self.assertIn(part, page)
         self.assertNotIn("<script", page)
+
+    async def test_manyAddresses(self) -> None:
+        """
+        A plan that is nothing but addresses, or that has one without end, keeps nobody waiting:
+        the first hundred are links, those of any useful length, and the rest is text.
+        """
+        brackets, long = ")" * 1900, "https://example.org/" + "x" * 60_000
+        plan = f"https://example.org/a{brackets} {long} " + "https://example.org/b " * 200
+        page = (await self.get(self.web(User("moshez", plan=plan)), "/moshez", "text/html")).text
+        self.assertIn(f">https://example.org/a</a>{brackets} {long} <a", page)
+        self.assertEqual(page.count(">https://example.org/b</a> "), 98)
+        self.assertEqual(page.count(" https://example.org/b"), 200 - 98)
 
     async def test_prefix(self) -> None:
         """Where people see the pages in a folder, all links are below it."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.doors.plain import answer
+from fingerd.doors.plain.encoding import encode
+from fingerd.doors.web.text_form import TextForm
 from fingerd.model import texts
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.query import parse
 from fingerd.model.record import Setter
 from fingerd.model.user import User
+from tests.doors.web import BASE
 from tests.support.ports import Directory, failing, inMemory
 from tests.support.service import Finger
 from tests.support.written_log import WrittenLog
@@ -31,6 +38,24 @@ class Slow(Directory):
         return self.lists[-1]
 
 
+class Busy(Clock):
+    """
+    A clock on a machine on which everything takes some milliseconds.
+
+    @ivar turns: how often something was left for later.
+    """
+
+    turns = 0
+
+    def seconds(self) -> float:
+        self.rightNow += 0.003
+        return self.rightNow
+
+    def callLater(self, *call: Any, **keywords: Any) -> IDelayedCall:
+        self.turns += 1
+        return super().callLater(*call, **keywords)
+
+
 class ListTests(SynchronousTestCase):
     """The list is made once for all who ask."""
 
@@ -43,8 +68,34 @@ class ListTests(SynchronousTestCase):
         self.assertEqual(len(directory.lists), 1)
         directory.lists[0].callback([User("moshez", status="Happy")])
         replies = [self.successResultOf(each) for each in asked]
-        rendered = {id(ports[number % 2].render(reply)) for number, reply in enumerate(replies)}
+        rendered = {
+            id(self.successResultOf(ports[number % 2].renderList(reply)))
+            for number, reply in enumerate(replies)
+        }
         self.assertEqual(len(rendered), 1)
+
+    def test_others(self) -> None:
+        """While a long list is laid out, for the finger port or as a page, others are answered."""
+        clock = Busy()
+        users = [User(f"user{number}", "Zoë", f"Außer Haus {number}") for number in range(300)]
+        directory = Slow()
+        finger = Finger(clock, [directory], None, Limits(answerSize=10_000))
+        for query in (b"", b"/W"):
+            asked = finger.asked(query)
+            directory.lists[-1].callback(users)
+            reply = self.successResultOf(asked)
+            said = encode(answer.of(reply, 10_000), 10_000)
+            ports = finger.getFingerFactory()
+            forms = [
+                ports.renderList(reply),
+                Deferred.fromCoroutine(TextForm(10_000).list(reply, BASE, 0.0, clock)),
+            ]
+            for form in forms:
+                self.assertNoResult(form)
+            before = clock.turns
+            clock.advance(0)
+            self.assertGreater(clock.turns - before, 100)
+            self.assertEqual([self.successResultOf(form) for form in forms], [said, said])
 
     def test_oneLeaves(self) -> None:
         """Who leaves while the list is made takes it from nobody; when all do, it is given up."""
@@ -194,3 +245,29 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(first).outcome, "unknown")
         self.assertEqual(self.successResultOf(third).outcome, "unknown")
         self.assertEqual(len(self.under), 2)
+
+    def test_manyThatAreShort(self) -> None:
+        """
+        When a slow lookup ends, all that waited behind it are answered, however many of them are
+        over as soon as they begin; and nothing of them is left to count against anybody.
+        """
+        finger = Finger(self.clock, [Directory(self.look)], None, Limits(), moshez="Happy")
+        slow = [finger.asked(b" radix" * 8, "192.0.2.1") for _ in range(4)]
+        asked = [finger.asked(b" moshez" * 8, "192.0.2.1") for _ in range(33)]
+        self.assertEqual(len(self.under), Limits().peerLookups)
+        self.under[0].callback(None)
+        for each in asked:
+            reply = self.successResultOf(each)
+            self.assertEqual([part.outcome for _, part in reply.parts], ["found"] * 8)
+        for under in self.under[1:]:
+            under.callback(None)
+        self.assertEqual(
+            [self.successResultOf(each).outcome for each in slow], ["several"] * len(slow)
+        )
+        self.assertEqual(len(finger.visits), 0)
+        # As many as ever may wait again.
+        again = [finger.asked(b"radix", "192.0.2.1") for _ in range(4)]
+        self.assertEqual(len(self.under), Limits().peerLookups + 4)
+        for under in self.under[-4:]:
+            under.callback(None)
+        self.assertEqual([self.successResultOf(each).outcome for each in again], ["unknown"] * 4)

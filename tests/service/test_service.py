@@ -53,6 +53,13 @@ class GetUserTests(SynchronousTestCase):
             self.assertIsNone(self.successResultOf(finger.getUser(login)), login)
         self.assertEqual(directory.asked, [])
 
+    def test_example(self) -> None:
+        """The user whom the log names, to show how to ask, is one who can be asked for."""
+        for masked, example in (([], "moshez"), (["moshez"], "radix"), (["moshez", "radix"], None)):
+            rules = Rules(mask=Mask(masked))
+            finger = Finger(Clock(), (), None, DEFAULTS, rules, moshez="Happy", radix="Writing")
+            self.assertEqual(finger.someLogin(), example)
+
     def test_cancel(self) -> None:
         """To cancel a lookup is to cancel the directory's."""
         cancelled: list[object] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -44,6 +44,17 @@ class TurnsTests(SynchronousTestCase):
         self.begun[0].errback(KeyError("no"))
         self.failureResultOf(taken[0], KeyError)
         self.assertEqual(len(self.begun), 3)
+
+    def test_manyThatAreShort(self) -> None:
+        """Turns that are over as soon as they begin lose none, however many of them wait."""
+        turns = Turns(1, 300, 3.0, self.clock)
+        work: Deferred[str] = Deferred()
+        turns.take(lambda: work)
+        taken = [turns.take(lambda: fail(KeyError("no"))) for _ in range(300)]
+        work.callback("one")
+        for each in taken:
+            self.failureResultOf(each, KeyError)
+        self.assertEqual(self.successResultOf(turns.take(lambda: succeed("two"))), "two")
 
     def test_tooMany(self) -> None:
         """Who can't even wait is told so at once."""

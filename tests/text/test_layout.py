@@ -17,7 +17,7 @@ from tests.text.test_width import TEXTS
 
 def table(columns: Sequence[Sequence[str]]) -> list[str]:
     """All the lines of a table."""
-    return list(lazyTable(columns))
+    return [line for line in lazyTable(columns) if line is not None]
 
 
 def isText(text: str) -> bool:

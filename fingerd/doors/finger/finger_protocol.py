@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
@@ -14,6 +16,8 @@ from fingerd.model.limits import Limits
 from fingerd.model.query import TOO_LONG, Query, parse
 from fingerd.model.reply import Reply
 from fingerd.system.addresses import hostOf
+from fingerd.system.sharing import Shared
+from fingerd.system.slices import inSlices
 
 
 class FingerProtocol(ExchangeProtocol):
@@ -23,7 +27,7 @@ class FingerProtocol(ExchangeProtocol):
     """
 
     exchanges: FingerFactory
-    _asked: Deferred[None] | None = None
+    _asked: Deferred[Any] | None = None
 
     def __init__(self, factory: FingerFactory, host: str | None) -> None:
         ExchangeProtocol.__init__(self, factory, factory.limits.queryLength, host)
@@ -52,8 +56,12 @@ class FingerProtocol(ExchangeProtocol):
             asked = self.exchanges.service.ask(query, self.visit)
             self._asked = asked.addCallback(self._send).addErrback(self.failed)
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: Reply) -> Deferred[None] | None:
+        if reply.outcome == "list":
+            listed = self.exchanges.renderList(reply)
+            return listed.addCallback(self.answer, reply.outcome)
         self.answer(self.exchanges.render(reply), reply.outcome)
+        return None
 
 
 class FingerFactory(ExchangeFactory):
@@ -69,16 +77,22 @@ class FingerFactory(ExchangeFactory):
         """
         super().__init__(service.visits, limits, clock)
         self.service = service
+        self._making: Shared[Reply, bytes] = Shared()
 
     def buildProtocol(self, addr: IAddress | None) -> FingerProtocol:
         return FingerProtocol(self, hostOf(addr))
 
     def render(self, reply: Reply) -> bytes:
-        """The bytes that say what C{reply} does."""
-        if reply.outcome == "list":
-            return reply.rendered("finger", self._encoded)
-        return self._encoded(reply)
+        """The bytes that say what C{reply} does, which is no list."""
+        return encode(answer.of(reply, self.limits.answerSize), self.limits.answerSize)
 
-    def _encoded(self, reply: Reply) -> bytes:
-        size = self.limits.answerSize
-        return encode(answer.of(reply, size), size)
+    def renderList(self, reply: Reply) -> Deferred[bytes]:
+        """The bytes of a list, which are made once, while others have their turns."""
+        return self._making.get(reply, lambda: Deferred.fromCoroutine(self._list(reply)))
+
+    async def _list(self, reply: Reply) -> bytes:
+        if reply.rendered is None:
+            size = self.limits.answerSize
+            text = await inSlices(answer.ofList(reply, size), self.clock)
+            reply.rendered = encode(text, size)
+        return reply.rendered

@@ -7,7 +7,7 @@ All that is in a reply may be shown as it is, see L{fingerd.model.reply}.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
@@ -24,6 +24,9 @@ from fingerd.text.width import beginsCombining
 _STATUS = Field.STATUS
 _BARE: Fields = frozenset({Field.LOGIN, Field.STATUS})
 
+# What an answer is made in, where that takes long: see L{fingerd.system.slices}.
+Steps = Generator[None, None, str]
+
 
 def of(reply: Reply, size: int, now: float | None = None) -> str:
     """
@@ -34,8 +37,12 @@ def of(reply: Reply, size: int, now: float | None = None) -> str:
     @param now: the time in seconds since the epoch, for the ages of statuses; None for the present.
     """
     if reply.outcome == "list":
-        inFull = reply.verbose
-        return ofUsersInFull(reply, size, now) if inFull else ofUsers(reply, reply.fields, size)
+        steps = ofList(reply, size, now)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return str(end.value)
     if reply.parts:
         parts = ((name, of(part, size, now)) for name, part in reply.parts)
         return ofSeveral(parts, reply.unanswered)
@@ -45,6 +52,21 @@ def of(reply: Reply, size: int, now: float | None = None) -> str:
     if users:
         return "\n\n".join(ofUser(user, reply.fields, now) for user in users)
     return reply.words
+
+
+def ofList(reply: Reply, size: int, now: float | None = None) -> Steps:
+    """
+    As L{of}, for a list, in short steps: what comes of them is the answer. Thousands of users, with
+    names and statuses in all the world's scripts, may take some tenths of a second.
+    """
+    if not reply.verbose:
+        return (yield from _ofUsers(reply, reply.fields, size))
+    for user in reply.users:
+        if not user.report and not isBare(user):
+            return (yield from _ofUsersInFull(reply, size, now))
+        yield
+    # Of none of them there is more to tell than the status.
+    return (yield from _ofUsers(reply, _BARE & reply.fields, size))
 
 
 def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
@@ -66,43 +88,54 @@ def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
     return entry(known(user), fields, statusAge)
 
 
-def ofUsers(reply: Reply, fields: Fields, size: int) -> str:
+def _ofUsers(reply: Reply, fields: Fields, size: int) -> Steps:
     """
     The list: a table with a line for each user, and below it the sources' own reports, and what
     is to be said of those that failed, each under its name.
 
     @param size: as in L{of}.
     """
-    users = list(reply.users)
+    users: list[User] = []
+    for user in reply.users:
+        users.append(user)
+        yield
     tabled = [user for user in users if not user.report]
-    rows = "\n".join(_filling(_table(tabled, fields) if tabled else (), size))
+    lines: list[str] = []
+    for line in _filling(_table(tabled, fields) if tabled else (), size):
+        if line is not None:
+            lines.append(line)
+        yield
+    rows = "\n".join(lines)
     sections = _sections(users, reply.failures)
     parts = [rows, *_filling(sections, size - len(rows.encode("utf-8")))]
     return "\n\n".join(filter(None, parts)) or reply.words
 
 
-def ofUsersInFull(reply: Reply, size: int, now: float | None = None) -> str:
+def _ofUsersInFull(reply: Reply, size: int, now: float | None) -> Steps:
     """
     The list as C{/W} asks for it (RFC 1288 2.5.4): all there is to show of each user, as for one
     who is asked for by name. The parameters are as in L{of}.
     """
-    if all(user.report or isBare(user) for user in reply.users):
-        # Of none of them there is more to tell than the status.
-        return ofUsers(reply, _BARE & reply.fields, size)
     present = time.time() if now is None else now
     reports: list[User] = []
 
-    def entries() -> Iterator[str]:
+    def entries() -> Iterator[str | None]:
         for user in reply.users:
             if user.report:
                 reports.append(user)
+                yield None
             else:
                 yield entry(known(user), reply.fields, age(user.statusSet, present))
 
     def sections() -> Iterator[str]:
         yield from _sections(reports, reply.failures)
 
-    return "\n\n".join(_filling(chain(entries(), sections()), size)) or reply.words
+    parts: list[str] = []
+    for part in _filling(chain(entries(), sections()), size):
+        if part is not None:
+            parts.append(part)
+        yield
+    return "\n\n".join(parts) or reply.words
 
 
 def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
@@ -118,23 +151,27 @@ def ofSeveral(answers: Iterable[tuple[str, str]], refused: int) -> str:
     return "\n\n".join(parts)
 
 
-def _filling(texts: Iterable[str], size: int) -> Iterator[str]:
-    """As many of C{texts} as it takes to have more than C{size} bytes."""
+def _filling(texts: Iterable[str | None], size: int) -> Iterator[str | None]:
+    """As many of C{texts} as it takes to have more than C{size} bytes; a None is a step."""
     for text in texts:
         if size < 0:
             return
-        size -= len(text.encode("utf-8"))
+        if text is not None:
+            size -= len(text.encode("utf-8"))
         yield text
 
 
-def _table(users: Sequence[User], fields: Fields) -> Iterator[str]:
-    columns = {
-        field: list(map(_cell, map(attrgetter(field), users))) for field in Field if field in fields
-    }
-    columns = {field: cells for field, cells in columns.items() if any(cells)}
+def _table(users: Sequence[User], fields: Fields) -> Iterator[str | None]:
+    columns: dict[Field, list[str]] = {}
+    for field in Field:
+        if field in fields:
+            cells = list(map(_cell, map(attrgetter(field), users)))
+            if any(cells):
+                columns[field] = cells
+            yield None
     if not columns.keys() <= _BARE:
         columns = {field: [field.label, *cells] for field, cells in columns.items()}
-    return table(list(columns.values()))
+    yield from table(list(columns.values()))
 
 
 def _cell(text: str) -> str:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import quote, urlsplit
 
 from twisted.web.template import Tag, tags
 
+# So many addresses of a text are links, and none with more characters: more, in the plan of a user
+# who means no good, would keep everybody else waiting while the page is made.
+_MOST = 100
+_LONGEST = 2000
 # Up to what can't be in one. Brackets stand around addresses more often than in them.
 _ADDRESS = re.compile(r"\bhttps?://[^\s<>\"'`{}|\\^\[\]]+", re.I)
-# What ends a sentence, and not an address.
+# What ends a sentence, and not an address; so does a bracket that was opened before the address.
 _BEHIND = ".,;:!?*_~"
-_PAIRS = {")": "("}
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def linked(text: str) -> Iterator[str | Tag]:
     """C{text}, with its addresses as links that no search engine takes for ours."""
     end = 0
-    for found in _ADDRESS.finditer(text):
-        address = _trimmed(found[0])
+    for found in islice(_ADDRESS.finditer(text), _MOST):
+        address = _trimmed(found[0]) if len(found[0]) <= _LONGEST else ""
         href = _href(address)
         if href is None:
             continue
@@ -31,14 +35,12 @@ def linked(text: str) -> Iterator[str | Tag]:
 
 
 def _trimmed(address: str) -> str:
-    while address and (address[-1] in _BEHIND or _isUnpaired(address)):
-        address = address[:-1]
-    return address
-
-
-def _isUnpaired(address: str) -> bool:
-    opening = _PAIRS.get(address[-1])
-    return opening is not None and address.count(address[-1]) > address.count(opening)
+    unpaired = address.count(")") - address.count("(")
+    end = len(address)
+    while end and (address[end - 1] in _BEHIND or (address[end - 1] == ")" and unpaired > 0)):
+        unpaired -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
 
 
 def _href(address: str) -> str | None:

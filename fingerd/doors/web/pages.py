@@ -65,6 +65,10 @@ class Pages:
         self._clock = clock
         self._kept = KeptPages(limits.webPages)
         self._making: Shared[Hashable, Page] = Shared()
+        # The latest list, and its number: pages that are kept remember what they were made of by
+        # that, and not by the list itself, with all that its users have.
+        self._latest: Reply | None = None
+        self._number = 0
 
     async def user(
         self, form: Form, login: str, base: Base, visit: IVisit, *lines: bytes
@@ -150,12 +154,16 @@ class Pages:
         reply = await self._service.ask(Query(), visit)
         if reply.outcome != "list":
             return self._without(reply, form, base)
+        if reply is not self._latest:
+            self._latest = reply
+            self._number += 1
+        number = self._number
 
         async def made() -> Page:
-            return self._kept.put(address, reply, await make(reply))
+            return self._kept.put(address, number, await make(reply))
 
-        kept = self._kept.get(address, reply) or await self._making.get(
-            (address, reply), lambda: Deferred.fromCoroutine(made())
+        kept = self._kept.get(address, number) or await self._making.get(
+            (address, number), lambda: Deferred.fromCoroutine(made())
         )
         return Answer(kept, "list")
 

@@ -8,6 +8,7 @@ from fingerd.doors.plain import answer
 from fingerd.doors.plain.encoding import encode
 from fingerd.doors.web.web_form import Base
 from fingerd.model.reply import Reply
+from fingerd.system.slices import inSlices
 
 
 class TextForm:
@@ -25,7 +26,8 @@ class TextForm:
         return encode(answer.of(reply, self._size, now), self._size)
 
     async def list(self, reply: Reply, base: Base, now: float, clock: IReactorTime) -> bytes:
-        return self.user(reply, base, now)
+        text = await inSlices(answer.ofList(reply, self._size, now), clock)
+        return encode(text, self._size)
 
     def words(self, words: str, base: Base) -> bytes:
         return encode(words, self._size)

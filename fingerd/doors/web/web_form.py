@@ -9,15 +9,13 @@ from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from fingerd.model.reply import Reply
+from fingerd.system import slices
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-# Others have their turn after so many seconds of a long page.
-_SLICE = 0.005
 # All that XML 1.0 can't say, and what HTML calls a parse error.
 _UNSAYABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]|[\ufffe\uffff]"
@@ -98,11 +96,12 @@ def moment(seconds: float | None) -> str:
 
 async def inSlices(items: Sequence[U], make: Callable[[U], T], clock: IReactorTime) -> list[T]:
     """What C{make} makes of each of C{items}, while others have their turns."""
-    made: list[T] = []
-    until = clock.seconds() + _SLICE
-    for item in items:
-        made.append(make(item))
-        if clock.seconds() >= until:
-            await deferLater(clock, 0)
-            until = clock.seconds() + _SLICE
-    return made
+
+    def steps() -> slices.Steps[list[T]]:
+        made: list[T] = []
+        for item in items:
+            made.append(make(item))
+            yield
+        return made
+
+    return await slices.inSlices(steps(), clock)

@@ -19,6 +19,9 @@ FRESH = b"no-cache"
 # What readers and other servers ask for by the clock.
 FOR_A_WHILE = b"max-age=300"
 NEVER_KEPT = b"no-store"
+# Bytes that a kept page takes beside its body: its headers, its address, what it was made of. Most
+# bodies are much shorter.
+_BESIDE = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +102,7 @@ class KeptPages:
 
     def __init__(self, size: int) -> None:
         """
-        @param size: how many bytes there may be.
+        @param size: how many bytes of memory they may take.
         """
         self._room = size
         self._pages: OrderedDict[Hashable, tuple[object, Page]] = OrderedDict()
@@ -119,12 +122,16 @@ class KeptPages:
         """
         before = self._pages.pop(address, None)
         if before is not None:
-            self._room += len(before[1].body)
+            self._room += _sizeOf(before[1])
             if before[1].etag == new.etag and before[1].status == new.status:
                 new = before[1]
         self._pages[address] = of, new
-        self._room -= len(new.body)
+        self._room -= _sizeOf(new)
         while self._room < 0:
             _, (_, gone) = self._pages.popitem(last=False)
-            self._room += len(gone.body)
+            self._room += _sizeOf(gone)
         return new
+
+
+def _sizeOf(page: Page) -> int:
+    return len(page.body) + _BESIDE
