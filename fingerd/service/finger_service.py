@@ -40,7 +40,7 @@ from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
-from fingerd.system.shared_table import Column, Row
+from fingerd.system.shared_table import SETTERS, VISITS, Column
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
@@ -98,8 +98,8 @@ class FingerService(MultiService):
             self.setters = Visits(limits, clock, setter)
         else:
             shared = partial(SharedVisits, limits, clock, column=column)
-            self.visits = shared(finger, perPeer, queryLog, row=Row.VISITS)
-            self.setters = shared(setter, row=Row.SETTERS)
+            self.visits = shared(finger, perPeer, queryLog, row=VISITS)
+            self.setters = shared(setter, row=SETTERS)
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock, column)

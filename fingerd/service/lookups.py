@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import tookTooLong
 from fingerd.model.limits import Limits
-from fingerd.system.shared_table import Column, Row
+from fingerd.system.shared_table import LOOKUPS, Column
 
 T = TypeVar("T")
 
@@ -100,13 +100,13 @@ class Lookups:
     def _areMany(self) -> bool:
         """Whether there are as many as there may be."""
         column = self._column
-        count = self._count if column is None else column.total(Row.LOOKUPS)
+        count = self._count if column is None else column.total(LOOKUPS)
         return count >= self._limits.lookups
 
     def _add(self, change: int) -> None:
         self._count += change
         if self._column is not None:
-            self._column.count(Row.LOOKUPS, self._count)
+            self._column.count(LOOKUPS, self._count)
 
     def _begun(self, peer: str | None) -> None:
         if peer is not None:

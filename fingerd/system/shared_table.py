@@ -12,7 +12,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable, Sequence
-from enum import IntEnum
+from typing import NamedTuple
 
 _WORD = 8
 # Of each peer: a hash, the moment at which its bucket will be full, and how many visits it has.
@@ -20,16 +20,14 @@ _FACTS = 3
 # Peers that may have the same place: of more, those that matter least are forgotten.
 _WAYS = 2
 _SET = _WAYS * _FACTS
+# Peers whose places are remembered.
+_PLACES = 4096
 # So many sets fill whole pages.
 _FEWEST = 1024
 
 
-class Row(IntEnum):
-    """What is counted: visits at finger doors and at setters, and lookups."""
-
-    VISITS = 0
-    SETTERS = 1
-    LOOKUPS = 2
+# Rows, of what is counted: visits at finger doors and at setters, and lookups.
+VISITS, SETTERS, LOOKUPS = ROWS = range(3)
 
 
 class SharedTable:
@@ -58,7 +56,7 @@ class SharedTable:
         self.integers = memoryview(self._memory).cast("q")
         self.reals = memoryview(self._memory).cast("d")
 
-    def counts(self, row: Row) -> Sequence[int]:
+    def counts(self, row: int) -> Sequence[int]:
         """A row, by column."""
         return self.integers[row * self.columns : (row + 1) * self.columns].tolist()
 
@@ -68,9 +66,17 @@ class SharedTable:
 
     def clear(self, column: int) -> None:
         """Forget all that is in a column, whose worker is over."""
-        for row in Row:
+        for row in ROWS:
             self.integers[row * self.columns + column] = 0
         self._memory.madvise(mmap.MADV_REMOVE, self.start(column) * _WORD, self.size * _WORD)
+
+
+class _Place(NamedTuple):
+    """A peer's hash, where it is in the own column, and where it may be in the others."""
+
+    name: int
+    own: int
+    others: Sequence[int]
 
 
 class Column:
@@ -90,75 +96,86 @@ class Column:
         self._mask = table.sets - 1
         self._own = table.start(column)
         self._others = [table.start(each) for each in range(table.columns) if each != column]
+        # Of the peers that came last: to look for a place takes longer than what is done there.
+        self._places: dict[str, _Place] = {}
 
-    def count(self, row: Row, own: int) -> None:
+    def count(self, row: int, own: int) -> None:
         """This worker has so many now."""
         self._integers[row * self._columns + self._column] = own
 
-    def total(self, row: Row) -> int:
+    def total(self, row: int) -> int:
         """How many all workers have."""
         first = row * self._columns
-        return sum(self._integers[first : first + self._columns])
+        return sum(self._integers[first : first + self._columns].tolist())
 
     def latest(self, peer: str) -> float:
         """When the bucket of C{peer} will be full, as the other workers have it: 0.0 for never."""
         integers, found = self._integers, 0.0
-        name = hash(peer)
-        place = (name & self._mask) * _SET
-        for start in self._others:
-            at = start + place
-            if integers[at] != name:
-                at += _FACTS
-                if integers[at] != name:
-                    continue
-            full = self._reals[at + 1]
+        name, _, others = self._places.get(peer) or self._placed(peer)
+        for at in others:
+            if integers[at] == name:
+                full = self._reals[at + 1]
+            elif integers[at + _FACTS] == name:
+                full = self._reals[at + _FACTS + 1]
+            else:
+                continue
             found = max(found, full)
         return found
 
     def visits(self, peer: str) -> int:
         """How many visits of C{peer} the other workers have."""
         integers, found = self._integers, 0
-        name = hash(peer)
-        place = (name & self._mask) * _SET
-        for start in self._others:
-            at = start + place
-            if integers[at] != name:
-                at += _FACTS
-                if integers[at] != name:
-                    continue
-            found += integers[at + 2]
+        name, _, others = self._places.get(peer) or self._placed(peer)
+        for at in others:
+            if integers[at] == name:
+                found += integers[at + 2]
+            elif integers[at + _FACTS] == name:
+                found += integers[at + _FACTS + 2]
         return found
 
     def setFull(self, peer: str, full: float) -> None:
         """The bucket of C{peer} will be full at this moment, as this worker has it."""
-        at = self._place(hash(peer))
-        if at is not None:
-            self._reals[at + 1] = full
+        name, own, _ = self._places.get(peer) or self._placed(peer)
+        if self._integers[own] == name or (own := self._taken(peer)):
+            self._reals[own + 1] = full
 
     def setVisits(self, peer: str, own: int) -> None:
         """This worker has so many visits of C{peer}."""
-        at = self._place(hash(peer))
-        if at is not None:
+        name, at, _ = self._places.get(peer) or self._placed(peer)
+        if self._integers[at] == name or (at := self._taken(peer)):
             self._integers[at + 2] = own
 
-    def _place(self, name: int) -> int | None:
+    def _placed(self, peer: str) -> _Place:
+        """Where a peer is."""
+        name = hash(peer)
+        place = (name & self._mask) * _SET
+        own = self._own + place
+        if self._integers[own + _FACTS] == name:
+            own += _FACTS
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        found = self._places[peer] = _Place(name, own, [start + place for start in self._others])
+        return found
+
+    def _taken(self, peer: str) -> int:
         """
-        Where the peer with this hash is in the own column. One that isn't there gets the place of
-        the one without visits whose bucket was full first; None where both have visits.
+        Give the peer a place in the own column: that of the one without visits whose bucket was
+        full first. 0 where all have visits.
         """
         integers, reals = self._integers, self._reals
+        name = hash(peer)
         one = self._own + (name & self._mask) * _SET
-        if integers[one] == name:
-            return one
-        other = one + _FACTS
-        if integers[other] == name:
-            return other
-        free = [at for at in (one, other) if not integers[at + 2]]
-        if not free:
-            return None
-        at = min(free, key=lambda each: reals[each + 1])
-        # Nobody takes one peer's facts for the other's.
-        integers[at] = 0
-        reals[at + 1] = 0.0
-        integers[at] = name
+        ways = range(one, one + _SET, _FACTS)
+        at = next((at for at in ways if integers[at] == name), 0)
+        if not at:
+            at = min(
+                (at for at in ways if not integers[at + 2]), key=lambda at: reals[at + 1], default=0
+            )
+            if not at:
+                return 0
+            # Nobody takes one peer's facts for the other's.
+            integers[at] = 0
+            reals[at + 1] = 0.0
+            integers[at] = name
+        self._places.pop(peer, None)
         return at

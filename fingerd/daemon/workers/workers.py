@@ -22,7 +22,7 @@ from fingerd.doors.net.shared_ports import KeptPorts
 from fingerd.model.errors import reasonOf
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import Limits
-from fingerd.system.shared_table import Row
+from fingerd.system.shared_table import VISITS
 
 # Seconds until a worker that has died is replaced: at first, and at most, where its successors
 # die too. One that has lived so long is no such successor.
@@ -216,7 +216,7 @@ class Workers(MultiService):
 
     def _makeRoom(self) -> None:
         """Somewhere a visit is to end: where there are most."""
-        counts = self._table.counts(Row.VISITS)
+        counts = self._table.counts(VISITS)
         worker = max(self._alive, key=lambda each: counts[each.column], default=None)
         if worker is not None:
             worker.say("room")

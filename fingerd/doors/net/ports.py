@@ -45,6 +45,8 @@ class Port(tcp.Port):
     isLast = False
     # Which descriptor its socket had when this process was passed it, if it was.
     passed: int | None = None
+    # Whether other processes accept clients at the same socket.
+    isShared = False
     # Whether clients are accepted here, and not by others who have the socket.
     isRead = True
     _prefix = ""
@@ -57,6 +59,7 @@ class Port(tcp.Port):
     def inherit(self, listening: socket.socket) -> None:
         """Take this socket, which others read too, instead of making one. To be called first."""
         listening.setblocking(False)
+        self.isShared = True
         self._preexistingSocket = listening
 
     def startListening(self) -> None:
@@ -66,6 +69,12 @@ class Port(tcp.Port):
         self._prefix = super().logPrefix()
         if self.asksFirst:
             newcomers.holdSilent(self.socket)
+
+    def startReading(self) -> None:
+        """Accept clients, beside others who have the socket."""
+        super().startReading()
+        if self.passed is not None or self.isShared:
+            newcomers.wakeOne(self.reactor, self.socket)
 
     def logPrefix(self) -> str:
         """What the port is called in the log."""
@@ -209,7 +218,7 @@ class Ports:
         @param reactor: a reactor, or one of these, which then has a say in how ports are opened.
         @param asksFirst: whether clients of all these ports speak first, see L{Port.asksFirst}.
         """
-        self.reactor = reactor
+        self.reactor: Any = reactor
         self._asksFirst = asksFirst
         if isinstance(reactor, Ports):
             self.reactor = reactor.reactor

@@ -69,6 +69,8 @@ class HandedPorts(Ports):
 
     def __init__(self, reactor: object, sockets: Sequence[Handed]) -> None:
         super().__init__(reactor)
+        # Doors take it for the clock, and ask for the time again and again.
+        self.seconds, self.callLater = self.reactor.seconds, self.reactor.callLater
         self._handed: dict[_Where, list[int]] = {}
         self._ports: list[Port] = []
         for *where, descriptor in sockets:
