@@ -17,7 +17,7 @@ from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
-from fingerd.model.limits import Limits
+from fingerd.model.limits import Limits, ofEach
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
 from fingerd.system.pid_file import LeftPidFile
@@ -43,9 +43,9 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     useMonotonicTime(reactor)
-    limits: Limits = options["limits"]
-    directories = [_directory(url, reactor, limits) for url in options["directory"]]
     role = roleOf()
+    limits: Limits = ofEach(options["limits"], 1 if role is None else role.of)
+    directories = [_directory(url, reactor, limits) for url in options["directory"]]
     column = None if role is None else _column(role)
     store = _store(options, reactor, limits)
     asked: list[IListener] = []

@@ -180,6 +180,36 @@ class Limits:
 
 DEFAULTS = Limits()
 
+# Of what a process keeps, starts or holds open for itself, each of several workers has its part.
+# (What they count together is not among these: see L{fingerd.system.shared_table}.)
+_PARTED = (
+    "peerLookups",
+    "unsentAnswers",
+    "lingering",
+    "webPages",
+    "upstreamQueries",
+    "upstreamWaiting",
+    "nameLookups",
+    "queryLogWaiting",
+    "repeatsLogged",
+    "passwdThreads",
+    "passwdWaiting",
+    "setterThreads",
+    "setterWaiting",
+    "programsAtOnce",
+    "programsWaiting",
+    "databaseThreads",
+    "databaseWaiting",
+    "statusesWaiting",
+    "historiesWaiting",
+)
+
+
+def ofEach(limits: Limits, workers: int) -> Limits:
+    """The limits of each of so many workers, where C{limits} are those of all of them."""
+    parts = {name: -(-getattr(limits, name) // workers) for name in _PARTED}
+    return replace(limits, **parts)
+
 
 def changed(limits: Limits, texts: Iterable[str]) -> Limits:
     """

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
-from fingerd.system import capabilities, privileges
+from fingerd.system import privileges
 from fingerd.system.privileges import Identity
 
 
 def becomeParent(identity: Identity) -> None:
-    """Become a lesser user, and keep what workers need to start: see L{capabilities}."""
-    with capabilities.keepReading():
+    """Become a lesser user, and keep the right that L{fingerd.system.capabilities} tells of."""
+    if os.geteuid() != 0:
+        return
+    # Not imported elsewhere: it needs what systemd may forbid a daemon that was never root.
+    from fingerd.system.capabilities import keepReading  # noqa: PLC0415
+
+    with keepReading():
         privileges.become(identity)
 
 
 def becomeWorker(identity: Identity) -> None:
     """The parent has become a lesser user: have no right more than that one."""
     if privileges.startedByRoot():
-        capabilities.giveUp()
+        from fingerd.system.capabilities import giveUp  # noqa: PLC0415
+
+        giveUp()
 
 
 class Prepared(Service):
