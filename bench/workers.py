@@ -16,24 +16,31 @@ import tempfile
 import time
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 from bench import servers, users
 from bench.loading import Load, Loading, generator
-from bench.processes import allowDescriptors, children, cpuTime, descriptors
+from bench.processes import allowDescriptors, children, cores, cpuTime, descriptors
 from bench.report import Result, Spread, Table, Target
 from bench.servers import Running
 
-QUICK = {"rounds": 2, "queries": 300, "held": 40, "users": 1000}
+QUICK = {"rounds": 2, "queries": 300, "clients": [8], "held": 40, "users": 1000}
 _MICRO = 1e6
 _COUNTS = (1, 2, 4)
+_LINGERING = 10
+# Seconds between connection and query.
+_KINDS = {"query at once": 0.0, "query 20 ms after connection": 0.02}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--queries", type=int, default=2000, help="to each daemon in a round")
-    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--clients", type=int, nargs="+", default=[32, 256])
+    parser.add_argument(
+        "--one-core", action="store_true", help="all daemons share a core, and clients have another"
+    )
     parser.add_argument("--held", type=int, default=800, help="connections that are held open")
     parser.add_argument("--users", type=int, default=10_000)
 
@@ -56,29 +63,34 @@ _Rounds = dict[int, list[_Round]]
 class _Daemon:
     """A daemon with so many workers."""
 
-    def __init__(self, count: int, folder: Path, path: Path, running: ExitStack) -> None:
+    def __init__(
+        self, count: int, folder: Path, path: Path, running: ExitStack, core: int | None
+    ) -> None:
         """
         @param path: its file of users.
+        @param core: the only one that it runs on, if there is one.
         """
         server = servers.ours(
             folder, "--no-setter", f"--directory=file:{path}", f"--workers={count}"
         )
         self.count = count
-        self._running = running.enter_context(Running(server, folder))
+        self._running = running.enter_context(Running(server, folder, core))
         self.port = self._running.port
         while len(children(self._running.pid)) < (count if count > 1 else 0):
             time.sleep(0.01)
         self.workers = children(self._running.pid) or [self._running.pid]
         self.processes = {self._running.pid, *self.workers}
 
-    def round(self, command: list[str], wanted: argparse.Namespace, delay: float) -> _Round:
+    def round(
+        self, command: list[str], wanted: argparse.Namespace, clients: int, delay: float
+    ) -> _Round:
         """Let it answer, as many queries as fit into a second at most."""
         queries = wanted.queries
         if delay:
-            queries = min(queries, round(wanted.clients / delay))
+            queries = min(queries, round(clients / delay))
         before = {pid: cpuTime(pid) for pid in self.processes}
         load = Loading(
-            *(command, self.port, wanted.clients, range(wanted.users), users.answer()),
+            *(command, self.port, clients, range(wanted.users), users.answer()),
             queries=queries,
             delay=delay,
         ).result()
@@ -98,7 +110,8 @@ class _Daemon:
             while True:
                 found = [descriptors(pid) for pid in self.workers]
                 has = [now - was for now, was in zip(found, before, strict=True)]
-                if sum(has) >= count:
+                # What lingers of the clients before may be counted at first, and end then.
+                if sum(has) >= count - _LINGERING:
                     return has
                 time.sleep(0.01)
 
@@ -111,17 +124,19 @@ def measure(arguments: argparse.Namespace) -> Result:
         path = folder / "users"
         users.write(path, arguments.users)
         command = generator(folder)
-        daemons = [_Daemon(count, folder, path, running) for count in _COUNTS]
+        core = cores()[0] if arguments.one_core else None
+        daemons = [_Daemon(count, folder, path, running, core) for count in _COUNTS]
+        # First, while nobody else has been there.
+        held = {daemon.count: daemon.held(arguments.held) for daemon in daemons[1:]}
         kinds: dict[str, _Rounds] = {}
-        for kind, delay in (("query at once", 0.0), ("query 20 ms after connection", 0.02)):
-            rounds = kinds[kind] = {count: [] for count in _COUNTS}
+        for clients, (kind, delay) in product(arguments.clients, _KINDS.items()):
+            rounds = kinds[f"{clients} clients, {kind}"] = {count: [] for count in _COUNTS}
             # The first round is to warm up.
             for number in range(arguments.rounds + 1):
                 for daemon in random.sample(daemons, len(daemons)):
-                    done = daemon.round(command, arguments, delay)
+                    done = daemon.round(command, arguments, clients, delay)
                     if number:
                         rounds[daemon.count].append(done)
-        held = {daemon.count: daemon.held(arguments.held) for daemon in daemons[1:]}
     return _result(kinds, held, arguments)
 
 
@@ -148,10 +163,9 @@ def _result(
         "workers",
         "What several workers cost",
         f"Processor time (user and system) of all processes per right answer: {arguments.users:,} "
-        f"users, {arguments.clients} clients, {arguments.rounds} rounds of {arguments.queries:,} "
-        "queries to each daemon in turn. The daemons may run on every core, of which the clients "
-        "have one to themselves where that is possible; so the rate says something where there are "
-        "more cores than workers. Shares are the parts of the processor time that the busiest and "
+        f"users, {arguments.rounds} rounds of {arguments.queries:,} queries to each daemon in "
+        f"turn. The daemons run on {'one core' if arguments.one_core else 'any core'}, and the "
+        "clients on the last. Shares are the parts of the processor time that the busiest and "
         "the idlest worker had, medians of the rounds.",
         tables,
         targets,

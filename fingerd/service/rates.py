@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from itertools import islice
 
 from fingerd.system.shared_table import Column
+
+# All workers together let this part of a bucket pass unseen.
+_UNSEEN = 20
 
 
 class Rates:
@@ -30,6 +34,9 @@ class Rates:
         self._most = perMinute
         self._full: OrderedDict[str, float] = OrderedDict()
         self._column = column
+        # Seconds of a bucket that others don't see: to tell them takes time, and most peers ask
+        # little.
+        self._unseen = 60.0 / (_UNSEEN * column.workers) if column is not None else math.inf
 
     def __len__(self) -> int:
         return len(self._full)
@@ -53,11 +60,11 @@ class Rates:
         else:
             full.move_to_end(peer)
         column = self._column
-        if column is not None:
+        if column is not None and at - now + more > self._unseen:
             at = max(at, column.latest(peer))
         if at - now + more - self._interval > self._patience:
             return False
         full[peer] = later = (at if at > now else now) + more
-        if column is not None:
+        if column is not None and later - now > self._unseen:
             column.setFull(peer, later)
         return True
