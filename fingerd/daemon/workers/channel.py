@@ -7,6 +7,7 @@ The parent says:
   - C{reload}: look for changes (answered with C{reloaded})
   - C{reopen}: go on in new log files
   - C{begin}: accept clients
+  - C{knock}: a worker is over, which may have been woken for a client and not have accepted it
   - C{look} and an id: there is a status with this id (answered with C{seen} and the id)
   - C{shown} and an id: all have seen the status with this id
   - C{room}: end a visit, another worker needs its place

@@ -68,6 +68,7 @@ class Link(MultiService):
         self._channel = Channel(self._heard, self._lost)
         self._words: dict[str, Callable[..., object]] = {
             "begin": lambda: Deferred.fromCoroutine(self._begin()),
+            "knock": self._ports.knock,
             "look": lambda status: Deferred.fromCoroutine(self._look(status)),
             "shown": self._shown,
             "room": self._finger.visits.makeRoom,

@@ -142,6 +142,9 @@ class Workers(MultiService):
         self._table.clear(worker.column)
         self._columns.append(worker.column)
         self._sightings.left(worker)
+        for other in self._alive:
+            if other.isReady:
+                other.say("knock")
         if worker in self._places and not self._isStopping:
             place = self._places.index(worker)
             self._places[place] = None

@@ -101,6 +101,12 @@ class HandedPorts(Ports):
         for port in self._ports:
             port.startReading()
 
+    def knock(self) -> None:
+        """Accept those who wait, if any do: another process was woken for them, and is no more."""
+        for port in self._ports:
+            if port.connected:
+                port.doRead()
+
     def lastCall(self) -> None:
         """From now on, clients may be kept out: see L{newcomers.keepOut}."""
         for port in self._ports:
