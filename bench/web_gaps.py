@@ -8,6 +8,7 @@ and (work) the longest by the process's own time, which leaves out what a busy m
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any, cast
 
@@ -20,8 +21,8 @@ from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 
 from fingerd.directories.given import GivenUsers
+from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_factory import WebFactory
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
 from fingerd.service import FingerService
@@ -79,6 +80,8 @@ async def _measured(_: object) -> None:
     finger = FingerService(_TIME, [GivenUsers(**users)], store, Limits(listKept=0.001))
     factory = WebFactory(Site(finger, None, 20, Limits(), _TIME), None, Limits(), _TIME)
     port = cast(IReactorTCP, reactor).listenTCP(0, cast(Any, factory), 50, "127.0.0.1")
+    # As a daemon does when it has started.
+    gc.freeze()
     probe = Probe()
     print("| form | bytes | first gap (work) | longest later (work) |\n| --- | --- | --- | --- |")
     for path, accept in _FORMS:

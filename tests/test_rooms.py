@@ -29,7 +29,7 @@ ARROWS = {
     "commands": {"doors", "remote", *BELOW},
 }
 # Doors have these in common; of each other they know nothing.
-COMMON_DOORS = ("net", "plain")
+COMMON_DOORS = ("net", "plain", "http")
 # The service's only look at doors, inside the talk's two methods.
 FACTORIES = {
     "fingerd.doors.finger.finger_protocol",

@@ -8,6 +8,7 @@ the table below. Others come as plugins: see L{fingerd.model.interfaces.IDoor}.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 from twisted.plugin import getPlugins
 
@@ -21,7 +22,10 @@ _MODULES = {
     "finger": "fingerd.doors.finger.finger_door",
     "web": "fingerd.doors.web.web_door",
     "setter": "fingerd.doors.setter.setter_door",
+    "metrics": "fingerd.doors.metrics.metrics_door",
 }
+# Those that need more than a plain installation has, and the extra by which it is installed.
+_EXTRAS = {"metrics": "metrics"}
 
 
 def listenerOf(
@@ -42,7 +46,7 @@ def listenerOf(
     @raise ValueError: when there is no such door or no such endpoint, with the reason in words.
     """
     if name in _MODULES:
-        listener: IListener = import_module(_MODULES[name]).listener(
+        listener: IListener = _module(name).listener(
             service, endpoint, reactor, limits, balancers, **chosen
         )
         return listener
@@ -54,3 +58,12 @@ def listenerOf(
         return listener
     known = ", ".join([*_MODULES, *sorted(plugins)])
     raise ValueError(f"there is no door called {name!r}; there are {known}")
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return import_module(_MODULES[name])
+    except ImportError:
+        if name not in _EXTRAS:
+            raise
+        raise ValueError(f"it needs an extra: pip install 'fingerd[{_EXTRAS[name]}]'") from None

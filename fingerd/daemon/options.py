@@ -48,6 +48,7 @@ _REPEATED = (
     "listen",
     "door",
     "web",
+    "metrics",
     "setter",
     "directory",
     "replace",
@@ -77,13 +78,7 @@ class Options(usage.Options):
     optParameters = [
         ["web-url", None, None, "The web door's address. [default: what each client calls it]"],
         ["web-history", None, 20, "Statuses in a user's feed; 0: what shows now.", noneOrMore],
-        [
-            "workers",
-            None,
-            1,
-            "How many processes answer, at the same ports.",
-            wholeNumber,
-        ],
+        ["workers", None, 1, "How many processes answer, at the same ports.", wholeNumber],
         [
             "reload",
             None,
@@ -134,12 +129,7 @@ class Options(usage.Options):
             _oneOf("full", "masked", "none"),
         ],
         ["log-format", None, "text", "How the daemon's own log is written: text or json.", _FORM],
-        [
-            "user",
-            None,
-            None,
-            "The user to become, when started by root. [default: fingerd, else nobody]",
-        ],
+        ["user", None, None, "Whom to become, started by root. [default: fingerd, else nobody]"],
     ]
 
     def __init__(self) -> None:
@@ -166,6 +156,14 @@ class Options(usage.Options):
         tcp:8079:interface=127.0.0.1; can be given more than once. [default: none]
         """
         self["web"].append(description)
+
+    def opt_metrics(self, description: str) -> None:
+        """
+        Where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as an
+        endpoint string such as tcp:9079:interface=127.0.0.1; can be given more than once.
+        [default: none]
+        """
+        self["metrics"].append(description)
 
     def opt_setter(self, description: str) -> None:
         """

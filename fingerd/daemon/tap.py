@@ -79,13 +79,20 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
+    doors = [*asked, *others, *setters]
+    measured = {
+        "kinds": [url.partition(":")[0] for url in options["directory"]],
+        "open": lambda: all(door.address is not None for door in doors),
+    }
+    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
     form, where = options["log-format"], (_where(asked + others), _where(setters))
-    listeners = [*asked, *others, *setters]
     if role is None and options["workers"] > 1:
         from fingerd.daemon.workers.announcing import Announcing
         from fingerd.daemon.workers.prepared import Prepared, becomeParent
         from fingerd.daemon.workers.workers import Workers
 
+        if metrics:
+            raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
         daemon = Daemon(options["identity"], becomeParent)
         parts: list[object] = [
             Prepared([store, queryLog]),
@@ -93,17 +100,18 @@ def makeService(options: Options) -> IService:
                 reactor,
                 ports,
                 _spawner(options, reactor, ports, limits),
-                listeners,
+                doors,
                 Announcing(reactor, *where, form, limits),
                 limits,
             ),
         ]
     else:
         timer = TimerService(options["reload"], finger.reload)
-        parts = [finger, *listeners, timer]
+        parts = [finger, *doors, *metrics, timer]
         if role is None or column is None:
             daemon = Daemon(options["identity"])
-            parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
+            told = _where(metrics)
+            parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
         else:
             from fingerd.daemon.workers.link import Link
             from fingerd.daemon.workers.prepared import becomeWorker

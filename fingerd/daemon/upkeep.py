@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -86,12 +87,14 @@ class Upkeep(MultiService):
         reopen: Callable[[], object] | None = None,
         form: str = "text",
         limits: Limits = DEFAULTS,
+        measured: Sequence[Where] = (),
     ) -> None:
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
         @param reopen: opens the query log anew, when logrotate(8) has moved it away.
         @param form: how the daemon's log is written, C{text} or C{json}.
+        @param measured: where the doors are at which the daemon is measured.
         """
         super().__init__()
         clock = cast(IReactorTime, reactor)
@@ -102,9 +105,15 @@ class Upkeep(MultiService):
         OnSignal(signal.SIGHUP, threads, *logs, reload).setServiceParent(self)
         # What logrotate(8) sends.
         OnSignal(signal.SIGUSR1, threads, *logs).setServiceParent(self)
-        StartLine(finger, asked, set).setServiceParent(self)
+        StartLine(finger, asked, set, measured).setServiceParent(self)
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier.setServiceParent(self)
+
+    def startService(self) -> None:
+        super().startService()
+        # What is there by now, code above all, is there to stay. To look through it for garbage
+        # would hold the daemon for some 25 ms each time.
+        gc.freeze()
 
     @classmethod
     def of(cls, application: object, finger: FingerService, reactor: object) -> Upkeep:
@@ -147,11 +156,19 @@ class StartLine(Service):
 
     _log = Logger()
 
-    def __init__(self, finger: Known, asked: Iterable[Where], set: Iterable[Where]) -> None:
+    def __init__(
+        self,
+        finger: Known,
+        asked: Sequence[Where],
+        set: Sequence[Where],
+        measured: Sequence[Where] = (),
+    ) -> None:
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
+        @param measured: where those are at which the daemon is measured.
         """
+        self._measured = measured
         self._finger = finger
         self._asked = asked
         self._set = set
@@ -162,9 +179,10 @@ class StartLine(Service):
         setters = addresses(self._set)
         count = self._finger.count()
         self._log.info(
-            "finger on {ports}; setter {setters}; {users}; try: {example}",
+            "finger on {ports}; setter {setters}; {metrics}{users}; try: {example}",
             ports=addresses(self._asked),
             setters=f"on {setters}" if setters else "off",
+            metrics=f"metrics on {addresses(self._measured)}; " if self._measured else "",
             users="no count of users"
             if count is None
             else f"{count} user{'' if count == 1 else 's'}",

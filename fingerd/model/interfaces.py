@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import Attribute, Interface
 
+from fingerd.model.counts import Figures, Readings
 from fingerd.model.limits import Limits
 from fingerd.model.query import Name, Query
 from fingerd.model.record import Change, Setter, Status
@@ -48,6 +49,13 @@ class IFingerService(Interface):
         the reply has a C{history} too: the newest C{most} that this user has set.
         """
 
+    def latest(visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """
+        As C{ask} for the list, with the C{latest} statuses of all who are in it, where the list
+        shows statuses: the newest C{most}, of which C{each} at most are one user's. With no C{each}
+        there is only what shows now.
+        """
+
     def getFingerFactory() -> IProtocolFactory:
         """The factory of a finger port."""
 
@@ -71,6 +79,15 @@ class IFingerSetterService(Interface):
 
     def refused(by: Setter, reason: str) -> None:
         """Log that C{by} asked for what is no change at all, and was told C{reason}."""
+
+
+class IMeasured(Interface):
+    """What can be measured."""
+
+    measurers: IVisits = Attribute("The visits at the doors where it is measured.")
+
+    def figures() -> Figures:
+        """Everything there is to measure, as it is at this moment."""
 
 
 class IDirectory(Interface):
@@ -169,6 +186,12 @@ class IReloadable(Interface):
         Look for changes and take them over. Whatever fails is said in the log and leaves the
         users as they were: the Deferred never fails.
         """
+
+
+class IWatching(IReloadable):
+    """A directory that tells how the readings went of what it holds a copy of."""
+
+    readings: Readings | None = Attribute("How they went; None where it holds no copy after all.")
 
 
 class ICounted(Interface):

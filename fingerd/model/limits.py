@@ -50,6 +50,8 @@ class Limits:
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500
+    # Connections to all ports where the daemon is measured: some monitors and some people.
+    metricsConnections: int = 50
     # A connection, from its first moment to its last, whatever the client does.
     connectionTime: float = 30.0
     # A load balancer's PROXY header, from the connection's first moment: it is sent at once, and

@@ -39,6 +39,8 @@ class Reply:
         They may be prepared one by one, as they are taken: take each once.
     @ivar history: where it was asked for, what the user has set, the newest first. Who set it, and
         when it ends, is not said.
+    @ivar latest: for C{list}, where it was asked for, the newest statuses of all who are listed,
+        each with whose it is, the newest first.
     @ivar fields: the fields that the administrator shows in such a reply, known or not.
     @ivar verbose: whether the client asked for all there is to tell (C{/W}, RFC 1288 2.5.4).
     @ivar failures: for C{list} the sources that failed: a name for each, and the words for it.
@@ -59,4 +61,5 @@ class Reply:
     parts: Sequence[tuple[str, Reply]] = ()
     unanswered: int = 0
     history: Sequence[Status] = ()
+    latest: Sequence[tuple[User, Status]] = ()
     rendered: bytes | None = None

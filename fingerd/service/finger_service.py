@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.application.service import IService, MultiService
@@ -15,15 +15,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts, Figures, Lookups
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
     IFingerService,
     IFingerSetterService,
     IForwarder,
+    IMeasured,
     IQueryLog,
     IReloadable,
     IStore,
+    IWatching,
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 
 
-@implementer(IFingerService, IFingerSetterService)
+@implementer(IFingerService, IFingerSetterService, IMeasured)
 class FingerService(MultiService):
     """
     Says who there is to every door, after one set of rules and limits for the whole daemon.
@@ -91,19 +94,18 @@ class FingerService(MultiService):
         self._directories = directories
         self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
-        finger, setter = limits.connections, limits.setterConnections
-        perPeer = limits.peerConnections
-        if column is None:
-            self.visits = Visits(limits, clock, finger, perPeer, queryLog)
-            self.setters = Visits(limits, clock, setter)
-        else:
-            shared = partial(SharedVisits, limits, clock, column=column)
-            self.visits = shared(finger, perPeer, queryLog, row=VISITS)
-            self.setters = shared(setter, row=SETTERS)
+        self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
+        self._column = column
+        peer, log = limits.peerConnections, queryLog
+        self.visits = self._counted(VISITS, "connections", peer, log)
+        self.setters = self._counted(SETTERS, "setterConnections")
+        self.measurers = self._counted(None, "metricsConnections")
         failures = Failures(self._log, limits, clock)
-        self._users = users = Users(directories, store, limits, rules, clock, failures)
-        self._replies = Replies(users, limits, rules, forwarder, failures, clock, column)
-        self._settings = Settings(users, store, limits, rules, failures, clock, self._logins, now)
+        self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
+        self._settings = Settings(
+            users, store, limits, rules, failures, clock, self._logins, now, counts
+        )
         for part in (*directories, store, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
@@ -133,6 +135,10 @@ class FingerService(MultiService):
         """See L{IFingerService}."""
         return self._replies.history(login, visit, most)
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{IFingerService}."""
+        return self._replies.latest(visit, most, each)
+
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
         """See L{IFingerSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))
@@ -158,6 +164,18 @@ class FingerService(MultiService):
         counted = [d for d in self._directories if ICounted.providedBy(d)]
         return sum(map(len, counted)) if len(counted) == len(self._directories) else None
 
+    def figures(self) -> Figures:
+        """See L{IMeasured}."""
+        each = self._visits()
+        return Figures(
+            self._counts,
+            Counter(visit.door for visits in each for visit in visits),
+            {visits.limit: visits.most for visits in each},
+            [len(each) if ICounted.providedBy(each) else None for each in self._directories],
+            [each.readings if IWatching.providedBy(each) else None for each in self._directories],
+            bool(self.running) and all(part.running for part in self),
+        )
+
     def someLogin(self) -> str | None:
         """A user to ask for, to show how it is done: None where none is known at once."""
         found: list[User] = []
@@ -180,8 +198,30 @@ class FingerService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Finish what is being answered, then stop what answers it."""
-        drained = gatherResults([self.visits.drain(), self.setters.drain()])
+        drained = gatherResults([each.drain() for each in self._visits()])
         return drained.addCallback(self._stop)
+
+    def _visits(self) -> tuple[Visits, ...]:
+        return self.visits, self.setters, self.measurers
+
+    def _counted(
+        self,
+        row: int | None,
+        limit: str,
+        perPeer: int | None = None,
+        queryLog: IQueryLog | None = None,
+    ) -> Visits:
+        """
+        Visits at doors of one kind.
+
+        @param row: where workers count them together, if they do.
+        @param limit: the name of the limit that says how many there may be.
+        """
+        most: int = getattr(self._limits, limit)
+        facts = (self._limits, self._clock, most, perPeer, queryLog, self._counts, limit)
+        if self._column is None or row is None:
+            return Visits(*facts)
+        return SharedVisits(*facts, column=self._column, row=row)
 
     def _stop(self, drained: object) -> Deferred[None]:
         self._logins.stop()

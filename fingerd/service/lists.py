@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures, tookTooLong
 from fingerd.model import texts
+from fingerd.model.counts import Lookups
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
@@ -36,7 +37,7 @@ class Lists:
 
     def __init__(
         self,
-        directories: Sequence[IDirectory],
+        directories: Sequence[tuple[IDirectory, Lookups]],
         statuses: IStore,
         limits: Limits,
         rules: Rules,
@@ -45,6 +46,7 @@ class Lists:
         known: Callable[[str], Awaitable[User | None]],
     ) -> None:
         """
+        @param directories: each with where what becomes of its lookups is counted.
         @param known: what the directories know of a login.
         """
         self._directories = directories
@@ -104,7 +106,7 @@ class Lists:
         users: dict[str, User] = {}
         reports: list[User] = []
         failures: list[tuple[str, str]] = []
-        asked = [self._ofDirectory(directory, verbose) for directory in self._directories]
+        asked = [self._ofDirectory(*each, verbose) for each in self._directories]
         results = cast(_Results, await DeferredList(asked, consumeErrors=True))
         for number, (_, result) in enumerate(results, 1):
             if not isinstance(result, Failure):
@@ -136,13 +138,30 @@ class Lists:
         overlaid = [overlay(user, statuses.get(user.login)) for user in listed]
         return Listing([*overlaid, *reports], failures)
 
-    def _ofDirectory(self, directory: IDirectory, verbose: bool) -> Deferred[list[User]]:
+    def _ofDirectory(
+        self, directory: IDirectory, lookups: Lookups, verbose: bool
+    ) -> Deferred[list[User]]:
         full = verbose and IVerboseDirectory.providedBy(directory)
         ask = cast(IVerboseDirectory, directory).getVerboseUsers if full else directory.getUsers
         asked: Deferred[list[User]] = maybeDeferred(ask, self._limits.listedUsers)
         if not asked.called or asked.paused:
             asked.addTimeout(self._limits.directoryListTime, self._clock, tookTooLong)
-        return asked
+        return asked.addCallbacks(
+            _answered, _failed, callbackArgs=(lookups,), errbackArgs=(lookups,)
+        )
+
+
+def _answered(users: list[User], lookups: Lookups) -> list[User]:
+    lookups.answered += 1
+    return users
+
+
+def _failed(failure: Failure, lookups: Lookups) -> Failure:
+    if failure.check(CancelledError):
+        lookups.ended += 1
+    else:
+        lookups.failed += 1
+    return failure
 
 
 def overlay(user: User, status: Status | None) -> User:

@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
-from fingerd.model.fields import Field
+from fingerd.model.counts import Counts
+from fingerd.model.fields import Field, Fields
 from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -24,6 +25,7 @@ from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
 from fingerd.system.shared_table import Column
+from fingerd.system.sharing import Shared
 from fingerd.text.cleaning import clean
 
 
@@ -43,13 +45,16 @@ class Replies:
         forwarder: IForwarder | None,
         failures: Failures,
         clock: IReactorTime,
+        counts: Counts,
         column: Column | None = None,
     ) -> None:
         """
         @param forwarder: what asks other hosts. Without one, no query is forwarded.
         @param clock: the reactor.
+        @param counts: where it is counted who came to a limit.
         @param column: of what several workers share, if there are any.
         """
+        self._refusals = counts.refusals
         self._users = users
         self._limits = limits
         self._rules = rules
@@ -61,6 +66,10 @@ class Replies:
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
+        # The latest statuses of those in them, by how many were asked for; and those that are being
+        # looked for.
+        self._latest: dict[tuple[int, int], Reply] = {}
+        self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
         self._lookups = Lookups(limits, clock, column)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
@@ -75,6 +84,7 @@ class Replies:
         visit.waits()
         names, verbose, tooLong = query
         if tooLong:
+            self._refusals["queryLength"] += 1
             return succeed(self._tooLong)
         if not self._mayAsk(visit, min(len(names), self._limits.namesPerQuery)):
             return succeed(self._tooManyQueries)
@@ -98,9 +108,19 @@ class Replies:
             return succeed(self._tooManyQueries)
         return Deferred.fromCoroutine(self._askHistory(login, visit, most))
 
+    def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
+        """See L{fingerd.model.interfaces.IFingerService}."""
+        visit.waits()
+        if not self._mayAsk(visit):
+            return succeed(self._tooManyQueries)
+        return Deferred.fromCoroutine(self._askLatest(visit, most, each))
+
     def _mayAsk(self, visit: IVisit, names: int = 1) -> bool:
         now, peer = self._clock.seconds(), visit.peer
-        return peer is None or self._rates.take(peer, now, names)
+        if peer is None or self._rates.take(peer, now, names):
+            return True
+        self._refusals["peerQueries"] += 1
+        return False
 
     def _atHand(self, login: str, verbose: bool) -> Reply | None:
         """The reply, where all of it is in memory. What fails here is tried again by C{_ask}."""
@@ -127,10 +147,48 @@ class Replies:
             )
         except Exception:
             return self._failed("listing the users", visit)
+        return self._replyOf(listing, verbose)
+
+    def _replyOf(self, listing: Listing, verbose: bool) -> Reply:
         kept = self._lists.get(verbose)
         if kept is None or kept[0] is not listing:
             kept = self._lists[verbose] = listing, self._listed(listing, verbose)
+            if not verbose:
+                self._latest.clear()
         return kept[1]
+
+    async def _askLatest(self, visit: IVisit, most: int, each: int) -> Reply:
+        if not self._rules.listed:
+            return self._listDenied
+        try:
+            return await self._lookups.run(
+                visit.peer, lambda: Deferred.fromCoroutine(self._withLatest(most, each))
+            )
+        except Exception:
+            return self._failed("listing the latest statuses", visit)
+
+    async def _withLatest(self, most: int, each: int) -> Reply:
+        listing = await self._users.list()
+        reply = self._replyOf(listing, False)
+        if Field.STATUS not in reply.fields & self._views.user:
+            return Reply("list")
+        key = most, each
+        kept = self._latest.get(key)
+        if kept is None:
+            kept = await self._makingLatest.get(
+                (reply, *key),
+                lambda: Deferred.fromCoroutine(self._madeLatest(listing, reply.fields, *key)),
+            )
+            # There may be a newer list by now.
+            if self._lists[False][1] is reply:
+                self._latest[key] = kept
+        return kept
+
+    async def _madeLatest(self, listing: Listing, fields: Fields, most: int, each: int) -> Reply:
+        latest = await self._users.latest(listing, most, each)
+        of = [self._shown.listed(user, fields) for user, _ in latest]
+        statuses = self._shown.statuses([status for _, status in latest])
+        return Reply("list", latest=list(zip(of, statuses, strict=True)))
 
     def _listed(self, listing: Listing, verbose: bool) -> Reply:
         shown = self._shown
@@ -208,6 +266,7 @@ class Replies:
         """What to say of the exception that is being handled."""
         failure = Failure()
         if failure.check(TooManyLookups):
+            self._refusals["lookups"] += 1
             return self._tooManyLookups
         if failure.check(CancelledError) and not visit.present:
             # The client has gone: nothing went wrong, and nobody reads the answer.

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from fingerd.logs import audit
 from fingerd.logs.failures import Failures
 from fingerd.model import texts
+from fingerd.model.counts import Counts
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
@@ -38,11 +39,14 @@ class Settings:
         clock: IReactorTime,
         logins: Logins,
         now: Callable[[], float],
+        counts: Counts,
     ) -> None:
         """
         @param logins: tells the login of a uid.
         @param now: the time, in seconds since the epoch.
+        @param counts: where it is counted what became of settings.
         """
+        self._counts = counts.settings
         self._users = users
         self._store = store
         self._limits = limits
@@ -52,22 +56,32 @@ class Settings:
         self._logins = logins
         self._now = now
 
-    def refused(self, by: Setter, reason: str, login: str | None = None) -> None:
-        """Log that C{by} was told C{reason}, instead of having set what shows for C{login}."""
-        audit.refused(by, login, reason)
+    def refused(self, by: Setter, reason: str) -> None:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+        self._counts["refused"] += 1
+        audit.refused(by, None, reason)
 
     async def set(self, login: str, change: Change, by: Setter) -> Status:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
+        outcome = "refused"
         try:
             self._check(login, change)
             by = await self._named(by)
-            return await self._set(login, change, by)
+            await self._allow(login, by)
+            status = self._status(change, by)
+            outcome = "failed"
+            await self._store.setStatus(login, status)
         except SettingRefused as refusal:
-            self.refused(by, str(refusal), login)
+            self._counts[outcome] += 1
+            audit.refused(by, login, str(refusal))
             raise
         except Exception:
+            self._counts["failed"] += 1
             reference = self._failures.reference(Failure(), f"setting the status of {login!r}")
             raise SettingRefused(texts.internalError(reference)) from None
+        self._counts["set"] += 1
+        audit.changed(by, login, status.text, status.until)
+        return status
 
     def _check(self, login: str, change: Change) -> None:
         """@raise SettingRefused: where C{change} is none that anybody could make."""
@@ -95,7 +109,8 @@ class Settings:
             looking.addTimeout(self._limits.lookupTime, self._clock, _notTold(by.uid))
         return replace(by, login=await looking)
 
-    async def _set(self, login: str, change: Change, by: Setter) -> Status:
+    async def _allow(self, login: str, by: Setter) -> None:
+        """@raise SettingRefused: where C{by} may not set the status of C{login}."""
         policy = self._rules.setting
         refusal = policy.refusal(by, login)
         if refusal is not None:
@@ -103,12 +118,12 @@ class Settings:
         mayMake = policy.create and isLogin(login)
         if not mayMake and await self._users.known(login) in (None, HIDDEN):
             raise SettingRefused(texts.NO_SUCH_USER)
+
+    def _status(self, change: Change, by: Setter) -> Status:
+        """What is set by C{change}, now."""
         now = self._now()
         until = None if change.seconds is None else now + change.seconds
-        status = Status(change.status, now, by.who, until)
-        await self._store.setStatus(login, status)
-        audit.changed(by, login, change.status, until)
-        return status
+        return Status(change.status, now, by.who, until)
 
 
 def _notTold(uid: int) -> Callable[[object, float], Failure]:

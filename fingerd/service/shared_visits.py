@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import Limits
 from fingerd.model.visiting import IVisits
@@ -38,6 +39,8 @@ class SharedVisits(Visits):
         most: int,
         perPeer: int | None = None,
         queryLog: IQueryLog | None = None,
+        counts: Counts | None = None,
+        limit: str = "connections",
         *,
         column: Column,
         row: int,
@@ -46,7 +49,7 @@ class SharedVisits(Visits):
         @param column: of what the workers share.
         @param row: where in it these visits are counted.
         """
-        super().__init__(limits, clock, most, perPeer, queryLog)
+        super().__init__(limits, clock, most, perPeer, queryLog, counts, limit)
         self._column = column
         self._row = row
         self._inAll = most
@@ -72,6 +75,7 @@ class SharedVisits(Visits):
         if visit is None or lookedAt:
             self._latest = visit
         elif not self._mayStay(visit):
+            self._counts.refusals["peerConnections"] += 1
             visit.leave()
             return None
         return visit

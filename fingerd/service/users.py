@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nlargest
 from itertools import takewhile
 from typing import cast
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.logs.failures import Failures
+from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
@@ -32,18 +35,23 @@ class Users:
         rules: Rules,
         clock: IReactorTime,
         failures: Failures,
+        counts: Counts,
     ) -> None:
-        self.lists = Lists(directories, store, limits, rules, clock, failures, self.known)
+        """
+        @param counts: where lookups are counted.
+        """
+        asked = list(zip(directories, counts.lookups, strict=True))
+        self.lists = Lists(asked, store, limits, rules, clock, failures, self.known)
         store.onChange(self.lists.changed)
-        self._directories = directories
+        self._directories = asked
         self._store = store
         self._rules = rules
         # None where nobody is masked.
         self._mask = rules.mask or None
         # The directories that are asked first and have their users in memory.
+        inMemory = takewhile(lambda each: IHeldDirectory.providedBy(each[0]), asked)
         self._held = [
-            cast(IHeldDirectory, directory).held
-            for directory in takewhile(IHeldDirectory.providedBy, directories)
+            (cast(IHeldDirectory, directory).held, lookups) for directory, lookups in inMemory
         ]
 
     def atHand(self, login: str) -> User | None:
@@ -56,13 +64,14 @@ class Users:
         mask = self._mask
         if mask is not None and mask.hides(login):
             return None
-        for held in self._held:
+        for held, lookups in self._held:
             user = held(login)
             if user is HIDDEN:
                 return None
             if user is not None and mask is not None:
                 user = mask.user(user)
             if user is not None:
+                lookups.answered += 1
                 return overlay(user, self._store.held(login))
         return None
 
@@ -93,6 +102,22 @@ class Users:
         if user is None or not most:
             return user, ()
         return user, await self._store.history(login, most)
+
+    async def latest(self, listing: Listing, most: int, each: int) -> Sequence[tuple[User, Status]]:
+        """
+        The newest C{most} statuses that those in C{listing} have set, of which C{each} at most are
+        one user's; with no C{each}, what shows now. It raises what the store does.
+        """
+        # The newest that a user has set is what shows: whoever isn't among as many users whose
+        # statuses are newer has none that counts.
+        setters = nlargest(most, filter(_hasSet, listing.users), key=_whenSet)
+        found: list[tuple[User, Status]] = []
+        for user in setters:
+            set = await self._store.history(user.login, min(each, most)) if each else ()
+            # (A directory may know when a status was set that wasn't set here.)
+            set = set or [Status(user.status, _whenSet(user))]
+            found += ((user, status) for status in set)
+        return nlargest(most, found, key=lambda pair: pair[1].set)
 
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """
@@ -125,12 +150,28 @@ class Users:
         if not isLogin(login):
             return None
         hidden = masked
-        for directory in self._directories:
+        for directory, lookups in self._directories:
             full = verbose and IVerboseDirectory.providedBy(directory)
             ask = cast(IVerboseDirectory, directory).getVerboseUser if full else directory.getUser
-            user = await ask(login)
+            try:
+                user = await ask(login)
+            except CancelledError:
+                lookups.ended += 1
+                raise
+            except Exception:
+                lookups.failed += 1
+                raise
+            lookups.answered += 1
             if user is HIDDEN:
                 hidden = True
             elif user is not None and not masked:
                 return user
         return HIDDEN if hidden else None
+
+
+def _hasSet(user: User) -> bool:
+    return bool(user.status and not user.report and user.statusSet is not None)
+
+
+def _whenSet(user: User) -> float:
+    return user.statusSet or 0.0

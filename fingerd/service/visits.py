@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import ACCEPTED_AT_ONCE, Limits
 from fingerd.model.reply import Outcome
@@ -33,6 +34,7 @@ class Visits:
     never ended for another.
 
     @ivar most: how many visits there may be.
+    @ivar limit: the name of the limit that this is.
     """
 
     def __init__(
@@ -42,21 +44,27 @@ class Visits:
         most: int,
         perPeer: int | None = None,
         queryLog: IQueryLog | None = None,
+        counts: Counts | None = None,
+        limit: str = "connections",
     ) -> None:
         """
         @param clock: the reactor.
         @param perPeer: how many visits one peer may have at a time; as many as all, if that isn't
             said.
         @param queryLog: where queries are logged, if they are.
+        @param counts: where they are counted.
+        @param limit: see above.
         """
         self.clock = clock
         self.most = most
         self._limits = limits
         self._perPeer = perPeer
         self._queryLog = queryLog
+        self._counts = Counts() if counts is None else counts
+        self.limit = limit
         # All visits, oldest first, and those that still have time.
         self._open: dict[Visit, None] = {}
-        self._inTime: Deadlines[Visit] = Deadlines(limits.connectionTime, Visit.close, clock)
+        self._inTime: Deadlines[Visit] = Deadlines(limits.connectionTime, self._late, clock)
         self._byPeer: dict[str, int] = {}
         # How many doors are open.
         self._doors = 0
@@ -96,6 +104,7 @@ class Visits:
             return None
         # Until the one that makes room is closed, there may be one too many.
         if len(self._open) >= self.most and not self.makeRoom():
+            self._counts.refusals[self.limit] += 1
             return None
         visit = Visit(self, door, host, peer, end)
         self._open[visit] = None
@@ -127,6 +136,7 @@ class Visits:
             visit = next((each for each in silent if not self._isNew(each)), None)
         if visit is None:
             return False
+        self._counts.refusals[self.limit] += 1
         visit.close()
         return True
 
@@ -139,6 +149,7 @@ class Visits:
             self._unsent[visit] = unsent
             self._unsentBytes += unsent
             while self._unsentBytes > self._limits.unsentAnswers:
+                self._counts.refusals["unsentAnswers"] += 1
                 next(iter(self._unsent)).close()
 
     def release(self, visit: Visit) -> None:
@@ -164,9 +175,10 @@ class Visits:
             self._lookWhetherEmpty()
 
     def log(self, visit: Visit, outcome: Outcome, size: int) -> None:
-        """Log what became of a query."""
+        """Count what became of a query, and log it."""
+        seconds = self.clock.seconds() - visit.began
+        self._counts.queries[visit.door, outcome].add(seconds)
         if self._queryLog is not None:
-            seconds = self.clock.seconds() - visit.began
             self._queryLog.asked(visit.host, visit.door, visit.line, outcome, size, seconds)
 
     def drain(self) -> Deferred[None]:
@@ -208,7 +220,15 @@ class Visits:
             emptied.callback(None)
 
     def _mayHaveMore(self, peer: str) -> bool:
-        return self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer
+        if self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer:
+            return True
+        self._counts.refusals["peerConnections"] += 1
+        return False
+
+    def _late(self, visit: Visit) -> None:
+        """The time of a visit is over."""
+        self._counts.refusals["connectionTime"] += 1
+        visit.close()
 
     def _isNew(self, visit: Visit) -> bool:
         """Whether the reactor may not have seen to this visit yet."""

@@ -17,7 +17,8 @@ def room(limits: Limits) -> int:
     @return: how many connections to finger ports there is room for: C{limits.connections}, or
         fewer where the system allows no more.
     """
-    others = limits.setterConnections + limits.upstreamQueries + limits.lingering + _OTHERS
+    others = limits.setterConnections + limits.metricsConnections + limits.upstreamQueries
+    others += limits.lingering + _OTHERS
     wanted = limits.connections + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:

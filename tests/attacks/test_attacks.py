@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -13,6 +14,7 @@ from tests.attacks import attackers
 from tests.attacks.attackers import OPENINGS, Crowd, Got, xs
 from tests.attacks.floods import FLOODS
 from tests.attacks.siege import Report, Siege, room
+from tests.support.daemon import Daemon
 from tests.support.ports import temporaryFolder
 
 # They load the machine for a minute, and so are left out where they are not asked for.
@@ -22,20 +24,36 @@ HAPPY = b"Happy and well\r\n"
 SHORT = "--limit=connectionTime=3"
 
 
+def setter(daemon: Daemon) -> int:
+    """The setter port of a daemon."""
+    return daemon.setterPort
+
+
+def web(daemon: Daemon) -> int:
+    """The web port of a daemon."""
+    found = re.search(r"finger on [^,;]+, [^,;]+:(\d+);", daemon.startLine)
+    assert found is not None
+    return int(found[1])
+
+
 class SiegeCase(SynchronousTestCase):
     """A test of a daemon under attack."""
 
-    def attack(self, attack: Callable[[int], Got], *arguments: str, setter: bool = False) -> Report:
+    def attack(
+        self,
+        attack: Callable[[int], Got],
+        *arguments: str,
+        at: Callable[[Daemon], int] = lambda daemon: daemon.port,
+    ) -> Report:
         """
         Attack a daemon with these options: no good query is lost, its memory and descriptors come
         back, and it logs little of it.
 
-        @param attack: is given the finger port, or the setter's.
+        @param attack: is given a port.
+        @param at: which port that is: the finger port, if it isn't said.
         """
         with Siege(temporaryFolder(self), *arguments) as siege:
-            report = siege.under(
-                lambda daemon: attack(daemon.setterPort if setter else daemon.port)
-            )
+            report = siege.under(lambda daemon: attack(at(daemon)))
             self.assertEqual(siege.daemon.ask(b"moshez\r\n"), HAPPY)
         self.assertEqual(report.good.lost, [])
         self.assertGreater(report.good.asked, 5)
@@ -148,7 +166,7 @@ class GarbageTests(SiegeCase):
         short = "--limit=connectionTime=1"
         report = self.attack(attack, short)
         self.assertEqual(sum(report.attack[1:]), count)
-        report = self.attack(attack, short, setter=True)
+        report = self.attack(attack, short, at=setter)
         self.assertEqual(sum(report.attack[1:]), count)
 
 
@@ -170,7 +188,33 @@ class SetterTests(SiegeCase):
     def test_halfOpen(self) -> None:
         """Statuses are set beside any number of them, and asked for."""
         for said in (b"", b"moshez\n"):
-            report = self.attack(
-                partial(attackers.silent, count=1000, said=said), SHORT, setter=True
-            )
+            report = self.attack(partial(attackers.silent, count=1000, said=said), SHORT, at=setter)
             self.assertEqual(report.attack, (1000, 0, 1000))
+
+
+class WebTests(SiegeCase):
+    """Clients of the web door that take its connections, and those of the finger port with them."""
+
+    def test_idle(self) -> None:
+        """Beside 10,000 that say nothing, or never end their headers, queries are answered."""
+        count = room(10_000)
+        for said, told in ((b"", 0), (b"GET / HTTP/1.1\r\nHost: x\r\nX: ", count)):
+            report = self.attack(
+                partial(attackers.silent, count=count, said=said),
+                *("--web=tcp:0:interface=127.0.0.1", "--limit=webRequest=3"),
+                at=web,
+            )
+            # Those who have begun are told why they are closed, unless others needed the place.
+            self.assertEqual(report.attack.offered, count)
+            self.assertLessEqual(report.attack.served, told)
+            self.assertEqual(report.attack.served + report.attack.closed, count)
+            self.assertLess(report.peak.memory, report.before.memory + 300)
+
+    def test_staying(self) -> None:
+        """So they are where many have their page, and stay."""
+        page = b"GET /moshez HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
+        self.attack(
+            partial(attackers.staying, count=1000, query=page, ofOne=20, seconds=3),
+            *("--web=tcp:0:interface=127.0.0.1", "--limit=connections=300"),
+            at=web,
+        )

@@ -24,6 +24,7 @@ UPSTREAM = {"fingerd.directories.server", "fingerd.remote.hosts", "fingerd.remot
 CONNECTED = {"fingerd.directories.connected.connected_directory"}
 SQLITE = {"sqlite3", "fingerd.directories.sql.sqlite_users", *CONNECTED}
 POSTGRESQL = {"psycopg", "fingerd.directories.sql.postgresql_users", *CONNECTED}
+METRICS = {"prometheus_client", "fingerd.doors.metrics.metrics_door"}
 LDAP = {"ldap", "fingerd.directories.ldap.ldap_server", *CONNECTED}
 ALL = (
     STATUSES
@@ -34,6 +35,7 @@ ALL = (
     | PASSWD
     | PROGRAM
     | UPSTREAM
+    | METRICS
     | SQLITE
     | POSTGRESQL
     | LDAP
@@ -95,6 +97,12 @@ class ChosenTests(SynchronousTestCase):
             state = f"--state={folder}/state"
             self.check(STATUSES, "--directory=none:", "--no-setter", state)
             self.check(STATUSES | SETTER, "--directory=none:", "--setter=tcp:0", state)
+
+    def test_metrics(self) -> None:
+        """Metrics need the client of Prometheus, and HTTP."""
+        modules = imported("--no-setter", "--directory=none:", "--metrics=tcp:0")
+        self.assertEqual(modules & ALL, METRICS)
+        self.assertNotIn("twisted.web.template", modules)
 
     def test_forwarding(self) -> None:
         """To forward is to be a client."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree.ElementTree import Element, fromstring
 
+from twisted.internet.defer import Deferred, gatherResults
+
+from fingerd.model.fields import parseViews
+from fingerd.model.limits import Limits
 from fingerd.model.masking import Mask
+from fingerd.model.record import Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
+from fingerd.service.visit import WAITING
+from fingerd.text.replacing import parseReplacements
 from tests.doors.test_web_pages import MOSHEZ, SHAWN
 from tests.doors.web import WebCase
+from tests.support.ports import until
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -78,12 +87,85 @@ class FeedTests(WebCase):
         self.assertEqual(texts(feed, "author/name"), ["shawn"])
 
     async def test_all(self) -> None:
-        """The feed of all has what shows of each, the newest first."""
+        """The feed of all has the newest that anybody has set, in full, the newest first."""
         port = self.web(MOSHEZ, SHAWN, User("radix", status="Since nobody knows when"))
-        self.set("shawn", "Second\nand more")
-        self.set("moshez", "First")
+        for login, text in (
+            ("shawn", "First"),
+            ("moshez", "Second"),
+            ("shawn", "Third\nand more"),
+            ("moshez", "Fourth"),
+            ("moshez", "Fifth"),
+        ):
+            self.set(login, text)
         feed = await self.feed(port, "/feed.atom")
-        self.assertEqual(texts(feed, "entry/title"), ["First", "Second"])
+        said = ["Fifth", "Fourth", "Third\nand more", "Second", "First"]
+        self.assertEqual(texts(feed, "entry/content"), said)
+        self.assertEqual(texts(feed, "entry/title"), [text.split("\n")[0] for text in said])
+        names = ["Moshe Zadka", "Moshe Zadka", "shawn", "Moshe Zadka", "shawn"]
+        self.assertEqual(texts(feed, "entry/author/name"), names)
+
+    async def test_someOfAll(self) -> None:
+        """It goes as far back as the feed of a user does, and has so many statuses at most."""
+        for history, most, expected in (
+            (20, 3, ["d", "c", "b"]),
+            (1, 50, ["d", "b"]),
+            (0, 50, ["d", "b"]),
+            (0, 1, ["d"]),
+            (2, 50, ["d", "c", "b", "a"]),
+        ):
+            port = self.web(MOSHEZ, SHAWN, history=history, limits=Limits(webFeed=most))
+            for login, text in (("shawn", "a"), ("shawn", "b"), ("moshez", "c"), ("moshez", "d")):
+                self.set(login, text)
+            feed = await self.feed(port, "/feed.atom")
+            self.assertEqual(texts(feed, "entry/content"), expected, (history, most))
+
+    async def test_hiddenOfAll(self) -> None:
+        """Who isn't listed isn't in it, and where lists show no status nobody is."""
+        rules = Rules(mask=Mask(["shawn"]))
+        for views, expected in (
+            (parseViews(None, None, None), ["Writing"]),
+            (parseViews("office", None, None), []),
+            (parseViews(None, "office", None), []),
+        ):
+            port = self.web(MOSHEZ, SHAWN, rules=replace(rules, views=views))
+            self.set("moshez", "Writing")
+            self.set("shawn", "Secret")
+            feed = await self.feed(port, "/feed.atom")
+            self.assertEqual(texts(feed, "entry/content"), expected)
+        port = self.web(MOSHEZ, rules=Rules(listed=False))
+        self.assertEqual((await self.get(port, "/feed.atom")).status, 403)
+
+    async def test_allReplaced(self) -> None:
+        """What is replaced on the finger port is so in every feed."""
+        rules = Rules(replacements=parseReplacements(["sad=happy"]))
+        port = self.web(MOSHEZ, rules=rules)
+        self.set("moshez", "Very sad\nVery sad")
+        for path in ("/feed.atom", "/moshez/feed.atom"):
+            feed = await self.feed(port, path)
+            self.assertEqual(texts(feed, "entry/content"), ["Very happy\nVery happy"])
+
+    async def test_sharedWork(self) -> None:
+        """Many who ask for it at once share the work, and get the same bytes."""
+        port = self.web(MOSHEZ, SHAWN)
+        self.set("moshez", "Writing")
+        asked: list[str] = []
+        waiting: list[Deferred[list[Status]]] = []
+
+        def history(login: str, most: int) -> Deferred[list[Status]]:
+            asked.append(login)
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.patch(self.store, "history", history)
+        request = b"GET /feed.atom HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        clients = [Deferred.fromCoroutine(self.ask(port, request)) for _ in range(5)]
+        await until(lambda: len(self.finger.visits) == 5)
+        await until(lambda: all(visit.state is WAITING for visit in self.finger.visits))
+        waiting[0].callback([Status("Reading", self.now)])
+        pages = await gatherResults(clients)
+        self.assertEqual(asked, ["moshez"])
+        self.assertEqual(len({page.partition(b"<?xml")[2] for page in pages}), 1)
+        self.assertIn(b"Reading", pages[0])
 
     async def test_strangeTimes(self) -> None:
         """A time that is no date is in no feed, and breaks no page."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, fail
+import re
+import time
+from itertools import product
+
+from twisted.internet.defer import Deferred, fail, succeed
 
 from fingerd.model import texts
 from fingerd.model.errors import DirectoryError
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import Limits
+from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.masking import Mask
 from fingerd.model.rules import Rules
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
+from fingerd.stores.memory import MemoryStore
 from fingerd.text.replacing import parseReplacements
 from tests.doors.web import Known, WebCase
-from tests.support.ports import TIME
+from tests.support.ports import TIME, Directory
 from tests.support.service import Finger
 
 MOSHEZ = User(
@@ -26,6 +31,7 @@ MOSHEZ = User(
     plan="To write:\n\n   * https://twisted.org/a_(b).\n   * javascript:alert(1)\n",
 )
 SHAWN = User("shawn", status="Außer Haus")
+ACCOUNT = "/.well-known/webfinger?resource=acct:{}@example.com"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -152,7 +158,7 @@ class FormTests(WebCase):
         """Where nobody is, the page says so."""
         response = await self.get(self.web(), "/", "text/html")
         self.assertEqual(response.status, 200)
-        self.assertIn(texts.NO_SUCH_USER, response.text)
+        self.assertIn("<p>Nobody is here.</p>", response.text)
 
     async def test_several(self) -> None:
         """A name that is in several full names shows them all, where that is wanted."""
@@ -200,6 +206,31 @@ class Failing(Known):
 class HiddenTests(WebCase):
     """What is hidden, masked, replaced or refused on the finger port is so here."""
 
+    async def test_bytes(self) -> None:
+        """
+        To the byte, status line and headers too, a user whom a directory hides, one who is masked
+        and one whom nobody knows are the same, however they are asked for.
+        """
+        users = {"hidden": HIDDEN, "masked": MOSHEZ._replace(login="masked")}
+        directory = Directory(lambda login: succeed(users.get(login)))
+        rules = Rules(mask=Mask(["masked"]))
+        finger = Finger(TIME, [directory], MemoryStore(time.time), DEFAULTS, rules)
+        port = self.web(finger=finger)
+        for path, accept, method, line in product(
+            ("/{}", "/{}/", "/{}/user.json", "/{}/user.txt", "/{}/feed.atom", ACCOUNT),
+            (BROWSER, "application/json", "*/*"),
+            ("GET", "HEAD"),
+            ("If-None-Match: *", "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT"),
+        ):
+            said = set()
+            for login in ("hidden", "masked", "nobody"):
+                first = f"{method} {path.format(login)} HTTP/1.1"
+                lines = "Host: example.com", f"Accept: {accept}", line, "Connection: close", "", ""
+                data = await self.ask(port, "\r\n".join((first, *lines)).encode("ascii"))
+                said.add(re.sub(rb"\r\nDate: [^\r]+", b"", data))
+            self.assertEqual(len(said), 1, said)
+            self.assertTrue(said.pop().startswith(b"HTTP/1.1 404 Not Found\r\n"))
+
     async def test_unknownAndHidden(self) -> None:
         """A user who is masked and one whom nobody knows have the same pages, byte for byte."""
         port = self.web(MOSHEZ, SHAWN, rules=Rules(mask=Mask(["moshez"])))
@@ -208,7 +239,7 @@ class HiddenTests(WebCase):
             "/{}/user.json",
             "/{}/user.txt",
             "/{}/feed.atom",
-            "/.well-known/webfinger?resource=acct:{}@example.com",
+            ACCOUNT,
         ):
             for accept in (BROWSER, "application/json", "*/*"):
                 pages = []

@@ -14,12 +14,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
+from fingerd.doors.http.web_page import notModified, page
 from fingerd.doors.web.atom_feed import entriesOf, feed
 from fingerd.doors.web.html_form import HTMLForm
 from fingerd.doors.web.json_form import JSONForm
 from fingerd.doors.web.negotiation import chosen
 from fingerd.doors.web.web_form import baseOf, pathOf, sayable
-from fingerd.doors.web.web_page import notModified, page
 from fingerd.doors.web.webfinger import asked, descriptor, loginOf
 from fingerd.model.fields import ALL
 from fingerd.model.record import Status
@@ -192,7 +192,7 @@ class HeaderTests(SynchronousTestCase):
     @given(st.binary(max_size=60) | st.text("*/;,q=.0123 texhml", max_size=60).map(str.encode))
     def test_accept(self, accept: bytes) -> None:
         """Whatever a client says that it accepts, there is a choice or none."""
-        found = chosen(accept, [b"text/html", b"application/json", b"text/plain"], 2)
+        found = chosen(accept, (b"text/html", b"application/json", b"text/plain"), 2)
         self.assertIn(found, (None, 0, 1, 2))
 
     @given(st.binary(max_size=60), st.binary(max_size=60))

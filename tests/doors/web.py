@@ -10,9 +10,9 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 
+from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_factory import WebFactory
 from fingerd.doors.web.web_form import baseOf
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
@@ -85,8 +85,8 @@ class WebCase(Sockets):
             directory = Known(*users)
             finger = Finger(TIME, [directory], self.store, limits, rules, None, queryLog)
         self.finger = finger
-        site = Site(finger, None if url is None else baseOf(url), history, limits, TIME)
-        self.factory = WebFactory(site, balancers, limits, TIME)
+        self.site = Site(finger, None if url is None else baseOf(url), history, limits, TIME)
+        self.factory = WebFactory(self.site, balancers, limits, TIME)
         return self.open(cast(IProtocolFactory, self.factory))
 
     def open(self, factory: IProtocolFactory) -> int:

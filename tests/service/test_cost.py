@@ -40,10 +40,10 @@ from tests.support.ports import inMemory, temporaryFolder
 from tests.support.service import Finger
 
 # With the transport in memory that stands for a connection.
-QUERY = 142
+QUERY = 145
 # The same with real sockets, where all is there when the connection is accepted.
 SHORT_WAY = 82
-SET = 294
+SET = 298
 # A user in a users file, through the service.
 LOOKUP = 60
 # Who has made a TCP connection, by the kernel.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable
 from typing import Any, cast
@@ -101,6 +102,8 @@ class Link(MultiService):
         if self._store is not None:
             await self._store.look()
         self._ports.begin()
+        # As in the upkeep of a daemon of one process.
+        gc.freeze()
 
     async def _look(self, status: int) -> None:
         if self._store is not None and await self._store.look(status) >= status:

@@ -27,8 +27,9 @@ from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account, number
 from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccounts
 from fingerd.directories.watched.file_url import pathIn
+from fingerd.model.counts import Readings
 from fingerd.model.errors import DirectoryError
-from fingerd.model.interfaces import IDirectory, IReloadable
+from fingerd.model.interfaces import IDirectory, IReloadable, IWatching
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
 from fingerd.system.threads import Threads
@@ -41,7 +42,7 @@ EVERYONE = range(LARGEST_UID + 1)
 _LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
-@implementer(IDirectory, IReloadable)
+@implementer(IDirectory, IWatching)
 class Passwd(MultiService):
     """
     The users of L{IAccounts}, with what is in their homes.
@@ -71,6 +72,11 @@ class Passwd(MultiService):
 
     def __str__(self) -> str:
         return f"passwd:{self._accounts}"
+
+    @property
+    def readings(self) -> Readings | None:
+        """How the readings of a file of accounts went: see L{IWatching}."""
+        return self._accounts.readings if IWatching.providedBy(self._accounts) else None
 
     def startService(self) -> None:
         super().startService()

@@ -16,8 +16,9 @@ from zope.interface import implementer
 from fingerd.directories.watched.reader import Malformed, Reader
 from fingerd.directories.watched.regular_file import State, openRegular, stateOf
 from fingerd.directories.watched.table import Table
+from fingerd.model.counts import Readings
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
-from fingerd.model.interfaces import ICounted, IHeldDirectory, IReloadable
+from fingerd.model.interfaces import ICounted, IHeldDirectory, IWatching
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
 
@@ -27,7 +28,7 @@ _PIECE = 4 * 1024
 _PATIENCE = 2.0
 
 
-@implementer(IHeldDirectory, IReloadable, ICounted)
+@implementer(IHeldDirectory, IWatching, ICounted)
 class WatchedFile(Service):
     """
     The users in a file. A subclass says what its format is.
@@ -63,8 +64,7 @@ class WatchedFile(Service):
         self._state: State | None = None
         # The state in which the file was malformed.
         self._malformed: State | None = None
-        # Why the file can't be read, as the log said last, so that it says so once.
-        self._trouble: str | None = None
+        self.readings = Readings()
         # The reading that goes on, and what fires when it is done.
         self._reading: Generator[None, None, None] | None = None
         self._done: Deferred[None] = Deferred()
@@ -125,7 +125,7 @@ class WatchedFile(Service):
 
     def reload(self) -> Deferred[None]:
         """
-        Read the file again if it has changed: see L{IReloadable}. To look costs a stat.
+        Read the file again if it has changed: see L{IWatching}. To look costs a stat.
         """
         if self._reading is not None:
             self._again = True
@@ -147,7 +147,7 @@ class WatchedFile(Service):
         state = stateOf(info)
         if state == self._state:
             # The file is as it was before whatever befell it.
-            self._trouble = self._malformed = None
+            self.readings.trouble = self._malformed = None
             return False
         age = self._now() - info.st_mtime
         if 0 <= age < self._limits.usersFileQuiet:
@@ -187,8 +187,11 @@ class WatchedFile(Service):
         done.callback(None)
 
     def _say(self, trouble: str, reason: str) -> None:
-        if reason != self._trouble:
-            self._trouble = reason
+        readings = self.readings
+        readings.failed += 1
+        # The log says it once.
+        if reason != readings.trouble:
+            readings.trouble = reason
             self._log.warn(
                 "{path} {trouble} ({reason}): the users read before ({count}) stay",
                 path=self._path,
@@ -207,7 +210,8 @@ class WatchedFile(Service):
             yield from table.letGo()
             raise
         self._state, old, self._table = state, self._table, table
-        self._trouble = self._malformed = None
+        self._malformed = None
+        self.readings.taken(self._now())
         count = len(table)
         users = "1 user" if count == 1 else f"{count} users"
         self._log.info("{path}: {users}", path=self._path, users=users)

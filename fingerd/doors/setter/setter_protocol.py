@@ -119,5 +119,9 @@ class FingerSetterFactory(ExchangeFactory):
         self.service = service
         self.owner = owner
 
+    def doorOf(self, host: str | None) -> str:
+        """What the door is called where settings are counted."""
+        return "setter"
+
     def buildProtocol(self, addr: IAddress | None) -> FingerSetterProtocol:
         return FingerSetterProtocol(self, hostOf(addr))

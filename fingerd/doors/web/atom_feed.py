@@ -7,9 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from twisted.internet.interfaces import IReactorTime
-
-from fingerd.doors.web.web_form import Base, inSlices, moment, pathOf, sayable
+from fingerd.doors.web.web_form import Base, moment, pathOf, sayable
 from fingerd.model.record import Status
 from fingerd.model.user import User
 
@@ -43,10 +41,9 @@ def ofNow(user: User) -> list[Entry]:
     return [Entry(user.login, user.name, user.status, user.statusSet)]
 
 
-async def current(users: Sequence[User], clock: IReactorTime) -> list[Entry]:
-    """The statuses of all C{users} that show now and were set, the newest first."""
-    entries = [entry for each in await inSlices(users, ofNow, clock) for entry in each]
-    return sorted(entries, key=lambda entry: entry.set, reverse=True)
+def ofAll(latest: Sequence[tuple[User, Status]]) -> list[Entry]:
+    """The statuses of several users."""
+    return [Entry(user.login, user.name, each.text, each.set) for user, each in latest]
 
 
 def feed(title: str, path: str, entries: Sequence[Entry], base: Base) -> bytes:

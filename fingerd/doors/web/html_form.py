@@ -78,20 +78,14 @@ class HTMLForm:
         self._rows = kept
         people = [user for user in rows if user.startswith(b"<li")]
         reports = [user for user in rows if not user.startswith(b"<li")]
-        count = len(people)
-        heading = tags.header(
-            tags.h1("Who is who"),
-            tags.p("One person is here." if count == 1 else f"{count:,} people are here.")
-            if count
-            else "",
-            class_="top",
-        )
         failures = [_section(source, tags.pre(words)) for source, words in reply.failures]
-        nobody = not rows and not failures
-        main = [heading, tags.p(sayable(reply.words), class_="words") if nobody else "", _ROWS]
+        counted = _counted(len(people)) if people or not (reports or failures) else ""
+        heading = tags.header(
+            tags.h1("Who is who"), tags.p(counted) if counted else "", class_="top"
+        )
         data = _page(
             "Who is who",
-            [*main, *failures],
+            [heading, _ROWS, *failures],
             base,
             "/",
             [(base.root + path, kind) for path, kind in _LIST_FORMS],
@@ -158,6 +152,12 @@ def _page(
     )
     body = tags.body(tags.div(Tag("main")(*main), footer if command else "", class_="page"))
     return b"<!DOCTYPE html>\n" + _flat(tags.html(head, body, lang="en")) + b"\n"
+
+
+def _counted(people: int) -> str:
+    if not people:
+        return "Nobody is here."
+    return "One person is here." if people == 1 else f"{people:,} people are here."
 
 
 def _article(user: User, reply: Reply, base: Base, now: float) -> Tag:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 _QUALITY = re.compile(rb"q=([01](?:\.[0-9]{0,3})?)")
 
 
-def chosen(accept: bytes | None, offers: Sequence[bytes], otherwise: int) -> int | None:
+# What browsers and programs send is always the same.
+@lru_cache(256)
+def chosen(accept: bytes | None, offers: tuple[bytes, ...], otherwise: int) -> int | None:
     """
     Which of C{offers} fits best: the first of those that fit alike.
 

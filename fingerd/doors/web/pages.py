@@ -8,12 +8,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
+from fingerd.doors.http.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, Page, page
 from fingerd.doors.plain.finger1_layout import age
 from fingerd.doors.web import atom_feed, webfinger
 from fingerd.doors.web.html_form import POLICY
+from fingerd.doors.web.kept_pages import KeptPages
 from fingerd.doors.web.web_form import Base, Form, pathOf
-from fingerd.doors.web.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, KeptPages, Page, page
 from fingerd.model import texts
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
@@ -111,11 +113,14 @@ class Pages:
     async def listFeed(self, base: Base, visit: IVisit) -> Answer:
         """The newest statuses of all who are listed."""
 
-        async def made(reply: Reply) -> Page:
-            entries = await atom_feed.current(reply.users, self._clock)
-            return _feed("Everyone", "/", entries[: self._limits.webFeed], base)
-
-        return await self._listed((atom_feed.KIND, base), self._plain, base, visit, made)
+        reply = await self._service.latest(visit, self._limits.webFeed, self._history)
+        if reply.outcome != "list":
+            return self._without(reply, self._plain, base)
+        address, entries = (atom_feed.KIND, base), atom_feed.ofAll(reply.latest)
+        made = self._kept.get(address, entries) or self._kept.put(
+            address, entries, _feed("Everyone", "/", entries, base)
+        )
+        return Answer(made, "list")
 
     async def userFeed(self, login: str, base: Base, visit: IVisit) -> Answer:
         """What one user has set."""
@@ -123,9 +128,7 @@ class Pages:
         if reply.outcome != "found":
             return self._without(reply, self._plain, base)
         user = reply.users[0]
-        entries = tuple(
-            atom_feed.entriesOf(user, reply.history) if self._history else atom_feed.ofNow(user)
-        )
+        entries = tuple(atom_feed.entriesOf(user, reply.history) or atom_feed.ofNow(user))
         address, of, title = (atom_feed.KIND, login, base), (user.name, entries), user.name
         made = self._kept.get(address, of) or self._kept.put(
             address, of, _feed(title or user.login, pathOf(user.login), entries, base)
@@ -160,6 +163,8 @@ class Pages:
         number = self._number
 
         async def made() -> Page:
+            # To find out who is listed has taken its time already.
+            await deferLater(self._clock, 0)
             return self._kept.put(address, number, await make(reply))
 
         kept = self._kept.get(address, number) or await self._making.get(

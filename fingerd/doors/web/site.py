@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,6 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from fingerd.doors.http.refusing import ALLOW, METHODS, WORDS
+from fingerd.doors.http.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, page
 from fingerd.doors.web import openapi, webfinger
 from fingerd.doors.web.html_form import HTMLForm
 from fingerd.doors.web.json_form import JSONForm
@@ -17,35 +20,23 @@ from fingerd.doors.web.negotiation import chosen
 from fingerd.doors.web.pages import OPEN, SECURITY, Pages
 from fingerd.doors.web.text_form import TextForm
 from fingerd.doors.web.web_form import Base, Form
-from fingerd.doors.web.web_page import FOR_A_WHILE, NEVER_KEPT, Answer, Page, page
-from fingerd.model import texts
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
 from fingerd.model.visiting import IVisit
+from fingerd.system.prompt import begun
 
-_METHODS = (b"GET", b"HEAD")
 _VARY = b"Vary: Accept"
-_WORDS = {
-    400: "Not an HTTP request that is understood here",
-    404: "No such page",
-    405: "Pages can be looked at, and nothing else",
-    406: "There is HTML, JSON and plain text, and nothing else",
-    408: "No request came in time",
-    413: "No request may have a body here",
-    414: texts.QUERY_TOO_LONG,
-    503: texts.INTERNAL_ERROR,
-    431: "Request headers too large",
-}
 
 
 class Site:
     """
-    Knows what there is at which address.
+    Knows what there is at which address: see L{Answering<fingerd.doors.http.web_factory>}.
 
     @ivar visits: where visitors are let in.
     """
 
     _log = Logger()
+    door = "web"
 
     def __init__(
         self,
@@ -54,22 +45,25 @@ class Site:
         history: int,
         limits: Limits,
         clock: IReactorTime,
+        scheme: str = "http",
     ) -> None:
         """
         @param base: the address that people see; without one, it is what each client calls us.
         @param history: how many statuses of a user a feed has; with 0 it has the current one.
         @param clock: the reactor.
+        @param scheme: what the door speaks, C{http} or C{https}.
         """
+        self._scheme = scheme
         self.visits = service.visits
         self._base = base
         text: Form = TextForm(limits.answerSize)
         json: Form = JSONForm()
         # In this order they are preferred; a client that takes anything gets the last.
         self._forms: tuple[Form, ...] = (HTMLForm(), json, text)
-        self._kinds = [form.kind.partition(b";")[0] for form in self._forms]
+        self._kinds = tuple(form.kind.partition(b";")[0] for form in self._forms)
         self._named = {"json": json, "txt": text}
         self._pages = Pages(service, history, text, limits, clock)
-        self._refusals = {status: _refusal(text, status, words) for status, words in _WORDS.items()}
+        self._refusals = {status: _refusal(text, status, words) for status, words in WORDS.items()}
         self._noResource = _refusal(text, 400, "?resource=acct:LOGIN@HOST is needed", OPEN)
         self._openAPI = page(b"application/json", openapi.DOCUMENT, FOR_A_WHILE, *SECURITY, OPEN)
 
@@ -79,12 +73,15 @@ class Site:
 
     def answer(
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
-    ) -> Deferred[Answer]:
-        """What is at an address. It never fails; to cancel it cancels the work done for it."""
-        answer: Deferred[Answer] = Deferred.fromCoroutine(
-            self._answer(method, target, headers, visit)
-        )
-        return answer.addErrback(self._failed, target)
+    ) -> Answer | Deferred[Answer]:
+        """See L{Answering}."""
+        try:
+            answer = begun(self._answer(method, target, headers, visit))
+        except Exception:
+            return self._failed(Failure(), target)
+        if isinstance(answer, Deferred):
+            return answer.addErrback(self._failed, target)
+        return answer
 
     def _failed(self, failure: Failure, target: bytes) -> Answer:
         if failure.check(CancelledError) is None:
@@ -94,13 +91,13 @@ class Site:
     async def _answer(
         self, method: bytes, target: bytes, headers: Headers, visit: IVisit
     ) -> Answer:
-        if method not in _METHODS:
+        if method not in METHODS:
             return Answer(self._refusals[405], "refused")
         path, _, query = target.partition(b"?")
         if not path.startswith(b"/"):
             # A proxy may ask so, and every server is to take it (RFC 9112 3.2.2).
             path = urlsplit(path).path or b"/"
-        base = self._base or _called(headers)
+        base = self._base or _called(headers, self._scheme)
         parts = [_text(part) for part in path.split(b"/")[1:]]
         if len(parts) == 1:
             return await self._one(parts[0], headers, base, visit)
@@ -159,7 +156,7 @@ class Site:
 
 def _refusal(form: Form, status: int, words: str, *lines: bytes) -> Page:
     if status == 405:
-        lines = (b"Allow: GET, HEAD",)
+        lines = (ALLOW,)
     body = form.words(words, Base("", ""))
     return page(form.kind, body, NEVER_KEPT, *SECURITY, *lines, status=status)
 
@@ -172,7 +169,12 @@ def _text(part: bytes) -> str:
         return "\x00"
 
 
-def _called(headers: Headers) -> Base:
+def _called(headers: Headers, scheme: str) -> Base:
     """What the client calls us: a channel has seen that it can be a host's name."""
-    host = headers.getRawHeaders(b"Host", [b"localhost"])[-1].decode("ascii").lower()
-    return Base(f"http://{host}", host)
+    return _baseAt(headers.getRawHeaders(b"Host", [b"localhost"])[-1], scheme)
+
+
+@lru_cache(64)
+def _baseAt(name: bytes, scheme: str) -> Base:
+    host = name.decode("ascii").lower()
+    return Base(f"{scheme}://{host}", host)

@@ -6,6 +6,7 @@ from typing import cast
 
 from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorTime
 
+from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.layers import LayeredEndpoint
 from fingerd.doors.net.listening import Listener, endpoint
@@ -13,7 +14,6 @@ from fingerd.doors.net.ports import Ports
 from fingerd.doors.net.proxied import ProxiedFactory
 from fingerd.doors.net.visited import IVisitedFactory
 from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_factory import WebFactory
 from fingerd.doors.web.web_form import baseOf
 from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
@@ -40,7 +40,8 @@ def listener(
     """
     clock = cast(IReactorTime, reactor)
     base = None if url is None else baseOf(url)
-    site = Site(service, base, history, limits, clock)
+    scheme = "https" if description.partition(":")[0] in ("tls", "ssl") else "http"
+    site = Site(service, base, history, limits, clock, scheme)
     factory = WebFactory(site, balancers, limits, clock)
     port = endpoint(cast(IReactorCore, Ports(reactor, asksFirst=True)), description)
     if balancers is None:

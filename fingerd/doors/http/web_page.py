@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
@@ -19,9 +17,6 @@ FRESH = b"no-cache"
 # What readers and other servers ask for by the clock.
 FOR_A_WHILE = b"max-age=300"
 NEVER_KEPT = b"no-store"
-# Bytes that a kept page takes beside its body: its headers, its address, what it was made of. Most
-# bodies are much shorter.
-_BESIDE = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +78,8 @@ def notModified(headers: Headers, page: Page) -> bool:
     """Whether the client, by its C{headers}, has this very C{page} (RFC 9110 13.1)."""
     known = headers.getRawHeaders(b"If-None-Match")
     if known:
+        if known == [page.etag]:
+            return True
         tags = [tag.strip().removeprefix(b"W/") for tag in b",".join(known).split(b",")]
         return page.etag in tags or tags == [b"*"]
     since = headers.getRawHeaders(b"If-Modified-Since")
@@ -92,46 +89,3 @@ def notModified(headers: Headers, page: Page) -> bool:
         return bool(stringToDatetime(since[-1]) >= page.since)
     except (ValueError, IndexError, KeyError, OverflowError):
         return False
-
-
-class KeptPages:
-    """
-    The latest page of each address, as long as what it is made of stays the same. Those that were
-    asked for longest ago are forgotten, where there are too many.
-    """
-
-    def __init__(self, size: int) -> None:
-        """
-        @param size: how many bytes of memory they may take.
-        """
-        self._room = size
-        self._pages: OrderedDict[Hashable, tuple[object, Page]] = OrderedDict()
-
-    def get(self, address: Hashable, of: object) -> Page | None:
-        """The page at C{address}, where the latest was made of what equals C{of}."""
-        kept = self._pages.get(address)
-        if kept is None or kept[0] != of:
-            return None
-        self._pages.move_to_end(address)
-        return kept[1]
-
-    def put(self, address: Hashable, of: object, new: Page) -> Page:
-        """
-        The page at C{address} that is made of C{of} now: C{new}, or where its bytes are what they
-        were, the page that it was.
-        """
-        before = self._pages.pop(address, None)
-        if before is not None:
-            self._room += _sizeOf(before[1])
-            if before[1].etag == new.etag and before[1].status == new.status:
-                new = before[1]
-        self._pages[address] = of, new
-        self._room -= _sizeOf(new)
-        while self._room < 0:
-            _, (_, gone) = self._pages.popitem(last=False)
-            self._room += _sizeOf(gone)
-        return new
-
-
-def _sizeOf(page: Page) -> int:
-    return len(page.body) + _BESIDE

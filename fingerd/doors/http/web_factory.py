@@ -1,32 +1,57 @@
-"""What the channels of a web port share: their deadlines, their heads, and who is a balancer."""
+"""What the channels of a port share: their deadlines, their heads, and who is a balancer."""
 
 from __future__ import annotations
 
 import time
 from ipaddress import ip_address
+from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.web.http import Request, datetimeToString
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
+from fingerd.doors.http.web_channel import WebChannel
+from fingerd.doors.http.web_page import Answer, Page
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.visited import IVisitedFactory
-from fingerd.doors.web.site import Site
-from fingerd.doors.web.web_channel import WebChannel
-from fingerd.doors.web.web_page import Page
 from fingerd.model.limits import Limits
+from fingerd.model.visiting import IVisit, IVisits
 from fingerd.system.addresses import hostOf
 from fingerd.system.deadlines import Deadlines
 
 _CACHED = b"HTTP/1.1 304 Not Modified\r\n"
 
 
+class Answering(Protocol):
+    """
+    What there is to be asked for.
+
+    @ivar door: what the door is called in the query log.
+    @ivar visits: where visitors are let in.
+    """
+
+    door: str
+    visits: IVisits
+
+    def answer(
+        self, method: bytes, target: bytes, headers: Headers, visit: IVisit
+    ) -> Answer | Deferred[Answer]:
+        """
+        What is at an address, or will be when it has been asked for. It never fails; to cancel it
+        cancels the work done for it.
+        """
+
+    def refusal(self, status: int) -> Page:
+        """What is said to what is no request, by its status."""
+
+
 @implementer(IVisitedFactory)
 class WebFactory(ServerFactory[WebChannel]):
     """
-    Makes the channels of a web port.
+    Makes the channels of a port where HTTP is spoken.
 
     @ivar site: what is asked for pages.
     @ivar asking: the channels whose request isn't whole yet.
@@ -38,7 +63,7 @@ class WebFactory(ServerFactory[WebChannel]):
     stopping = False
 
     def __init__(
-        self, site: Site, balancers: Balancers | None, limits: Limits, clock: IReactorTime
+        self, site: Answering, balancers: Balancers | None, limits: Limits, clock: IReactorTime
     ) -> None:
         """
         @param balancers: who says where clients are, if any do.
@@ -74,7 +99,7 @@ class WebFactory(ServerFactory[WebChannel]):
 
     def doorOf(self, host: str | None) -> str:
         """What the door is called in the query log."""
-        return "web"
+        return self.site.door
 
     def log(self, request: Request) -> None:
         """The log of queries has it all: this is Twisted's own."""

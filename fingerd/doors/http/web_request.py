@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from fingerd.doors.web.web_page import Answer, notModified
+from fingerd.doors.http.web_page import Answer, notModified
 
 if TYPE_CHECKING:
-    from fingerd.doors.web.web_channel import WebChannel
+    from fingerd.doors.http.web_channel import WebChannel
 
 
 class WebRequest(Request):
@@ -44,8 +44,14 @@ class WebRequest(Request):
             if host is not None and not visit.arrived(host):
                 visit.close()
                 return
-        asked = factory.site.answer(self.method, self.uri, self.requestHeaders, visit)
-        self._asked = asked.addCallback(self._send).addErrback(self._failed)
+        answer = factory.site.answer(self.method, self.uri, self.requestHeaders, visit)
+        if isinstance(answer, Deferred):
+            self._asked = answer.addCallback(self._send).addErrback(self._failed)
+            return
+        try:
+            self._send(answer)
+        except Exception:
+            self._failed(Failure())
 
     def connectionLost(self, reason: Failure) -> None:
         asked = self._asked
@@ -66,7 +72,7 @@ class WebRequest(Request):
         head = factory.head(page, cached, self.channel.persistent)
         body = b"" if cached or self.method == b"HEAD" else page.body
         if visit.answered(answer.outcome, len(body), len(head) + len(body)):
-            self.channel.writeSequence((head, body))
+            self.channel.write(head + body)
             # It is: Twisted has nothing to add.
             self.startedWriting = 1
             self.finish()
