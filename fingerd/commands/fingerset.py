@@ -20,12 +20,13 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
 
-from fingerd.doors.setter.grammar import Setting, encode, seconds
+from fingerd.doors.setter.grammar import Setting, encode
 from fingerd.doors.setter.setter_protocol import OK
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
 from fingerd.remote.client import FingerClient, FingerClientFactory
 from fingerd.text import cleaning
+from fingerd.text.lasting import seconds
 
 SOCKET = "/run/fingerd/set"
 PORT = 1079

@@ -22,10 +22,11 @@ _MODULES = {
     "finger": "fingerd.doors.finger.finger_door",
     "web": "fingerd.doors.web.web_door",
     "setter": "fingerd.doors.setter.setter_door",
+    "ssh": "fingerd.doors.ssh.ssh_door",
     "metrics": "fingerd.doors.metrics.metrics_door",
 }
 # Those that need more than a plain installation has, and the extra by which it is installed.
-_EXTRAS = {"metrics": "metrics"}
+_EXTRAS = {"metrics": "metrics", "ssh": "ssh"}
 
 
 def listenerOf(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
-from twisted.internet import endpoints
 from twisted.python import usage
 
+from fingerd.daemon.defaults import fingerPorts, usersFile
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds, wholeNumber
@@ -16,18 +15,9 @@ from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
 from fingerd.model.user import isLogin
 from fingerd.system import privileges
-from fingerd.system.addresses import everyInterface
 from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# The administrator's file, or the example: in a checkout beside the package, else in it.
-_USERS_FILES = (
-    "/etc/users",
-    os.path.join(os.path.dirname(_PACKAGE), "etc", "users.example"),
-    os.path.join(_PACKAGE, "users.example"),
-)
 
 
 def _oneOf(*words: str) -> Callable[[str], str]:
@@ -50,6 +40,7 @@ _REPEATED = (
     "web",
     "metrics",
     "setter",
+    "ssh",
     "directory",
     "replace",
     "mask",
@@ -105,6 +96,12 @@ class Options(usage.Options):
             "owner",
             "Who may set a status: owner (a user their own, root and the daemon's user anyone's) "
             "or anyone (who can reach the setter).",
+        ],
+        [
+            "ssh-keys",
+            None,
+            None,
+            "The directory of users' keys: files LOGIN, as authorized_keys. [default: none]",
         ],
         [
             "state",
@@ -171,6 +168,13 @@ class Options(usage.Options):
         [default: tcp:1079:interface=127.0.0.1]
         """
         self["setter"].append(description)
+
+    def opt_ssh(self, description: str) -> None:
+        """
+        Where users with a key set something by SSH, as an endpoint string such as tcp:2279; can be
+        given more than once. [default: none]
+        """
+        self["ssh"].append(description)
 
     def opt_directory(self, url: str) -> None:
         """
@@ -241,15 +245,17 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Work out what wasn't said, and what follows from what was."""
-        if self["no-setter"] and self["setter"]:
-            raise usage.UsageError("--setter and --no-setter exclude each other")
+        for option in ("setter", "ssh"):
+            if self["no-setter"] and self[option]:
+                raise usage.UsageError(f"--{option} and --no-setter exclude each other")
+        if self["ssh-keys"] is not None and not self["ssh"]:
+            raise usage.UsageError("--ssh-keys without --ssh: nobody could use them")
         if not self["listen"]:
-            port = 79 if privileges.startedByRoot() else 7979
-            self["listen"] = [_anyAddress(interface, port) for interface in everyInterface()]
+            self["listen"] = fingerPorts()
         if not self["setter"] and not self["no-setter"]:
             self["setter"] = ["tcp:1079:interface=127.0.0.1"]
         if not self["directory"]:
-            self["directory"] = [f"file:{next(filter(os.path.exists, _USERS_FILES))}"]
+            self["directory"] = [f"file:{usersFile()}"]
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
         try:
@@ -290,9 +296,3 @@ class Options(usage.Options):
             lesser = privileges.lesserUser(self["user"])
             self["identity"] = lesser if gid is None else lesser._replace(gid=gid)
             self["owner"] = self["identity"]
-
-
-def _anyAddress(interface: str, port: int) -> str:
-    if ":" in interface:
-        return f"tcp6:{port}:interface={endpoints.quoteStringArgument(interface)}"
-    return f"tcp:{port}:interface={interface}"

@@ -16,7 +16,14 @@ from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
-from fingerd.model.interfaces import IDirectory, IForwarder, IListener, IQueryLog, IStore
+from fingerd.model.interfaces import (
+    IDirectory,
+    IForwarder,
+    IKeyring,
+    IListener,
+    IQueryLog,
+    IStore,
+)
 from fingerd.model.limits import Limits, ofEach
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
@@ -58,6 +65,7 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
+        keyrings=_keyrings(options, reactor, limits),
         column=column,
     )
     ports = _ports(reactor, role, options["workers"])
@@ -79,7 +87,9 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
-    doors = [*asked, *others, *setters]
+    state = options["state"]
+    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    doors = [*asked, *others, *setters, *remote]
     measured = {
         "kinds": [url.partition(":")[0] for url in options["directory"]],
         "open": lambda: all(door.address is not None for door in doors),
@@ -172,6 +182,14 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
+
+
+def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    if options["ssh-keys"] is None:
+        return []
+    from fingerd.directories.key_files import KeyFiles
+
+    return [KeyFiles(options["ssh-keys"], reactor, limits)]
 
 
 def _forwarder(

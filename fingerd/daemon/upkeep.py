@@ -29,6 +29,7 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.service import FingerService
 from fingerd.system import privileges
 from fingerd.system.addresses import describe, ipAddress
+from fingerd.system.going_first import GoingFirst
 from fingerd.system.signals import OnSignal
 from fingerd.system.systemd import Notifier
 from fingerd.text import cleaning
@@ -72,8 +73,8 @@ class Daemon(MultiService):
 class Upkeep(MultiService):
     """
     What a daemon needs besides its service and its doors: an escaped log, a reload on SIGHUP, new
-    log files on SIGHUP and SIGUSR1, the word to systemd, and a line in the log that says that the
-    daemon runs.
+    log files on SIGHUP and SIGUSR1, the word to systemd, its turn before others where users set
+    something, and a line in the log that says that the daemon runs.
 
     It is made before logging begins, and started last.
     """
@@ -105,6 +106,9 @@ class Upkeep(MultiService):
         OnSignal(signal.SIGHUP, threads, *logs, reload).setServiceParent(self)
         # What logrotate(8) sends.
         OnSignal(signal.SIGUSR1, threads, *logs).setServiceParent(self)
+        if set:
+            # Their clients may be gone in a moment.
+            GoingFirst(clock).setServiceParent(self)
         StartLine(finger, asked, set, measured).setServiceParent(self)
         # Last, so that it says when all of it runs, and is the first to hear of the stop.
         notifier.setServiceParent(self)

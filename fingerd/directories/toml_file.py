@@ -12,10 +12,13 @@ The directory C{toml:}, a TOML file: one table a user.
     Several lines
     are welcome here'''
     public_key = "ssh-ed25519 AAAA..."
+    ssh-keys = ["ssh-ed25519 AAAA..."]
     hidden = false
 
-Every key can be left out. A user who is hidden is unknown to everyone. A user is skipped whose
-table has anything else in it, or whom nobody can ask for by that name. All others count.
+Every key can be left out, and C{-} may be written for C{_}. C{ssh-keys}, a list of texts or one
+with several lines, is never shown: they let their owner set something for that user by SSH. A user
+who is hidden is unknown to everyone. A user is skipped whose table has anything else in it, or whom
+nobody can ask for by that name. All others count.
 
 A file that isn't TOML counts for nothing.
 """
@@ -28,11 +31,13 @@ import tomllib
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
 
 from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import Malformed, Reader
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile
+from fingerd.model.interfaces import IKeyring
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User, isLogin
 
@@ -47,9 +52,11 @@ _FIELDS = {
     "plan": "plan",
     "public_key": "publicKey",
 }
+# What it can say that nobody is shown.
+_SSH_KEYS = "ssh_keys"
 # A table may have so many times more bytes than what it says of a user.
 _SOURCE = 2
-_SEVERAL_LINES = frozenset(["status", "plan", "public_key"])
+_SEVERAL_LINES = frozenset(["status", "plan", "public_key", _SSH_KEYS])
 # No request line has room for a login of more characters.
 _LOGIN = 512
 
@@ -68,10 +75,16 @@ _HEADER = re.compile(
 _PLACE = re.compile(r"(?<=\(at line )[0-9]+(?=, column [0-9]+\)\Z)")
 
 
+@implementer(IKeyring)
 class TomlFile(WatchedFile):
     """The users in a TOML file. The file is read again when it changes."""
 
     _parts = "users"
+
+    def keysOf(self, login: str) -> str:
+        """See L{IKeyring}."""
+        text = self._table.get(login)
+        return "" if text is None else "".join(text.split("\0")[len(_FIELDS) :])
 
     def _reader(self, table: Table) -> Reader:
         return TomlReader(table, self._limits.tomlUser)
@@ -184,19 +197,37 @@ def _text(login: str, about: object) -> str | None:
         raise ValueError("not a table")
     if not _canBe(login):
         raise ValueError("no user can be called that")
-    for key, value in about.items():
+    said: dict[str, str] = {}
+    for written, given in about.items():
+        key = written.replace("-", "_")
+        value = _oneText(given) if key == _SSH_KEYS else given
+        if key in said:
+            raise ValueError(f"{key} is there twice")
         if key == "hidden":
             if not isinstance(value, bool):
                 raise ValueError("hidden is neither true nor false")
-        elif key not in _FIELDS:
-            raise ValueError(f"unknown key {_quoted(key)}")
-        elif not isinstance(value, str):
+            continue
+        if key not in _FIELDS and key != _SSH_KEYS:
+            raise ValueError(f"unknown key {_quoted(written)}")
+        if not isinstance(value, str):
             raise ValueError(f"{key} is not a text")
-        elif "\0" in value:
+        if "\0" in value:
             raise ValueError(f"{key} has a NUL character in it")
-        elif key not in _SEVERAL_LINES and ("\n" in value or "\r" in value):
+        if key not in _SEVERAL_LINES and ("\n" in value or "\r" in value):
             raise ValueError(f"{key} has more than one line")
-    return None if about.get("hidden") else "\0".join([about.get(key, "") for key in _FIELDS])
+        said[key] = value
+    if about.get("hidden"):
+        return None
+    # (Hardly anybody has such keys.)
+    sshKeys = [said[_SSH_KEYS]] if _SSH_KEYS in said else []
+    return "\0".join([*(said.get(key, "") for key in _FIELDS), *sshKeys])
+
+
+def _oneText(value: object) -> object:
+    """Texts in a list are lines of one."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    return value
 
 
 def _quoted(text: str) -> str:
@@ -206,7 +237,7 @@ def _quoted(text: str) -> str:
 
 def userOf(login: str, text: str) -> User:
     """The user of whom L{TomlReader} has put ``text`` into the table."""
-    fields: dict[str, Any] = dict(zip(_FIELDS.values(), text.split("\0"), strict=True))
+    fields: dict[str, Any] = dict(zip(_FIELDS.values(), text.split("\0"), strict=False))
     return User(login, **fields)
 
 

@@ -1,8 +1,8 @@
 """
 What the log says of changes and of refusals: who, from where, and whose. Never the text.
 
-Of each user, by uid, the log has so many lines in a time (see L{fingerd.logs.daemon_log}): nobody
-fills it with their own, or has another user's line left out.
+Of each user, by uid or by the login that they have proven, the log has so many lines in a time (see
+L{fingerd.logs.daemon_log}): nobody fills it with their own, or has another user's line left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from twisted.logger import Logger
 
 from fingerd.logs.repeats import Like
+from fingerd.model.policy import NOT_TOLD, NOT_TOLD_BUT
 from fingerd.model.record import Setter
 
 _log = Logger()
@@ -29,7 +30,7 @@ def changed(by: Setter, login: str, text: str, until: float | None) -> None:
         done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
     # Put together here: each field that is left to the logger costs a microsecond.
     line = f"status of {login!r} {done} by {by}"
-    _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.uid))
+    _log.info("{line}", line=line, login=login, done=done, by=by, like=Like(by.account))
 
 
 def refused(by: Setter, login: str | None, reason: str) -> None:
@@ -38,6 +39,7 @@ def refused(by: Setter, login: str | None, reason: str) -> None:
     they hadn't said whose yet.
     """
     whose = "" if login is None else f", for {login!r}"
-    _log.warn(
-        "refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=Like(by.uid)
-    )
+    if reason == NOT_TOLD:
+        reason += f"; {NOT_TOLD_BUT}"
+    like = Like(by.account)
+    _log.warn("refused {by!s}{whose}: {reason}", by=by, whose=whose, reason=reason, like=like)

@@ -63,7 +63,9 @@ class IFingerService(Interface):
 class IFingerSetterService(Interface):
     """Where users set what is shown of them."""
 
-    setters: IVisits = Attribute("The visits at the doors where something is set.")
+    setters: IVisits = Attribute(
+        "The visits at the doors where users of this machine set something."
+    )
 
     def set(login: str, change: Change, by: Setter) -> Deferred[Status]:
         """
@@ -79,6 +81,21 @@ class IFingerSetterService(Interface):
 
     def refused(by: Setter, reason: str) -> None:
         """Log that C{by} asked for what is no change at all, and was told C{reason}."""
+
+
+class IRemoteSetterService(IFingerService, IFingerSetterService):
+    """Where users do that from elsewhere, once their login is proven, and see what shows."""
+
+    remoteSetters: IVisits = Attribute("The visits at the doors where they do.")
+
+    def mayLogIn(visit: IVisit) -> bool:
+        """Whether the peer of C{visit} may try once more to log in: to find out costs time."""
+
+    def keysOf(login: str) -> str:
+        """
+        The public keys that prove that somebody is C{login}, a line each as in authorized_keys;
+        nothing where there are none. It never fails.
+        """
 
 
 class IMeasured(Interface):
@@ -122,6 +139,16 @@ class IVerboseDirectory(IDirectory):
 
     def getVerboseUsers(limit: int) -> Deferred[list[User]]:
         """As C{getUsers}, with all there is to tell."""
+
+
+class IKeyring(Interface):
+    """A directory, or another source, that has users' public SSH keys in memory."""
+
+    def keysOf(login: str) -> str:
+        """
+        The keys of C{login}, a line each as in authorized_keys; nothing where there are none. It
+        never fails.
+        """
 
 
 class IForwarder(Interface):
@@ -179,7 +206,7 @@ class IDoor(Interface):
 
 
 class IReloadable(Interface):
-    """A directory that holds a copy of something that can change."""
+    """A directory, or another source, that holds a copy of something that can change."""
 
     def reload() -> Deferred[None]:
         """

@@ -50,6 +50,26 @@ class Limits:
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500
+    # Connections to all ssh ports: more than people who set their status in one moment...
+    sshConnections: int = 200
+    # ...and those of one peer. For one more, its own that has been silent longest is closed.
+    sshPeerConnections: int = 20
+    # Key exchanges of one peer in a minute: each takes some milliseconds of the processor's time.
+    sshLogins: int = 300
+    # Until an ssh client has logged in, from the connection's first moment...
+    sshLoginTime: float = 10.0
+    # ...and the attempts that it has: with each key that is not the right one, it makes one.
+    sshAttempts: int = 3
+    # What an ssh client sends until it has logged in: what it can do, and three keys...
+    sshLoginBytes: int = 32 * 1024
+    # ...and in all: the longest input, and what it takes to say who it is.
+    sshBytes: int = 1024 * 1024
+    # The standard input of a command...
+    sshInput: int = 64 * 1024
+    # ...and until it has ended: a command must not wait for ever for a terminal.
+    sshInputTime: float = 15.0
+    # A file of public keys, and what a TOML table has of them: a few hundred keys.
+    sshKeys: int = 64 * 1024
     # Connections to all ports where the daemon is measured: some monitors and some people.
     metricsConnections: int = 50
     # A connection, from its first moment to its last, whatever the client does.
@@ -185,6 +205,9 @@ DEFAULTS = Limits()
 # Of what a process keeps, starts or holds open for itself, each of several workers has its part.
 # (What they count together is not among these: see L{fingerd.system.shared_table}.)
 _PARTED = (
+    "sshConnections",
+    "sshPeerConnections",
+    "sshLogins",
     "peerLookups",
     "unsentAnswers",
     "lingering",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fingerd.model.record import Setter
 
 NOT_TOLD = "Not set: it can't be told which user is asking"
+# What whoever reads the log may do about it.
+NOT_TOLD_BUT = "the client was gone: let it read the answer, or use fingerset or a UNIX socket"
 NO_ACCOUNT = "Not set: whoever is asking has no account here"
 NOT_YOURS = "Not set: a user sets their own status only"
 

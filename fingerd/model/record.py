@@ -46,11 +46,16 @@ class Setter:
     where: str
 
     @property
+    def account(self) -> str:
+        """Whom they count as, where users are counted: those who aren't known count as one."""
+        return self.login or "someone unknown" if self.uid is None else f"uid {self.uid}"
+
+    @property
     def who(self) -> str:
         """Who asks, in words such as "uid 1000 (moshez)"."""
         if self.uid is None:
-            return self.login or "someone unknown"
-        return f"uid {self.uid}" + (f" ({self.login})" if self.login else "")
+            return self.account
+        return self.account + (f" ({self.login})" if self.login else "")
 
     def __str__(self) -> str:
         return f"{self.who} on {self.where}"

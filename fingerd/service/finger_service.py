@@ -19,12 +19,12 @@ from fingerd.model.counts import Counts, Figures, Lookups
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
-    IFingerService,
-    IFingerSetterService,
     IForwarder,
+    IKeyring,
     IMeasured,
     IQueryLog,
     IReloadable,
+    IRemoteSetterService,
     IStore,
     IWatching,
 )
@@ -35,6 +35,7 @@ from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit
+from fingerd.service.rates import Rates
 from fingerd.service.replies import Replies
 from fingerd.service.settings import Settings
 from fingerd.service.shared_visits import SharedVisits
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 
 
-@implementer(IFingerService, IFingerSetterService, IMeasured)
+@implementer(IRemoteSetterService, IMeasured)
 class FingerService(MultiService):
     """
     Says who there is to every door, after one set of rules and limits for the whole daemon.
@@ -72,6 +73,7 @@ class FingerService(MultiService):
         queryLog: IQueryLog | None = None,
         logins: Logins | None = None,
         now: Callable[[], float] = time.time,
+        keyrings: Sequence[IKeyring] = (),
         column: Column | None = None,
     ) -> None:
         """
@@ -83,6 +85,7 @@ class FingerService(MultiService):
         @param queryLog: where queries are logged, if they are.
         @param logins: tells the login of a uid; the system is asked, if there is none.
         @param now: the time, in seconds since the epoch.
+        @param keyrings: where users' SSH keys are, beside the directories that have some.
         @param column: of what several workers share, so that limits hold for all of them; there is
             none where this process is the daemon.
         """
@@ -100,13 +103,17 @@ class FingerService(MultiService):
         self.visits = self._counted(VISITS, "connections", peer, log)
         self.setters = self._counted(SETTERS, "setterConnections")
         self.measurers = self._counted(None, "metricsConnections")
+        self.remoteSetters = self._counted(None, "sshConnections", limits.sshPeerConnections)
+        self._logIns = Rates(limits.sshLogins, limits.peersCounted)
+        # What can change, and is looked at again from time to time.
+        self._sources: list[object] = [*directories, *keyrings]
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
         self._settings = Settings(
             users, store, limits, rules, failures, clock, self._logins, now, counts
         )
-        for part in (*directories, store, queryLog):
+        for part in (*self._sources, store, queryLog):
             if IService.providedBy(part):
                 part.setServiceParent(self)
 
@@ -124,28 +131,37 @@ class FingerService(MultiService):
         return FingerSetterFactory(self, self._limits, self._clock)
 
     def ask(self, query: Query, visit: IVisit) -> Deferred[Reply]:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.ask(query, visit)
 
     def askNow(self, login: str, visit: IVisit) -> Reply | None:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.askNow(login, visit)
 
     def history(self, login: str, visit: IVisit, most: int) -> Deferred[Reply]:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.history(login, visit, most)
 
     def latest(self, visit: IVisit, most: int, each: int) -> Deferred[Reply]:
-        """See L{IFingerService}."""
+        """See L{IRemoteSetterService}."""
         return self._replies.latest(visit, most, each)
 
     def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
-        """See L{IFingerSetterService}."""
+        """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))
 
     def refused(self, by: Setter, reason: str) -> None:
-        """See L{IFingerSetterService}."""
+        """See L{IRemoteSetterService}."""
         self._settings.refused(by, reason)
+
+    def mayLogIn(self, visit: IVisit) -> bool:
+        """See L{IRemoteSetterService}."""
+        return visit.peer is None or self._logIns.take(visit.peer, self._clock.seconds())
+
+    def keysOf(self, login: str) -> str:
+        """See L{IRemoteSetterService}."""
+        found = (each.keysOf(login) for each in self._sources if IKeyring.providedBy(each))
+        return "\n".join(filter(None, found))
 
     def reload(self) -> Deferred[None]:
         """
@@ -153,9 +169,9 @@ class FingerService(MultiService):
         a timer that fails stops for ever.
         """
         reloads = [
-            maybeDeferred(directory.reload).addErrback(self._reloadFailed, directory)
-            for directory in self._directories
-            if IReloadable.providedBy(directory)
+            maybeDeferred(source.reload).addErrback(self._reloadFailed, source)
+            for source in self._sources
+            if IReloadable.providedBy(source)
         ]
         return gatherResults(reloads).addCallback(lambda _: None)
 
@@ -202,7 +218,7 @@ class FingerService(MultiService):
         return drained.addCallback(self._stop)
 
     def _visits(self) -> tuple[Visits, ...]:
-        return self.visits, self.setters, self.measurers
+        return self.visits, self.setters, self.remoteSetters, self.measurers
 
     def _counted(
         self,
@@ -228,5 +244,5 @@ class FingerService(MultiService):
         stopped: Deferred[None] = maybeDeferred(MultiService.stopService, self)
         return stopped
 
-    def _reloadFailed(self, failure: Failure, directory: IDirectory) -> None:
-        self._log.failure("Reloading {directory} failed", failure, directory=directory)
+    def _reloadFailed(self, failure: Failure, source: object) -> None:
+        self._log.failure("Reloading {source} failed", failure, source=source)

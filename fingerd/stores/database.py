@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
+from fingerd.system.state_directory import HOST_KEY
 
 NAME = "statuses.sqlite"
-# The files that SQLite may make.
-FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+# The files that may be in the state directory: those that SQLite may make, and the host key.
+FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", HOST_KEY)
 
 T = TypeVar("T")
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity, startedByRoot
 
+# The key by which SSH clients know this host, where there is such a door.
+HOST_KEY = "ssh_host_ed25519_key"
+
 _OPEN = os.O_RDONLY | os.O_CLOEXEC
 # Nothing that has taken a file's place is followed or waited for.
 _OPEN_FILE = _OPEN | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -15,6 +15,7 @@ STATUSES = {"sqlite3", "twisted.enterprise.adbapi", "fingerd.stores.sqlite"}
 SETTER = {
     "fingerd.doors.setter.setter_protocol",
 }
+SSH = {"twisted.conch", "fingerd.doors.ssh.ssh_door", "fingerd.directories.key_files"}
 FORWARDING = {"fingerd.remote.forwarding", "fingerd.remote.hosts", "fingerd.remote.client"}
 USERS_FILE = {"fingerd.directories.users_file"}
 TOML = {"fingerd.directories.toml_file"}
@@ -29,6 +30,7 @@ LDAP = {"ldap", "fingerd.directories.ldap.ldap_server", *CONNECTED}
 ALL = (
     STATUSES
     | SETTER
+    | SSH
     | FORWARDING
     | USERS_FILE
     | TOML
@@ -41,7 +43,7 @@ ALL = (
     | LDAP
 )
 # What no daemon needs.
-NEVER = {"twisted.web", "twisted.conch", "twisted.mail", "twisted.names"}
+NEVER = {"twisted.web", "twisted.mail", "twisted.names"}
 
 _PROGRAM = """
 import sys
@@ -97,6 +99,12 @@ class ChosenTests(SynchronousTestCase):
             state = f"--state={folder}/state"
             self.check(STATUSES, "--directory=none:", "--no-setter", state)
             self.check(STATUSES | SETTER, "--directory=none:", "--setter=tcp:0", state)
+
+    def test_ssh(self) -> None:
+        """Keys need conch, and all of it is there before root is given up."""
+        with tempfile.TemporaryDirectory() as folder:
+            told = (f"--state={folder}/state", "--ssh=tcp:0", f"--ssh-keys={folder}")
+            self.check(STATUSES | SETTER | SSH, "--directory=none:", "--setter=tcp:0", *told)
 
     def test_metrics(self) -> None:
         """Metrics need the client of Prometheus, and HTTP."""

@@ -54,6 +54,33 @@ class TomlFileTests(FileCase):
         self.assertIsNone(self.successResultOf(users.getUser("nobody")))
         self.assertEqual(self.said(), [])
 
+    def test_sshKeys(self) -> None:
+        """SSH keys are a list or a text, of one who isn't hidden, and no part of the user."""
+        self.path.write_bytes(
+            b"[a]\nssh-keys = ['one', 'two']\n[b]\nssh_keys = \"one\\ntwo\"\nstatus = 'Here'\n"
+            b"[c]\nstatus = 'There'\n[d]\nssh-keys = ['one']\nhidden = true\n"
+        )
+        users = self.start()
+        self.assertEqual([users.keysOf(login) for login in "abcde"], ["one\ntwo"] * 2 + [""] * 3)
+        self.assertEqual(users.held("a"), User("a"))
+        self.assertEqual(users.held("b"), User("b", status="Here"))
+
+    def test_sshKeysThatAreNone(self) -> None:
+        """What isn't text, or is there twice, is no key, and its user is skipped."""
+        self.path.write_bytes(
+            b"[a]\nssh-keys = [1]\n[b]\nssh-keys = 'x'\nssh_keys = 'y'\n[c]\nssh-keys = true\n"
+        )
+        users = self.start()
+        self.assertEqual([users.keysOf(login) for login in "abc"], [""] * 3)
+        self.assertEqual(
+            self.said(),
+            [
+                f"{self.path}, user 'a': ssh_keys is not a text: skipped",
+                f"{self.path}, user 'b': ssh_keys is there twice: skipped",
+                f"{self.path}, user 'c': ssh_keys is not a text: skipped",
+            ],
+        )
+
     def test_skipped(self) -> None:
         """A user who is skipped is said to be so, and the others are served."""
         self.path.write_bytes(b"[a]\nfoo = 1\n[moshez]\nstatus = 'Happy'\n[-]\n")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.setter.grammar import Setting, encode, linesOf, parse, seconds
+from fingerd.doors.setter.grammar import Setting, encode, linesOf, parse
+from fingerd.text.lasting import seconds
 
 
 def read(data: bytes) -> Setting:

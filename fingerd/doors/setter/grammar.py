@@ -28,11 +28,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fingerd.text.lasting import seconds
+
 _THREE = re.compile(rb"[ \t]*[^ \t]+[ \t]+3[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"\\([\\n])")
-_TIME = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_SECONDS = (86400, 3600, 60, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +84,6 @@ def encode(setting: Setting) -> bytes:
     if setting.seconds is not None:
         lines = [f"{setting.login} 3", text, f"{setting.seconds}s"]
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
-
-
-def seconds(text: str) -> int:
-    """
-    How long ``text``, such as ``1h30m``, is.
-
-    @raise ValueError: when it is no time, in words.
-    """
-    found = _TIME.fullmatch(text)
-    # A client may send as many digits as a line holds, and int() of those takes long.
-    if found is None or not text or len(text) > 40:
-        raise ValueError("how long it lasts is a time such as 90s, 30m, 2h or 1d12h")
-    return sum(
-        int(number) * unit for number, unit in zip(found.groups(), _SECONDS, strict=True) if number
-    )
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -1,0 +1,182 @@
+"""
+A directory of files with users' public SSH keys: one for each user, by the login, in the form of
+authorized_keys (sshd(8)).
+
+No login becomes a path: the directory is listed, and who asks is looked up among what it has.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from fingerd.directories.watched.regular_file import State, openRegular, stateOf
+from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
+from fingerd.model.interfaces import IKeyring, IReloadable
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import isLogin
+from fingerd.system.slices import Steps, inSlices
+
+
+class _Keys(NamedTuple):
+    """What a file has, and the state in which it was read."""
+
+    state: State
+    text: str
+
+
+@implementer(IKeyring, IReloadable)
+class KeyFiles(Service):
+    """
+    The keys in a directory. It is read at the start, and what has changed is read again at a
+    reload, in slices between which the daemon does its work. A file that is taken away, or can't be
+    read when it has changed, has no keys any more; where the directory can't be read, all stay.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: str,
+        clock: IReactorTime,
+        limits: Limits = DEFAULTS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param clock: the reactor.
+        @param now: the time in seconds since the epoch, as files have it.
+        """
+        self._path = os.path.abspath(path)
+        self._clock = clock
+        self._limits = limits
+        self._now = now
+        self._files: dict[str, _Keys] = {}
+        # Why files, and the directory as "", can't be read, so that it is said once.
+        self._troubles: dict[str, str] = {}
+        self._read = False
+        self._reading = False
+        # Another look, when a file that has just changed has had the time to be finished.
+        self._soon: IDelayedCall | None = None
+
+    def __str__(self) -> str:
+        return self._path
+
+    def keysOf(self, login: str) -> str:
+        """See L{IKeyring}."""
+        keys = self._files.get(login)
+        return "" if keys is None else keys.text
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        try:
+            if os.stat(self._path).st_mode & stat.S_IWOTH:
+                raise DirectoryError("everyone may write to it")
+            for _ in self._look():
+                pass
+        except (OSError, DirectoryError) as error:
+            raise CannotStart(f"can't read the keys in {self._path}: {reasonOf(error)}") from None
+        self._read = True
+        count = sum(1 for keys in self._files.values() if keys.text)
+        self._log.info(
+            "{path}: keys of {users}",
+            path=self._path,
+            users="1 user" if count == 1 else f"{count} users",
+        )
+
+    def startService(self) -> None:
+        if not self._read:
+            self.privilegedStartService()
+        super().startService()
+        try:
+            os.scandir(self._path).close()
+        except OSError as error:
+            self._say("", f"this daemon's user can't read it again: {reasonOf(error)}")
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._soon is not None and self._soon.active():
+            self._soon.cancel()
+        self._soon = None
+
+    def reload(self) -> Deferred[None]:
+        """Read what has changed: see L{IReloadable}."""
+        if not self.running or self._reading:
+            return succeed(None)
+        self._reading = True
+        looking = Deferred.fromCoroutine(inSlices(self._look(), self._clock))
+        return looking.addErrback(self._failed).addBoth(self._looked)
+
+    def _looked(self, result: None) -> None:
+        self._reading = False
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(OSError):
+            self._say(
+                "", f"it can't be read ({reasonOf(failure.value)}): the keys read before stay"
+            )
+        else:
+            self._log.failure("Reading {path}", failure, path=self._path)
+
+    def _look(self) -> Steps[None]:
+        """Read in steps what is new or has changed, and take over what there is."""
+        files: dict[str, _Keys] = {}
+        troubles: dict[str, str] = {}
+        with os.scandir(self._path) as entries:
+            for entry in entries:
+                yield
+                if self._read and not self.running:
+                    return
+                if entry.name.startswith(".") or not isLogin(entry.name):
+                    continue
+                try:
+                    files[entry.name] = self._file(entry)
+                except FileNotFoundError:
+                    # It is gone by now, or a link to nothing.
+                    continue
+                except (OSError, DirectoryError, UnicodeDecodeError) as error:
+                    words = isinstance(error, UnicodeDecodeError)
+                    troubles[entry.name] = "not UTF-8" if words else reasonOf(error)
+        for name, reason in troubles.items():
+            self._say(name, reason)
+        self._files, self._troubles = files, troubles
+
+    def _file(self, entry: os.DirEntry[str]) -> _Keys:
+        known = self._files.get(entry.name)
+        info = entry.stat()
+        if known is not None and known.state == stateOf(info):
+            return known
+        if info.st_mode & stat.S_IWOTH:
+            raise DirectoryError("everyone may write to it")
+        age = self._now() - info.st_mtime
+        if self._read and 0 <= age < self._limits.usersFileQuiet:
+            # It may be being written.
+            if self._soon is None or not self._soon.active():
+                self._soon = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
+            if known is not None:
+                return known
+            raise FileNotFoundError
+        with open(openRegular(entry.path), "rb", buffering=0) as file:
+            state = stateOf(os.fstat(file.fileno()))
+            data = file.read(self._limits.sshKeys + 1)
+        if len(data) > self._limits.sshKeys:
+            raise DirectoryError(f"longer than {self._limits.sshKeys} bytes")
+        return _Keys(state, data.decode("utf-8"))
+
+    def _say(self, name: str, reason: str) -> None:
+        if self._troubles.get(name) != reason:
+            self._troubles[name] = reason
+            self._log.warn(
+                "{path}, {reason}",
+                path=os.path.join(self._path, name) if name else self._path,
+                reason=reason,
+            )

@@ -1,0 +1,115 @@
+"""
+What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
+
+    At lunch                the status
+    set --for 2h At lunch   the status, for two hours; set may be left out
+    set -                   the status, from standard input; set may be left out
+    set show                the status "show": what is a verb's name otherwise
+    clear                   takes back what was set
+    show                    what finger says of the user
+    help                    how to say all that
+
+A verb is one only where it stands alone or has what it takes: all else is a status, as in C{ssh
+host 'Plan to be back at two'}. ssh(1) joins its arguments with spaces: the shell's quotes are gone.
+It takes what begins with C{--} for an option of its own, unless C{--} or C{set} stands before.
+
+All of this is bytes and text: no I/O, no Twisted. No bytes make L{parse} raise anything but
+ValueError.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fingerd.text.lasting import seconds
+
+# What copies files or repositories, and would be a status otherwise: `scp -O` runs "scp -t FILE".
+_PROGRAMS = re.compile(
+    r"(?:scp|rsync|sftp-server|mosh-server|tar|git-[a-z]+-(?:pack|archive))(?: +[-'/~.].*)?",
+    re.DOTALL,
+)
+# Words that mean something to people where a status alone isn't all that is kept: said to a daemon
+# that keeps nothing else, none of them is to become a status that everyone reads.
+_NO_STATUS = frozenset(
+    [
+        "erase",
+        "hide",
+        "history",
+        "plan",
+        "project",
+        "status",
+        "undo",
+        "unhide",
+        "exit",
+        "quit",
+        "ls",
+    ]
+)
+HELP = """\
+What finger shows of you is set by one line:
+
+  ssh HOST 'At lunch'                 your status, until you set another
+  ssh HOST set --for 2h 'At lunch'    for so long (units d, h, m and s); then the one before it
+  ssh HOST set - < FILE               your status, from standard input
+  ssh HOST clear                      take back what you have set
+  ssh HOST show                       what finger says of you
+  ssh HOST set show                   a status that is also one of these words
+
+It ends with 0 when that is safely kept, with 1 when it was refused, and with 2 when the command
+makes no sense.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    What one command wants. C{verb} is C{set}, C{show} or C{help}; a status to be set is C{text},
+    for so many C{seconds} or until it is set again, or what comes by standard input where C{reads}.
+    """
+
+    verb: str
+    text: str = ""
+    seconds: int | None = None
+    reads: bool = False
+
+
+def parse(command: bytes) -> Wanted:
+    """
+    Read a command.
+
+    @raise ValueError: when it makes no sense, with the reason in words for the client.
+    """
+    try:
+        text = command.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("a status is UTF-8 text") from None
+    if text in ("", "help", "--help", "-h"):
+        return Wanted("help")
+    if text in ("show", "clear"):
+        return Wanted("set" if text == "clear" else "show")
+    # (PuTTY's psftp looks for a server of files by a script of several lines.)
+    if "\n" in text:
+        raise ValueError("a status with several lines comes by standard input: set -")
+    if _PROGRAMS.fullmatch(text):
+        raise ValueError("no programs are run and no files are copied here; see help")
+    if text in _NO_STATUS:
+        raise ValueError(f"{text} is no command here; to have it as a status, say set {text}")
+    verb, _, rest = text.partition(" ")
+    if verb == "set":
+        text = rest.strip()
+        if not text:
+            raise ValueError("set takes a status; clear takes back what was set")
+    return _status(text, literal=verb == "set")
+
+
+def _status(text: str, literal: bool) -> Wanted:
+    lasting = None
+    if text.split(None, 1)[0] == "--for":
+        words = text.split(None, 2)
+        if len(words) < 3:
+            raise ValueError("--for takes how long, then a status, as in --for 2h At lunch")
+        lasting, text = seconds(words[1]), words[2]
+    elif text.startswith("--") and not literal:
+        raise ValueError(f"there is no option {text.split(None, 1)[0]}; see help")
+    return Wanted("set", "", lasting, True) if text == "-" else Wanted("set", text, lasting)
