@@ -107,7 +107,7 @@ class Options(usage.Options):
             "state",
             None,
             None,
-            "The directory where statuses are kept. "
+            "Where statuses are kept: a directory, or postgresql://HOST/DATABASE. "
             "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
             "none]",
         ],

@@ -14,7 +14,7 @@ from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import (
     IDirectory,
@@ -32,11 +32,14 @@ from fingerd.system.worker_role import Role, roleOf
 
 if TYPE_CHECKING:
     from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.doors.net.balancers import Balancers
     from fingerd.system.shared_table import Column
 
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
+
+_POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -69,11 +72,7 @@ def makeService(options: Options) -> IService:
         column=column,
     )
     ports = _ports(reactor, role, options["workers"])
-    balancers = None
-    if proxied := options["proxy-from"]:
-        from fingerd.doors.net.balancers import parseBalancers
-
-        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
+    balancers = _balancers(options)
 
     def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
         return _made(
@@ -88,6 +87,11 @@ def makeService(options: Options) -> IService:
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     state = options["state"]
+    if options["ssh"] and state is not None and state.startswith(_POSTGRESQL):
+        raise CannotStart(
+            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
+            "with --state postgresql:"
+        )
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
     measured = {
@@ -105,7 +109,7 @@ def makeService(options: Options) -> IService:
             raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
         daemon = Daemon(options["identity"], becomeParent)
         parts: list[object] = [
-            Prepared([store, queryLog]),
+            Prepared(store, queryLog),
             Workers(
                 reactor,
                 ports,
@@ -164,6 +168,15 @@ def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spaw
     )
 
 
+def _balancers(options: Options) -> Balancers | None:
+    proxied = options["proxy-from"]
+    if not proxied:
+        return None
+    from fingerd.doors.net.balancers import parseBalancers
+
+    return _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
+
+
 def _where(listeners: list[IListener]) -> list[Where]:
     return [whereOf(each) for each in listeners]
 
@@ -179,6 +192,9 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
         from fingerd.stores.memory import MemoryStore
 
         return MemoryStore(time.time, limits)
+    if options["state"].startswith(_POSTGRESQL):
+        url = options["state"]
+        return _made("state", withoutPassword(url), lambda _: _postgresql(url, reactor, limits))
     from fingerd.stores.sqlite import SQLiteStore
 
     return SQLiteStore(options["state"], reactor, options["owner"], limits)
@@ -190,6 +206,16 @@ def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
     from fingerd.directories.key_files import KeyFiles
 
     return [KeyFiles(options["ssh-keys"], reactor, limits)]
+
+
+def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
+    if withoutPassword(url) != url:
+        raise ValueError(PASSWORD_SEEN)
+    try:
+        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
+    except ImportError:
+        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
+    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(

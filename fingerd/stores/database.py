@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Status
+from fingerd.stores.kept import Row, Setting
 from fingerd.system.state_directory import HOST_KEY
 
 NAME = "statuses.sqlite"
@@ -24,11 +25,6 @@ NAME = "statuses.sqlite"
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", HOST_KEY)
 
 T = TypeVar("T")
-
-# A login and its status.
-Setting = tuple[str, Status]
-# An id, a login and the fields of its status.
-Row = tuple[int, str, str, float, str, float | None]
 
 # The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
 # may not be allowed to read them.

@@ -20,6 +20,7 @@ from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.database import NAME
+from fingerd.stores.kept import KeptStore
 from fingerd.stores.sqlite import SQLiteStore
 from tests.support.daemon import PATIENCE
 
@@ -39,20 +40,37 @@ async def outcome(setting: Deferred[None]) -> str:
     return "OK"
 
 
-class SQLiteCase(TestCase):
-    """Has a state directory."""
+class KeptCase(TestCase):
+    """Has a database, in which stores keep what they are given."""
 
     timeout = PATIENCE
+    now = 1000.0
+
+    def store(self, **limits: Any) -> KeptStore:
+        """A store on the database that runs until it or the test ends."""
+        raise NotImplementedError
+
+    def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:
+        """What somebody else sees in the database: a value a row, or a tuple."""
+        raise NotImplementedError
+
+    def shown(self, store: IStore, login: str = "moshez") -> str | None:
+        """The text that shows, read without waiting."""
+        status = self.successResultOf(store.getStatus(login))
+        return None if status is None else status.text
+
+
+class SQLiteCase(KeptCase):
+    """Has a state directory."""
 
     def setUp(self) -> None:
+        super().setUp()
         home = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, home)
         self.state = os.path.join(home, "state")
         self.path = os.path.join(self.state, NAME)
-        self.now = 1000.0
 
     def store(self, **limits: Any) -> SQLiteStore:
-        """A store in that directory that runs until it or the test ends."""
         store = SQLiteStore(
             self.state, reactor, limits=replace(DEFAULTS, **limits), now=lambda: self.now
         )
@@ -60,13 +78,7 @@ class SQLiteCase(TestCase):
         self.addCleanup(lambda: store.stopService() if store.running else None)
         return store
 
-    def shown(self, store: IStore, login: str = "moshez") -> str | None:
-        """The text that shows, read without waiting."""
-        status = self.successResultOf(store.getStatus(login))
-        return None if status is None else status.text
-
     def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:
-        """What somebody else sees in the database: a value a row, or a tuple."""
         with closing(sqlite3.connect(self.path)) as database:
             rows = database.execute(
                 f"SELECT {columns} FROM statuses WHERE login = ? ORDER BY id", (login,)

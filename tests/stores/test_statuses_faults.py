@@ -15,7 +15,8 @@ from twisted.trial.unittest import SkipTest
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import Status
-from fingerd.stores.sqlite import CANT_KEEP, DISK_FULL, LOCKED
+from fingerd.stores.kept import CANT_KEEP
+from fingerd.stores.sqlite import DISK_FULL, LOCKED
 from tests.stores.statuses import SQLiteCase, outcome
 
 

@@ -9,26 +9,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
-from fingerd.model.errors import SettingRefused
 from fingerd.model.record import Status
 from fingerd.stores.database import NAME
-from fingerd.stores.sqlite import NOT_RUNNING, TOO_MANY
+from tests.stores import keeping
 from tests.stores.statuses import SQLiteCase
 
 
-class KeepingTests(SQLiteCase):
-    """One daemon."""
-
-    async def test_committed(self) -> None:
-        """A status is acknowledged when it is in the database, for anybody to see."""
-        store = self.store()
-        seen: list[Any] = []
-        setting = store.setStatus("moshez", Status("Happy and well", 1.5))
-        await setting.addCallback(lambda _: seen.extend(self.rows()))
-        self.assertEqual(seen, ["Happy and well"])
-        self.assertEqual(self.shown(store), "Happy and well")
+class KeepingTests(keeping.KeepingRules, SQLiteCase):
+    """SQLite's."""
 
     async def test_disk(self) -> None:
         """A commit waits for the disk, not only for the system."""
@@ -38,73 +28,12 @@ class KeepingTests(SQLiteCase):
         self.assertEqual(await store._pool.runQuery("PRAGMA journal_mode"), [("wal",)])
         self.assertEqual(await store._pool.runQuery("PRAGMA synchronous"), [(2,)])
 
-    async def test_restart(self) -> None:
-        """Who set what, when and until when is the same after a restart."""
-        first = self.store()
-        statuses = {
-            "moshez": Status("Grüße, \U0001f600 'quoted' \"twice\"; --", 1.25, "uid 1000 (moshez)"),
-            "shawn": Status("At lunch", 2.5, "uid 0 (root)", 5000.75),
-        }
-        for login, status in statuses.items():
-            await first.setStatus(login, status)
-        await first.setStatus("gone", Status("Here", 3.0))
-        await first.setStatus("gone", Status("", 4.0))
-        await first.stopService()
-        self.assertEqual(os.listdir(self.state), [NAME])
-        second = self.store()
-        found = self.successResultOf(second.getStatuses(["gone", "shawn", "moshez", "nobody"]))
-        self.assertEqual(found, statuses)
-        self.assertEqual(len(second), 2)
-
-    async def test_expiryAfterRestart(self) -> None:
-        """A status that expires while the daemon is down uncovers the one before it."""
-        first = self.store()
-        await first.setStatus("moshez", Status("Happy and well", 1000.0))
-        await first.setStatus("moshez", Status("On the phone", 1000.0, until=1005.0))
-        await first.setStatus("moshez", Status("At lunch", 1000.0, until=1010.0))
-        await first.stopService()
-        second = self.store()
-        self.assertEqual(self.shown(second), "At lunch")
-        await second.stopService()
-        self.now = 1010.0
-        self.assertEqual(self.shown(self.store()), "Happy and well")
-
-    async def test_history(self) -> None:
-        """The earlier statuses are kept, who set them and when, and a clearing is one of them."""
+    async def test_closed(self) -> None:
+        """The log beside the database is only there while it is open."""
         store = self.store()
-        await store.setStatus("moshez", Status("Writing", 1.0, "uid 1000 (moshez)"))
-        await store.setStatus("moshez", Status("", 2.0, "uid 0 (root)"))
-        await store.setStatus("moshez", Status("Reading", 3.0, "uid 1000 (moshez)", 4.0))
-        self.assertEqual(
-            self.rows("status, set_at, set_by, until"),
-            [
-                ("Writing", 1.0, "uid 1000 (moshez)", None),
-                ("", 2.0, "uid 0 (root)", None),
-                ("Reading", 3.0, "uid 1000 (moshez)", 4.0),
-            ],
-        )
-
-    async def test_historyHasAnEnd(self) -> None:
-        """Of a user's earlier statuses only the last are kept, as many as the limit says."""
-        store = self.store(statusHistory=3)
-        for number in range(3):
-            await store.setStatus("shawn", Status(f"status {number}", 1.0))
-        for number in range(8):
-            await store.setStatus("moshez", Status(f"status {number}", 1.0))
-        self.assertEqual(self.rows(), ["status 4", "status 5", "status 6", "status 7"])
-        self.assertEqual(len(self.rows(login="shawn")), 3)
-
-    async def test_historyKeepsWhatShowsAgain(self) -> None:
-        """However many short statuses follow it, one that stays shows again after a restart."""
-        first = self.store(statusHistory=3)
-        await first.setStatus("moshez", Status("Happy and well", 1.0))
-        for number in range(8):
-            playing = Status(f"song {number}", 1.0, until=1001.0 + number)
-            await first.setStatus("moshez", playing)
-        await first.stopService()
-        self.now = 2000.0
-        self.assertEqual(self.shown(self.store()), "Happy and well")
-        self.assertEqual(len(self.rows()), 5)
+        await store.setStatus("moshez", Status("Happy and well", 1.5))
+        await store.stopService()
+        self.assertEqual(os.listdir(self.state), [NAME])
 
     async def test_together(self) -> None:
         """What is set while a commit is under way shares the next one."""
@@ -122,96 +51,6 @@ class KeepingTests(SQLiteCase):
         )
         self.assertEqual(batches, [1, 49])
         self.assertEqual(len(store), 50)
-
-    async def test_manyTogether(self) -> None:
-        """A burst is written in commits of a bounded size, all of it and in order."""
-        store = self.store(statusesAtOnce=7)
-        order: list[int] = []
-
-        async def set(number: int) -> None:
-            await store.setStatus("moshez", Status(f"status {number}", 1.0))
-            order.append(number)
-
-        await gatherResults([Deferred.fromCoroutine(set(number)) for number in range(30)])
-        self.assertEqual(order, list(range(30)))
-        self.assertEqual(self.shown(store), "status 29")
-
-    async def test_oneCommit(self) -> None:
-        """However many share a commit: each is kept, in order, and no more than the limit."""
-        first = self.store(statusHistory=1, statusesWaiting=2000, statusesAtOnce=1000)
-        await gatherResults(
-            [
-                first.setStatus(f"user{number}", Status(f"status {round}", 1.0))
-                for round in range(3)
-                for number in range(250)
-            ]
-        )
-        for number in range(250):
-            self.assertEqual(self.shown(first, f"user{number}"), "status 2")
-            self.assertEqual(self.rows(login=f"user{number}"), ["status 1", "status 2"])
-        await first.stopService()
-        self.assertEqual(len(self.store()), 250)
-
-    async def test_readingDoesNotWait(self) -> None:
-        """While a status is being written, what showed before is told at once."""
-        store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
-        setting = store.setStatus("moshez", Status("Writing", 2.0))
-        self.assertEqual(self.shown(store), "Happy and well")
-        await setting
-        self.assertEqual(self.shown(store), "Writing")
-
-    async def test_tooManyWaiting(self) -> None:
-        """More than may wait for the disk are refused in words; the others are kept."""
-        store = self.store(statusesWaiting=5)
-        # One is being written, and five wait.
-        settings = [store.setStatus(f"user{n}", Status("Writing", 1.0)) for n in range(6)]
-        refused = store.setStatus("user6", Status("Writing", 1.0))
-        self.assertEqual(str(self.failureResultOf(refused, SettingRefused).value), TOO_MANY)
-        await gatherResults(settings)
-        self.assertEqual(len(store), 6)
-        await store.setStatus("user6", Status("Writing", 1.0))
-
-    async def test_refusedAlone(self) -> None:
-        """A status that can't be kept is refused, and those set with it are not."""
-        store = self.store()
-        settings = [store.setStatus(f"user{n}", Status("Writing", 1.0)) for n in range(3)]
-        refused = store.setStatus("moshez", Status("\ud800", 1.0))
-        settings.append(store.setStatus("shawn", Status("Reading", 1.0)))
-        self.failureResultOf(refused, SettingRefused)
-        await gatherResults(settings)
-        self.assertEqual(len(store), 4)
-
-    async def test_clientGone(self) -> None:
-        """A status whose client doesn't wait for the answer is set all the same."""
-        store = self.store()
-        impatient = store.setStatus("moshez", Status("Writing", 1.0))
-        impatient.addErrback(lambda failure: None).cancel()
-        await store.setStatus("shawn", Status("Reading", 1.0))
-        self.assertEqual(self.shown(store), "Writing")
-
-    async def test_stop(self) -> None:
-        """Stopping writes and acknowledges all that waits, and takes nothing more."""
-        store = self.store()
-        settings = [store.setStatus(f"user{n}", Status("Writing", 1.0)) for n in range(20)]
-        stopped = store.stopService()
-        refused = store.setStatus("moshez", Status("Too late", 1.0))
-        self.assertEqual(str(self.failureResultOf(refused, SettingRefused).value), NOT_RUNNING)
-        await stopped
-        for setting in settings:
-            self.successResultOf(setting)
-        # The log beside the database is only there while it is open.
-        self.assertEqual(os.listdir(self.state), [NAME])
-        self.assertEqual(len(self.store()), 20)
-
-    async def test_startedAgain(self) -> None:
-        """A store that was stopped can be started again."""
-        store = self.store()
-        await store.setStatus("moshez", Status("Writing", 1.0))
-        await store.stopService()
-        store.startService()
-        await store.setStatus("shawn", Status("Reading", 1.0))
-        self.assertEqual(len(store), 2)
 
     def test_nothingImportedLater(self) -> None:
         """Once the store is made, it imports nothing more: its user might not be allowed to."""

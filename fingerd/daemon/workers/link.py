@@ -23,7 +23,7 @@ from fingerd.logs.daemon_log import DaemonLog
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
-from fingerd.stores.sqlite import SQLiteStore
+from fingerd.stores.kept import KeptStore
 from fingerd.system.shared_table import Column
 from fingerd.system.signals import OnSignal
 from fingerd.system.worker_role import Role
@@ -59,7 +59,7 @@ class Link(MultiService):
         self._reactor = reactor
         self._role = role
         self._finger = finger
-        self._store = store if isinstance(store, SQLiteStore) else None
+        self._store = store if isinstance(store, KeptStore) else None
         self._ports = ports
         self._clock = cast(IReactorTime, reactor)
         self._limits = limits

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from fingerd.system import privileges
 from fingerd.system.privileges import Identity
@@ -38,11 +37,13 @@ class Prepared(Service):
     the user that the daemon becomes. Then it lets go of them: they are the workers' affair.
     """
 
-    def __init__(self, parts: Sequence[object]) -> None:
+    def __init__(self, store: object, queryLog: object) -> None:
         """
-        @param parts: what is to be prepared, where it is a service.
+        @param store: where statuses are kept, which needs no letting go.
+        @param queryLog: the log of queries, if there is one.
         """
-        self._parts = [IService(part) for part in parts if IService.providedBy(part)]
+        self._parts = [IService(part) for part in (store, queryLog) if IService.providedBy(part)]
+        self._opened = IService(queryLog, None)
         self._letGo: Deferred[Any] | None = None
 
     def privilegedStartService(self) -> None:
@@ -52,9 +53,9 @@ class Prepared(Service):
 
     def startService(self) -> None:
         super().startService()
-        for part in self._parts:
-            part.startService()
-        self._letGo = gatherResults([maybeDeferred(part.stopService) for part in self._parts])
+        if self._opened is not None:
+            self._opened.startService()
+            self._letGo = maybeDeferred(self._opened.stopService)
 
     def stopService(self) -> Deferred[Any] | None:
         super().stopService()

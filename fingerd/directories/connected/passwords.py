@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+PASSWORD_SEEN = (
+    "a password on a command line can be seen by every user of this machine: put it into a file, "
+    "and name that with passfile=FILE"
+)
+
 _IN_AUTHORITY = re.compile(r"(?<=//)([^/?#@:]*):.*@")
 _IN_OPTION = re.compile(r"(?<=[?&])([a-z]*password)=[^&]*", re.IGNORECASE)
 

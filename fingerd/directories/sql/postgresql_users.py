@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import psycopg
 from psycopg import errors
-from psycopg.abc import RV, PQGen
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from twisted.internet.interfaces import IReactorFromThreads
 
 from fingerd.directories.connected.connected_directory import ConnectedDirectory, Lost
-from fingerd.directories.connected.passwords import withoutPassword
+from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
 from fingerd.directories.connected.query_file import withoutQuery
 from fingerd.directories.sql.queries import Asker, Queries, Rows, queriesIn
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
-
-# What the server is given, in seconds, to say itself that a query has taken too long.
-_GRACE = 0.5
+from fingerd.system.postgresql_connection import connect, conninfoOf, firstLine
 
 # For the session: the administrator's queries read, and no server needs to be told when to stop.
 _SETTINGS = """
 SELECT set_config('statement_timeout', $1, false),
     set_config('default_transaction_read_only', 'on', false)
 """
-
-
-class _Impatient(psycopg.Connection[tuple[Any, ...]]):
-    """A connection on which nothing is waited for longer than C{patience} seconds."""
-
-    patience: float
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        # psycopg waits for ever. A server whose disk hangs can't even end what takes too long.
-        patience = self.patience if timeout is None else timeout
-        end = time.monotonic() + patience
-        try:
-            return super().wait(gen, interval, patience)
-        except errors.OperationalError:
-            if time.monotonic() < end:
-                raise
-            raise DirectoryError(f"it said nothing for {patience:g} seconds") from None
 
 
 class PostgreSQL:
@@ -65,11 +42,8 @@ class PostgreSQL:
         self.users = asker.users
         self._user = asker.user
         with _inWords(limits):
-            self._connection = _Impatient.connect(
-                conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
-            )
+            self._connection = connect(conninfo, limits)
         try:
-            self._connection.patience = limits.databaseTime + _GRACE
             self._run(_SETTINGS, str(math.ceil(1000 * limits.databaseTime)), 1)
             asker.check()
         except BaseException:
@@ -110,17 +84,13 @@ def _inWords(limits: Limits) -> Generator[None, None, None]:
             took = f"it took longer than {limits.databaseTime:g} seconds"
         raise DirectoryError(took) from None
     except errors.UntranslatableCharacter as error:
-        raise _NotInItsCharacters(_first(error)) from None
+        raise _NotInItsCharacters(firstLine(error)) from None
     except UnicodeDecodeError:
         raise DirectoryError("what it says is not UTF-8") from None
     except (errors.OperationalError, errors.InterfaceError) as error:
-        raise Lost(_first(error)) from None
+        raise Lost(firstLine(error)) from None
     except psycopg.Error as error:
-        raise DirectoryError(_first(error)) from None
-
-
-def _first(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).partition("\n")[0]
+        raise DirectoryError(firstLine(error)) from None
 
 
 def fromURL(
@@ -136,25 +106,12 @@ def fromURL(
     @raise ValueError: when it names none, in words.
     """
     if withoutPassword(rest) != rest:
-        raise ValueError(
-            "a password on a command line can be seen by every user of this machine: put it into "
-            "a file, and name that with passfile=FILE"
-        )
+        raise ValueError(PASSWORD_SEEN)
     if not rest.startswith("//"):
         raise ValueError("it is written postgresql://USER@HOST/DATABASE?query=FILE")
     rest, path = withoutQuery(rest)
     url = f"postgresql:{rest}"
-    try:
-        given = conninfo_to_dict(url)
-        defaults: dict[str, str | int | None] = {
-            "connect_timeout": math.ceil(limits.databaseConnectTime),
-            "fallback_application_name": "fingerd",
-            # When the machine or the network between has gone, the system says so after this time.
-            "tcp_user_timeout": math.ceil(1000 * limits.databaseTime),
-        }
-        conninfo = make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
-    except psycopg.Error as error:
-        raise ValueError(_first(error)) from None
+    conninfo = conninfoOf(url, limits)
     queries = queriesIn(path)
     return ConnectedDirectory(
         url.partition("?")[0], partial(PostgreSQL, conninfo, queries, limits), reactor, limits

@@ -1,0 +1,192 @@
+"""The PostgreSQL database that statuses are kept in. Everything here waits for the server."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from fingerd.model.errors import CannotStart, DirectoryError
+from fingerd.model.limits import Limits
+from fingerd.model.record import Status
+from fingerd.stores.kept import Row, Setting
+from fingerd.stores.postgresql.news_thread import CHANNEL
+from fingerd.system.postgresql_connection import Impatient, connect, firstLine
+
+SCHEMA = "fingerd"
+# The advisory lock of those who write: "finger" in ASCII. It holds for this database.
+_LOCK = int.from_bytes(b"finger")
+
+# The n-th script makes version n of version n - 1.
+_SCRIPTS = [
+    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
+]
+
+# For one transaction, since between client and server may be one that gives each transaction
+# another connection. What is acknowledged must be on the server's disk, whatever its settings say.
+_BEGIN = """
+SELECT set_config('search_path', $1, true),
+    set_config('statement_timeout', $2, true),
+    set_config('lock_timeout', $3, true),
+    CASE current_setting('synchronous_commit')
+        WHEN 'off' THEN set_config('synchronous_commit', 'on', true)
+    END
+"""
+_NEWS = """
+SELECT id, login, status, set_at, set_by, until FROM lasting
+WHERE id > $1 ORDER BY id LIMIT $2
+"""
+_IDS = "SELECT nextval(pg_get_serial_sequence('statuses', 'id')) FROM generate_series(1, $1::int)"
+_INSERT = """
+INSERT INTO statuses (id, login, status, set_at, set_by, until) OVERRIDING SYSTEM VALUE
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::float8[])
+"""
+_TRIM = """
+DELETE FROM statuses USING unnest($1::text[]) AS changed (login)
+WHERE statuses.login = changed.login
+  AND statuses.id <= (
+    SELECT id FROM statuses AS newer WHERE newer.login = changed.login
+    ORDER BY id DESC LIMIT 1 OFFSET $2
+  )
+  AND NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = statuses.id)
+"""
+_HISTORY = """
+SELECT status, set_at, set_by, until FROM statuses
+WHERE login = $1 AND (until IS NULL OR until > $2) AND id > (
+    SELECT coalesce(max(id), 0) FROM statuses WHERE login = $1 AND status = ''
+)
+ORDER BY id DESC LIMIT $3
+"""
+
+
+class Unreachable(Exception):
+    """The server can't be asked now. Nothing was changed."""
+
+
+class Uncertain(Unreachable):
+    """The server was lost while it was committing: it may have, or not."""
+
+
+class Server:
+    """
+    One connection to the server, which is made anew when it is lost. It is used in one thread at a
+    time.
+    """
+
+    def __init__(self, conninfo: str, limits: Limits) -> None:
+        self._conninfo = conninfo
+        self._limits = limits
+        milliseconds = math.ceil(1000 * limits.databaseTime)
+        locked = math.ceil(1000 * min(limits.statusesLocked, limits.databaseTime))
+        self._settings = SCHEMA, str(milliseconds), str(locked)
+        self._connection: Impatient | None = None
+
+    def open(self) -> None:
+        """
+        Make the tables where there are none, and bring older ones up to date.
+
+        @raise CannotStart: when they can't be used, with the reason in words.
+        """
+        try:
+            with self._transaction() as connection:
+                self._upgrade(connection)
+        except Unreachable as error:
+            raise CannotStart(f"can't keep statuses in PostgreSQL: {error}") from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def news(self, seen: int) -> list[Row]:
+        """
+        The first rows behind the one with the id ``seen``: fewer than C{limits.statusesAtOnce} when
+        there are no more.
+
+        @raise Unreachable: when they can't be read.
+        """
+        with self._transaction() as connection:
+            return self._news(connection, seen)
+
+    def turn(self, settings: Sequence[Setting], seen: int) -> list[Row]:
+        """
+        Write ``settings``, durably, and give back the L{news}.
+
+        @raise Unreachable: when nothing was written.
+        @raise Uncertain: when that can't be told.
+        """
+        with self._transaction() as connection:
+            if settings:
+                connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+                self._keep(connection, settings)
+            return self._news(connection, seen)
+
+    def history(self, login: str, now: float, most: int) -> list[Status]:
+        """
+        See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch.
+
+        @raise Unreachable: when it can't be read.
+        """
+        with self._transaction() as connection:
+            rows = connection.execute(_HISTORY, (login, now, most))
+            return [Status(*row) for row in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Impatient]:
+        """A transaction, which is committed at the end, over a connection that is there."""
+        committing = False
+        try:
+            if self._connection is None:
+                self._connection = connect(self._conninfo, self._limits)
+            connection = self._connection
+            connection.execute("BEGIN")
+            connection.execute(_BEGIN, self._settings)
+            yield connection
+            committing = True
+            connection.execute("COMMIT")
+        except (psycopg.Error, DirectoryError) as error:
+            # What it was in the middle of is over with it.
+            self.close()
+            words = firstLine(error) if isinstance(error, psycopg.Error) else str(error)
+            raise (Uncertain if committing else Unreachable)(words) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _news(self, connection: Impatient, seen: int) -> list[Row]:
+        rows: list[Row] = connection.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        return rows
+
+    def _keep(self, connection: Impatient, settings: Sequence[Setting]) -> None:
+        ids = [id for (id,) in connection.execute(_IDS, (len(settings),))]
+        rows = [
+            (id, login, s.text, s.set, s.by, s.until)
+            for id, (login, s) in zip(ids, settings, strict=True)
+        ]
+        connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+        logins = list({login for login, _ in settings})
+        connection.execute(_TRIM, (logins, self._limits.statusHistory + 1))
+        connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
+
+    def _upgrade(self, connection: Impatient) -> None:
+        # Two daemons may do this at the same time.
+        connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+        [(there,)] = connection.execute("SELECT to_regnamespace($1) IS NOT NULL", (SCHEMA,))
+        if not there:
+            connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        connection.execute("CREATE TABLE IF NOT EXISTS version (version integer NOT NULL)")
+        [(version,)] = connection.execute("SELECT coalesce(max(version), 0) FROM version")
+        if version > len(_SCRIPTS):
+            raise CannotStart(
+                f"the statuses in PostgreSQL were written by a newer fingerd: they have schema "
+                f"{version}, this one knows {len(_SCRIPTS)}"
+            )
+        for number, script in enumerate(_SCRIPTS[version:], version + 1):
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute("INSERT INTO version VALUES ($1::int)", (number,))

@@ -1,0 +1,246 @@
+"""Statuses in PostgreSQL: with a real server."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from fingerd.model.errors import CannotStart
+from fingerd.model.limits import DEFAULTS
+from fingerd.model.record import Status
+from fingerd.stores.kept import CANT_KEEP
+from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
+from tests.directories.servers import PostgreSQLServer
+from tests.stores import keeping, sharing
+from tests.stores.statuses import KeptCase, outcome, until
+from tests.support.daemon import TWISTD, Daemon, run
+
+# They share a server.
+pytestmark = pytest.mark.xdist_group("postgresql statuses")
+
+_PATIENT = replace(DEFAULTS, databaseTime=60.0, statusesLocked=60.0)
+
+
+class Cluster:
+    """The server of this module's tests, started when it is first needed."""
+
+    server: PostgreSQLServer | None = None
+
+    @classmethod
+    def get(cls) -> PostgreSQLServer:
+        if cls.server is None:
+            cls.server = PostgreSQLServer()
+        return cls.server
+
+
+def tearDownModule() -> None:
+    """The server ends with them."""
+    if Cluster.server is not None:
+        Cluster.server.remove()
+        Cluster.server = None
+
+
+class PostgreSQLCase(KeptCase):
+    """Has a database with no statuses in it yet."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = Cluster.get()
+        self.server.run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
+
+    def url(self) -> str:
+        """The database."""
+        return f"postgresql://owner@/postgres?host={self.server.folder}"
+
+    def store(self, **limits: Any) -> PostgreSQLStore:
+        store = PostgreSQLStore(self.url(), reactor, replace(_PATIENT, **limits), lambda: self.now)
+        store.startService()
+        self.addCleanup(lambda: store.stopService() if store.running else None)
+        return store
+
+    def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:
+        with self.connected() as database:
+            rows = database.execute(
+                f"SELECT {columns} FROM fingerd.statuses WHERE login = %s ORDER BY id".encode(),
+                (login,),
+            ).fetchall()
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+    def connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Somebody else's connection."""
+        return psycopg.connect(self.url())
+
+
+class KeepingTests(keeping.KeepingRules, PostgreSQLCase):
+    """One daemon."""
+
+
+class SharingTests(sharing.SharingRules, PostgreSQLCase):
+    """Several."""
+
+    async def test_told(self) -> None:
+        """What another machine sets shows when the server says so, long before it is looked for."""
+        one, two = self.store(statusesRefresh=3600.0), self.store(statusesRefresh=3600.0)
+        for number in range(5):
+            await one.setStatus("moshez", Status(f"status {number}", 1.0))
+            await until(partial(self.isShown, two, f"status {number}"))
+
+    def isShown(self, store: PostgreSQLStore, text: str) -> bool:
+        return self.shown(store) == text
+
+    async def test_lateCommit(self) -> None:
+        """
+        What is written earlier and committed later is not missed: whoever writes next waits for it.
+        """
+        reading = self.store(statusesRefresh=0.01)
+        writing = self.store(statusesRefresh=3600.0)
+        with self.connected() as other:
+            # As a store does that stands still before its commit.
+            other.execute("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(b"finger"),))
+            other.execute(
+                "INSERT INTO fingerd.statuses (login, status, set_at, set_by) "
+                "VALUES ('shawn', 'Reading', 1, '')"
+            )
+            setting = writing.setStatus("moshez", Status("Writing", 1.0))
+            with self.connected() as third:
+                while not third.execute(
+                    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                ).fetchall():
+                    await deferLater(reactor, 0.01)
+            self.assertFalse(setting.called)
+            self.assertIsNone(self.shown(reading))
+        await setting
+        await until(lambda: self.shown(reading) == "Writing")
+        self.assertEqual(self.shown(reading, "shawn"), "Reading")
+
+
+class LostTests(PostgreSQLCase):
+    """A server that isn't always there."""
+
+    async def test_killed(self) -> None:
+        """Connections that are killed cost no acknowledged status, and others take their place."""
+        store = self.store()
+        acknowledged = []
+        for number in range(30):
+            if number % 3 == 0:
+                self.server.run(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'fingerd'"
+                )
+            said = await outcome(store.setStatus("moshez", Status(f"status {number}", 1.0)))
+            if said == "OK":
+                acknowledged.append(f"status {number}")
+            else:
+                self.assertIn(said, (CANT_KEEP, UNCERTAIN))
+        self.assertGreaterEqual(len(acknowledged), 20)
+        kept = self.rows()
+        self.assertEqual([status for status in acknowledged if status not in kept], [])
+        self.assertEqual(self.shown(store), kept[-1])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_stopped(self) -> None:
+        """
+        While the server is stopped, what was read shows and setting is refused in words; when it
+        is back, what was set elsewhere shows again.
+        """
+        store = self.store(statusesRefresh=0.05)
+        await store.setStatus("moshez", Status("Writing", 1.0))
+        self.server.stop()
+        try:
+            said = await outcome(store.setStatus("moshez", Status("Reading", 1.0)))
+            self.assertEqual(said, CANT_KEEP)
+            self.assertEqual(self.shown(store), "Writing")
+        finally:
+            self.server.start()
+        with self.connected() as other:
+            other.execute(
+                "INSERT INTO fingerd.statuses (login, status, set_at, set_by) "
+                "VALUES ('shawn', 'Reading', 1, '')"
+            )
+        await until(lambda: self.shown(store, "shawn") == "Reading")
+        self.assertEqual(await outcome(store.setStatus("moshez", Status("Back", 1.0))), "OK")
+        self.assertEqual(self.rows(), ["Writing", "Back"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_uncertain(self) -> None:
+        """Where the server is lost in its commit, the client isn't told that nothing was set."""
+        store = self.store()
+        self.server.run(
+            "CREATE FUNCTION fingerd.die() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
+            "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON fingerd.statuses "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fingerd.die()",
+        )
+        said = await outcome(store.setStatus("moshez", Status("Reading", 1.0)))
+        self.assertEqual(said, UNCERTAIN)
+
+    async def test_otherAddress(self) -> None:
+        """Of several servers the one is used that can be written to."""
+        other = PostgreSQLServer()
+        self.addCleanup(other.remove)
+        other.run("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        # It says so to whoever connects from now on, which takes it a moment.
+        await until(lambda: other.run("SHOW default_transaction_read_only") == "on")
+        here, there = other.folder, self.server.folder
+        url = f"postgresql://owner@/postgres?host={here},{there}"
+        store = PostgreSQLStore(url, reactor, _PATIENT, lambda: self.now)
+        store.startService()
+        await store.setStatus("moshez", Status("Writing", 1.0))
+        await store.stopService()
+        self.assertEqual(self.rows(), ["Writing"])
+
+    def test_noServer(self) -> None:
+        """Without a server, the daemon doesn't start, and says why."""
+        store = PostgreSQLStore("postgresql://owner@/postgres?host=/nowhere", reactor)
+        error = self.assertRaises(CannotStart, store.startService)
+        self.assertIn("can't keep statuses in PostgreSQL: ", str(error))
+
+    async def test_newer(self) -> None:
+        """A database of a newer daemon's is left alone."""
+        await self.store().stopService()
+        self.server.run("INSERT INTO fingerd.version VALUES (1000)")
+        error = self.assertRaises(CannotStart, self.store)
+        self.assertIn("were written by a newer fingerd", str(error))
+
+
+class DaemonTests(PostgreSQLCase):
+    """The daemon, by its option."""
+
+    def options(self, state: str) -> list[str]:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        Path(folder).chmod(0o755)
+        users = Path(folder, "users")
+        users.write_text("moshez:Happy\n")
+        ports = "--listen=tcp:0:interface=127.0.0.1", "--setter=tcp:0:interface=127.0.0.1"
+        return ["-n", "--pidfile=", "finger", *ports, f"--users={users}", f"--state={state}"]
+
+    def test_two(self) -> None:
+        """What is set at one daemon shows at the other, and after a restart."""
+        options = self.options(self.url())
+        with Daemon(*options) as one, Daemon(*options) as two:
+            self.assertEqual(one.set("moshez", "Writing"), b"OK\r\n")
+            while (shown := two.ask(b"moshez\n")) != b"Writing\r\n":
+                self.assertEqual(shown, b"Happy\r\n")
+        with Daemon(*options) as three:
+            self.assertEqual(three.ask(b"moshez\n"), b"Writing\r\n")
+
+    def test_password(self) -> None:
+        """A password on the command line is refused, and not shown."""
+        said = run(
+            "sh", "-c", '"$0" "$@" 2>&1', *self.twistd("postgresql://me:secret@/db"), check=False
+        )
+        self.assertIn(b"can be seen by every user of this machine", said)
+        self.assertNotIn(b"secret", said)
+
+    def twistd(self, state: str) -> list[str]:
+        return [TWISTD, *self.options(state)]
