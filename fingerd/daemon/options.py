@@ -95,6 +95,8 @@ class Options(usage.Options):
         @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
             of its own help before the one line that matters.
         """
+        # What the workers are to be told, too.
+        self["given"] = options or []
         try:
             super().parseOptions(options)
         except usage.UsageError as error:

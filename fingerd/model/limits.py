@@ -147,6 +147,8 @@ class Limits:
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
     stopSilence: float = 1.0
+    # A worker (--workers) that says nothing for so long hangs: it is ended, and another started.
+    workerSilence: float = 30.0
     # A line of the users file.
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.
@@ -204,9 +206,44 @@ class Limits:
     statusesLocked: float = 3.0
     # What another process has set shows here after this long.
     statusesRefresh: float = 1.0
+    # What was set is acknowledged when all workers (--workers) show it, or at the latest then.
+    statusesShown: float = 0.1
 
 
 DEFAULTS = Limits()
+
+# Of what a process keeps, starts or holds open for itself, each of several workers has its part.
+# (What they count together is not among these: see L{fingerd.system.shared_table}.)
+_PARTED = (
+    "sshConnections",
+    "sshPeerConnections",
+    "sshLogins",
+    "peerLookups",
+    "unsentAnswers",
+    "lingering",
+    "webPages",
+    "upstreamQueries",
+    "upstreamWaiting",
+    "nameLookups",
+    "queryLogWaiting",
+    "repeatsLogged",
+    "passwdThreads",
+    "passwdWaiting",
+    "setterThreads",
+    "setterWaiting",
+    "programsAtOnce",
+    "programsWaiting",
+    "databaseThreads",
+    "databaseWaiting",
+    "statusesWaiting",
+    "historiesWaiting",
+)
+
+
+def ofEach(limits: Limits, workers: int) -> Limits:
+    """The limits of each of so many workers, where C{limits} are those of all of them."""
+    parts = {name: -(-getattr(limits, name) // workers) for name in _PARTED}
+    return replace(limits, **parts)
 
 
 def changed(limits: Limits, texts: Iterable[str]) -> Limits:

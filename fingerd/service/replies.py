@@ -27,6 +27,7 @@ from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
+from fingerd.system.shared_table import Column
 from fingerd.system.sharing import Shared
 from fingerd.text.cleaning import clean
 
@@ -50,11 +51,13 @@ class Replies:
         failures: Failures,
         clock: IReactorTime,
         counts: Counts,
+        column: Column | None = None,
     ) -> None:
         """
         @param forwarder: what asks other hosts. Without one, no query is forwarded.
         @param clock: the reactor.
         @param counts: where it is counted who came to a limit.
+        @param column: of what several workers share, if there are any.
         """
         self._refusals = counts.refusals
         self._users = users
@@ -64,7 +67,7 @@ class Replies:
         self._forwarder = forwarder
         self._failures = failures
         self._clock = clock
-        self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        self._rates = Rates(limits.peerQueries, limits.peersCounted, column)
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
@@ -72,7 +75,7 @@ class Replies:
         # looked for.
         self._latest: dict[tuple[int, int], Reply] = {}
         self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
-        self._lookups = Lookups(limits, clock)
+        self._lookups = Lookups(limits, clock, column)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)

@@ -82,7 +82,6 @@ class Settings:
             self._counts["failed"] += 1
             reference = self._failures.reference(Failure(), f"setting the status of {login!r}")
             raise SettingRefused(texts.internalError(reference)) from None
-        self._users.lists.changed()
         self._counts["set"] += 1
         most = self._limits.userSettings if self._rules.setting.trusts(by) else None
         audit.changed(by, login, status.text, status.until, most)
