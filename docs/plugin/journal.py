@@ -91,6 +91,8 @@ class JournalScheme:
     """What ``--state journal:FILE`` means."""
 
     scheme = "journal"
+    # Each has in memory what it has read at its start.
+    shared = False
 
     def store(self, rest: str, reactor: object, limits: Limits) -> Journal:
         """

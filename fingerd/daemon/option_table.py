@@ -267,6 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         repeated=True,
         pairs=True,
     ),
+    Option("workers", "daemon", "the processes that answer", "N", default=1, read=wholeNumber),
     Option(
         "config",
         "daemon",

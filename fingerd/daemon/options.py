@@ -95,6 +95,8 @@ class Options(usage.Options):
         @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
             of its own help before the one line that matters.
         """
+        # What the workers are to be told, too.
+        self["given"] = options or []
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
@@ -157,7 +159,7 @@ class Options(usage.Options):
         self["rules"] = self._rules()
         self._identities()
         if self.parent and self.parent.get("pidfile"):
-            takeAwayStale(self.parent["pidfile"])
+            takeAwayStale(self.parent["pidfile"], self["owner"])
 
     def _rules(self) -> Rules:
         views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])

@@ -29,12 +29,15 @@ def schemeOf(state: str) -> str | None:
     return None if found is None else found[1]
 
 
-def storeOf(state: str | None, owner: Identity, reactor: Any, limits: Limits) -> IStore:
+def storeOf(
+    state: str | None, owner: Identity, reactor: Any, limits: Limits, processes: int
+) -> IStore:
     """
     The store that C{state} names, or one in memory for None. To be called before the daemon gives
     up its privileges: the code of a store may be out of reach afterwards.
 
     @param owner: the user that the daemon becomes, who is to own what it keeps.
+    @param processes: how many processes of the daemon have the store at the same time.
     @raise ValueError: when there is no such store, with the reason in words.
     """
     if state is None:
@@ -50,6 +53,8 @@ def storeOf(state: str | None, owner: Identity, reactor: Any, limits: Limits) ->
         return _postgresql(state, reactor, limits)
     plugins = {plugin.scheme: plugin for plugin in getPlugins(IStoreScheme)}
     if scheme in plugins:
+        if processes > 1 and not plugins[scheme].shared:
+            raise ValueError("with --workers it must be a store that several processes can share")
         store: IStore = plugins[scheme].store(state[len(scheme) + 1 :], reactor, limits)
         return store
     known = ", ".join([_POSTGRESQL[0], *sorted(plugins)])

@@ -10,7 +10,7 @@ L{IDirectory} objects who there is, and its L{IStore} what they have set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
@@ -250,6 +250,9 @@ class IStore(Interface):
         The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
         which has words for the client, when nothing was changed.
         """
+
+    def onChange(callback: Callable[[], object]) -> None:
+        """Call this whenever what shows has changed, by whomever, before that is acknowledged."""
 
 
 class IQueryLog(Interface):

@@ -40,6 +40,10 @@ class IStoreScheme(Interface):
     """
 
     scheme: str = Attribute("What stands before the colon: lower case letters and digits.")
+    shared: bool = Attribute(
+        "Whether several processes can have such a store at the same time, as with --workers, and "
+        "each shows what the others have set."
+    )
 
     def store(rest: str, reactor: object, limits: Limits) -> IStore:
         """

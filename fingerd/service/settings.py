@@ -19,6 +19,7 @@ from fingerd.model.limits import Limits
 from fingerd.model.record import Change, Setter, Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
+from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
 
@@ -55,6 +56,7 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
+        self._rates = Rates(limits.userSettings, limits.peersCounted)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
@@ -66,6 +68,7 @@ class Settings:
         outcome = "refused"
         try:
             self._check(login, change)
+            self._count(by)
             by = await self._named(by)
             await self._allow(login, by)
             status = self._status(change, by)
@@ -79,9 +82,9 @@ class Settings:
             self._counts["failed"] += 1
             reference = self._failures.reference(Failure(), f"setting the status of {login!r}")
             raise SettingRefused(texts.internalError(reference)) from None
-        self._users.lists.changed()
         self._counts["set"] += 1
-        audit.changed(by, login, status.text, status.until)
+        most = self._limits.userSettings if self._rules.setting.trusts(by) else None
+        audit.changed(by, login, status.text, status.until, most)
         return status
 
     def _check(self, login: str, change: Change) -> None:
@@ -99,6 +102,13 @@ class Settings:
         longest = self._limits.statusTime
         if not 0 < change.seconds <= longest:
             raise SettingRefused(f"Not set: a status lasts from 1s to {longest / 86400:.0f}d")
+
+    def _count(self, by: Setter) -> None:
+        """@raise SettingRefused: where C{by} has set as many statuses as one user may."""
+        if self._rules.setting.trusts(by):
+            return
+        if not self._rates.take(by.account, self._clock.seconds()):
+            raise SettingRefused(texts.TOO_MANY_SETTINGS)
 
     async def _named(self, by: Setter) -> Setter:
         """C{by} with the login that the system has for their uid."""

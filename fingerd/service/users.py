@@ -42,6 +42,7 @@ class Users:
         """
         asked = list(zip(directories, counts.lookups, strict=True))
         self.lists = Lists(asked, store, limits, rules, clock, failures, self.known)
+        store.onChange(self.lists.changed)
         self._directories = asked
         self._store = store
         self._rules = rules

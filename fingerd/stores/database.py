@@ -8,16 +8,18 @@ a commit returns (``synchronous=FULL``).
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
 from fingerd.stores.kept import Row, Setting
+from fingerd.stores.soundness import damaged, primary, rows, trouble
+from fingerd.stores.witness import Witness
 from fingerd.system.state_directory import HOST_KEY
 
 NAME = "statuses.sqlite"
@@ -53,7 +55,7 @@ SELECT id, login, status, set_at, set_by, until FROM lasting
 WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
 _HISTORY = """
-SELECT status, set_at, set_by, until FROM statuses
+SELECT id, login, status, set_at, set_by, until FROM statuses
 WHERE login = :login AND (until IS NULL OR until > :now) AND id > (
     SELECT coalesce(max(id), 0) FROM statuses WHERE login = :login AND status = ''
 )
@@ -62,10 +64,6 @@ ORDER BY id DESC LIMIT :most
 # Rows in one statement: with five values each, no SQLite takes that for too many.
 _ROWS = 100
 _NO_ID = 2**63 - 1
-
-
-class Replaced(Exception):
-    """The file is no longer the one that was opened: what is written to it would be lost."""
 
 
 class Database:
@@ -88,7 +86,7 @@ class Database:
             "check_same_thread": False,
         }
         self._limits = limits
-        self._file: tuple[int, int] | None = None
+        self._witness = Witness(self.path, _SCRIPTS)
 
     def open(self) -> sqlite3.Connection:
         """
@@ -98,55 +96,73 @@ class Database:
         @raise CannotStart: when it can't be used, with the reason in words.
         """
         try:
-            if os.path.exists(self.path):
+            if not os.path.exists(self.path):
+                self._make()
+            elif not os.path.getsize(self.path):
+                raise damaged(self.path, "the file is empty")
+            else:
                 self._examine()
             connection: sqlite3.Connection = sqlite3.connect(**self.arguments)
             try:
                 self._upgrade(connection)
-                prepare(connection)
-                info = os.stat(self.path)
+                _prepare(connection)
             except BaseException:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
             raise CannotStart(f"can't keep statuses in {self.path}: {error}") from None
-        self._file = (info.st_dev, info.st_ino)
         return connection
+
+    def opened(self) -> None:
+        """All that is in the database has been read, and its connection is closed."""
+        self._witness.opened()
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Begin with the connection that is used from now on."""
+        _prepare(connection)
+        # This opens the log.
+        connection.execute("SELECT 1 FROM statuses LIMIT 1").fetchall()
+        self._witness.begin()
 
     def news(self, cursor: sqlite3.Cursor, seen: int, end: int = _NO_ID) -> list[Row]:
         """
         The first rows behind the one with the id ``seen``, and before ``end``: fewer than
         C{limits.statusesAtOnce} when there are no more.
         """
-        return cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
+        found = rows(cursor, _NEWS, (seen, end, self._limits.statusesAtOnce))
+        if found:
+            self._witness.saw(found[-1])
+        return found
 
-    def history(self, cursor: sqlite3.Cursor, login: str, now: float, most: int) -> list[Status]:
+    def history(self, cursor: sqlite3.Cursor, login: str, now: float, most: int) -> list[Row]:
         """See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch."""
-        rows = cursor.execute(_HISTORY, {"login": login, "now": now, "most": most})
-        return [Status(*row) for row in rows]
+        return rows(cursor, _HISTORY, {"login": login, "now": now, "most": most})
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """
-        Write ``settings``, in a transaction that is to be committed then, and give back the
-        L{news}.
+        Write and commit ``settings``, and give back the L{news}.
 
-        @raise Replaced: when somebody took the file away.
+        @raise Replaced: when somebody has meddled with the files.
         """
+        self._witness.look(cursor)
         if not settings:
             return self.news(cursor, seen)
         first = self._keep(cursor, settings)
         others = self.news(cursor, seen, first)
+        cursor.connection.commit()
+        self._witness.written()
         if len(others) >= self._limits.statusesAtOnce:
             return others
         # What was just written needn't be read.
-        written = enumerate(settings, first)
-        return others + [(id, login, s.text, s.set, s.by, s.until) for id, (login, s) in written]
+        written: list[Row] = [
+            (id, login, s.text, s.set, s.by, s.until)
+            for id, (login, s) in enumerate(settings, first)
+        ]
+        self._witness.saw(written[-1])
+        return others + written
 
     def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> int:
         """Write ``settings``, and give back the id of the first; the others' follow it."""
-        info = os.stat(self.path)
-        if (info.st_dev, info.st_ino) != self._file:
-            raise Replaced(f"{self.path} was replaced while it was in use")
         for some in _pieces(settings):
             values = [v for login, s in some for v in (login, s.text, s.set, s.by, s.until)]
             cursor.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
@@ -156,6 +172,22 @@ class Database:
             trim = _TRIM.format(logins=", ".join(["(?)"] * len(logins)))
             cursor.execute(trim, (*logins, self._limits.statusHistory + 1))
         return last - len(settings) + 1
+
+    def _make(self) -> None:
+        """
+        Make the database under another name first: under its own there is never an empty one, of
+        which nobody could say whether something was in there.
+        """
+        new = f"{self.path}-{secrets.token_hex(8)}"
+        try:
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                _bringUpToDate(connection)
+            # Another daemon may have been sooner.
+            with suppress(FileExistsError):
+                os.link(new, self.path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(new)
 
     def _examine(self) -> None:
         """Look at the file in a way that can't change it."""
@@ -173,49 +205,43 @@ class Database:
     def _look(self, connection: sqlite3.Connection) -> None:
         try:
             (schema,) = connection.execute("PRAGMA user_version").fetchone()
-            if schema > len(_SCRIPTS):
-                raise CannotStart(
-                    f"the statuses in {self.path} were written by a newer fingerd: "
-                    f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
-                )
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
             if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
-            found = str(error)
-        if found != "ok":
+            raise damaged(self.path, str(error)) from None
+        if schema > len(_SCRIPTS):
             raise CannotStart(
-                f"the statuses in {self.path} are damaged ({found.splitlines()[-1]}); nothing was "
-                "changed: move them and the files beside them away, then put a backup there or "
-                "begin anew"
+                f"the statuses in {self.path} were written by a newer fingerd: "
+                f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
             )
+        found = trouble(connection, _SCRIPTS[:schema])
+        if found is not None:
+            raise damaged(self.path, found)
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         # In one transaction: two daemons may do this at the same time.
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        (schema,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={number}")
-        connection.commit()
+        _bringUpToDate(connection)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     """Make a commit wait until what it writes is on disk."""
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _bringUpToDate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={number}")
+    connection.commit()
 
 
 def tidy(cursor: sqlite3.Cursor) -> None:
     """Move what is in the log into the database."""
     cursor.execute("PRAGMA wal_checkpoint").fetchall()
-
-
-def primary(error: Exception) -> int:
-    """SQLite's code for what went wrong, without its details; 0 for any other error."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
 
 
 def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -27,6 +27,14 @@ class HeldStore:
         """
         self._now = now
         self._showing = Showing(limits)
+        self._callbacks: list[Callable[[], object]] = []
+
+    def onChange(self, callback: Callable[[], object]) -> None:
+        self._callbacks.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._callbacks:
+            callback()
 
     def held(self, login: str) -> Status | None:
         return self._showing.get(login, self._now())
@@ -66,4 +74,5 @@ class MemoryStore(HeldStore):
             self._set.setdefault(login, deque(maxlen=self._most)).append(status)
         else:
             self._set.pop(login, None)
+        self._changed()
         return succeed(None)

@@ -194,6 +194,11 @@ class StoreTests(Installed):
         said = self.refusal(f"--state=journal:{self.journal}", set=True)
         self.assertIn(f" {self.journal} is no journal of statuses\n", said)
         self.assertNotIn("Traceback", said)
+        self.assertEqual(
+            self.refusal("--state=journal:x", "--workers=2", set=True),
+            "twistd finger: --state journal:x: "
+            "with --workers it must be a store that several processes can share\n",
+        )
         self.assertEqual(self.journal.read_text(), "moshez:Happy\n")
 
     def test_unknown(self) -> None:

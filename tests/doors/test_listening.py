@@ -76,6 +76,9 @@ class AtOnceTests(Sockets):
         said = "Address already in use; ss -ltnp says who has it"
         self.assertEqual(str(error), f"can't listen on {description}: {said}")
         self.assertIsNone(listener.address)
+        # When it is free, the door can be opened.
+        listener.startService()
+        self.assertIsNotNone(listener.address)
 
 
 class LaterTests(Sockets):

@@ -36,6 +36,8 @@ class RuleTests(SynchronousTestCase):
         with TemporaryDirectory() as state:
             database = Database(state, DEFAULTS)
             with closing(database.open()) as connection:
+                database.opened()
+                database.prepare(connection)
                 database.turn(connection.cursor(), set_, 0)
                 for login in ("moshez", "shawn", "nobody"):
                     for now in (0.0, len(wanted) / 2, len(wanted) + 5.0):
@@ -46,7 +48,8 @@ class RuleTests(SynchronousTestCase):
                         plain = [s for s in plain if s.until is None or s.until > now]
                         for most in (1, 3, 100):
                             cursor = connection.cursor()
-                            kept = database.history(cursor, login, now, most)
+                            rows = database.history(cursor, login, now, most)
+                            kept = [Status(*row[2:]) for row in rows]
                             self.assertEqual(kept, plain[:most])
                             held = self.successResultOf(memory.history(login, most))
                             self.assertEqual(held, plain[:most])

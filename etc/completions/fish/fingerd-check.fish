@@ -51,7 +51,7 @@ function _shtab_fingerd_check_using
 end
 
 set -g _shtab_fingerd_check_commands 
-set -g _shtab_fingerd_check_opts_with_value --config --directory --door --explain --forward --from --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url
+set -g _shtab_fingerd_check_opts_with_value --config --directory --door --explain --forward --from --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url --workers
 
 complete -c fingerd-check -e
 complete -c fingerd-check -f
@@ -92,6 +92,7 @@ complete -c fingerd-check -n _shtab_fingerd_check_using -l verbose-fields -x -d 
 complete -c fingerd-check -n _shtab_fingerd_check_using -l web -x -d 'where to show pages, feeds and WebFinger over HTTP'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l web-history -x -d 'how many statuses a user'"'"'s feed has'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l web-url -x -d 'the address of these that people see, as in https://example.com'
+complete -c fingerd-check -n _shtab_fingerd_check_using -l workers -x -d 'how many processes answer, at the same ports'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l explain -xka "(__fish_complete_users)" -d 'ask for this user as a client would, and say why the answer is what it is; --door finger or --door web says where [default: finger]'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l from -x -d 'the IP address of the client'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l verbose -d 'ask for all there is to tell (/W)'

@@ -51,7 +51,7 @@ function _shtab_fingerd_using
 end
 
 set -g _shtab_fingerd_commands 
-set -g _shtab_fingerd_opts_with_value --config --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url
+set -g _shtab_fingerd_opts_with_value --config --directory --door --forward --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url --workers
 
 complete -c fingerd -e
 complete -c fingerd -f
@@ -92,4 +92,5 @@ complete -c fingerd -n _shtab_fingerd_using -l verbose-fields -x -d 'what /W sho
 complete -c fingerd -n _shtab_fingerd_using -l web -x -d 'where to show pages, feeds and WebFinger over HTTP'
 complete -c fingerd -n _shtab_fingerd_using -l web-history -x -d 'how many statuses a user'"'"'s feed has'
 complete -c fingerd -n _shtab_fingerd_using -l web-url -x -d 'the address of these that people see, as in https://example.com'
+complete -c fingerd -n _shtab_fingerd_using -l workers -x -d 'how many processes answer, at the same ports'
 complete -c fingerd -n _shtab_fingerd_using -l version -d 'display the version and exit'

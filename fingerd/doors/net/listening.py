@@ -76,8 +76,10 @@ class Listener(Service):
         opening = self._opening = object()
         listening = self._endpoint.listen(self._factory)
         listening.addCallbacks(self._opened, self._failed, callbackArgs=(opening,))
-        if self._failure is not None:
-            raise CannotStart(self._trouble(self._failure))
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._opening = None
+            raise CannotStart(self._trouble(failure))
 
     def startService(self) -> None:
         if self._opening is None:
