@@ -1,1 +1,1 @@
-"""The Debian package, in a Debian of its own: C{python -m pytest -m packages}, as root."""
+"""Installed by dpkg and by pip in a Debian of its own: C{python -m pytest -m packages}, as root."""
