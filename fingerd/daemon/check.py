@@ -25,7 +25,8 @@ from zope.interface import implementer
 from fingerd.daemon.check_options import CheckOptions
 from fingerd.daemon.explain import Explanation
 from fingerd.daemon.options import Options
-from fingerd.daemon.tap import POSTGRESQL, makeDirectory, makeService
+from fingerd.daemon.stores import schemeOf
+from fingerd.daemon.tap import makeDirectory, makeService
 from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.fields import Field
@@ -61,8 +62,8 @@ class _StatusesRead(MemoryStore):
         limits = options["limits"]
         super().__init__(time.time, limits)
         self.trouble = ""
-        # (A server isn't asked: nothing here goes over the network.)
-        if options["state"] is None or options["state"].startswith(POSTGRESQL):
+        # (Only a directory is looked at: nothing here goes over the network.)
+        if options["state"] is None or schemeOf(options["state"]) is not None:
             return
         database = Database(options["state"], limits)
         try:
@@ -205,7 +206,7 @@ class _Checking:
             else:
                 print(f"directory {url}: not counted")
         state = withoutPassword(options["state"] or "in memory")
-        left = ", not looked at here" if state.startswith(POSTGRESQL) else ""
+        left = ", not looked at here" if schemeOf(state) is not None else ""
         print(f"statuses: {state}{left}")
         for view in ("list", "user", "verbose"):
             fields = ", ".join(field.word for field in Field if field in getattr(rules.views, view))

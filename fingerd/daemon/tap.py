@@ -12,9 +12,10 @@ from twisted.internet.interfaces import IAddress
 
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
+from fingerd.daemon.stores import schemeOf, storeOf
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
+from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import (
     IDirectory,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
-
-# What a store on a server is called by.
-POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -95,10 +93,10 @@ def makeService(options: Options) -> IService:
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     state = options["state"]
-    if options["ssh"] and state is not None and state.startswith(POSTGRESQL):
+    if options["ssh"] and state is not None and (scheme := schemeOf(state)):
         raise CannotStart(
             "twistd finger: --ssh keeps its host key in the state directory, and there is none "
-            "with --state postgresql:"
+            f"with --state {scheme}:"
         )
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
@@ -214,24 +212,14 @@ def _where(listeners: list[IListener]) -> list[Where]:
 
 
 def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
-    if options["state"] is None:
-        import time
-
-        from fingerd.stores.memory import MemoryStore
-
-        return MemoryStore(time.time, limits)
-    if options["state"].startswith(POSTGRESQL):
-        url = options["state"]
-        return _made(
-            options,
-            "state",
-            url,
-            lambda: _postgresql(url, reactor, limits),
-            withoutPassword(url),
-        )
-    from fingerd.stores.sqlite import SQLiteStore
-
-    return SQLiteStore(options["state"], reactor, options["owner"], limits)
+    state = options["state"]
+    return _made(
+        options,
+        "state",
+        state or "",
+        lambda: storeOf(state, options["owner"], reactor, limits, options["workers"]),
+        withoutPassword(state or ""),
+    )
 
 
 def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
@@ -240,16 +228,6 @@ def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
     from fingerd.directories.key_files import KeyFiles
 
     return [KeyFiles(options["ssh-keys"], reactor, limits)]
-
-
-def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
-    if withoutPassword(url) != url:
-        raise ValueError(PASSWORD_SEEN)
-    try:
-        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
-    except ImportError:
-        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
-    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(

@@ -34,6 +34,8 @@ from fingerd.system.signals import OnSignal, hold
 from fingerd.system.systemd import Notifier
 from fingerd.text import cleaning
 
+__all__ = ["Upkeep"]
+
 # Where a door listens; None where it doesn't, or not yet.
 Where = Callable[[], IAddress | None]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__all__ = ["CannotStart", "DirectoryError", "SettingRefused"]
+
 
 class CannotStart(SystemExit, Exception):
     """

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+__all__ = ["Field", "Views", "parseFields"]
+
 
 class Field(StrEnum):
     """

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+__all__ = ["DEFAULTS", "Limits"]
+
 # Clients that a port accepts before others have their turn. Twisted's own number grows as long as
 # so many come: the bytes of those who are there then wait, until newcomers take their places.
 ACCEPTED_AT_ONCE = 50

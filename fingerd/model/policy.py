@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from fingerd.model.record import Setter
 
+__all__ = ["SetPolicy"]
+
 NOT_TOLD = "Not set: it can't be told which user is asking"
 # What whoever reads the log may do about it.
 NOT_TOLD_BUT = "the client was gone: let it read the answer, or use fingerset or a UNIX socket"

@@ -25,6 +25,8 @@ class Part(StrEnum):
 
 YES = "yes"
 
+__all__ = ["Change", "Setter", "Status"]
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -11,6 +11,8 @@ from zope.interface import Attribute, Interface
 
 from fingerd.model.reply import Outcome
 
+__all__ = ["IVisit", "IVisits"]
+
 
 class IVisit(Interface):
     """

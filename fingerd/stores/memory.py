@@ -14,6 +14,8 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Part, Record, Status
 from fingerd.stores.showing import Showing, earlier
 
+__all__ = ["MemoryStore"]
+
 
 class HeldStore:
     """A store that has all that shows in memory, and so tells it without waiting."""

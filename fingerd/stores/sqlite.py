@@ -20,6 +20,8 @@ from fingerd.stores.witness import Replaced
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
 
+__all__ = ["SQLiteStore"]
+
 LOCKED = "Not set: another program has locked the statuses, try again"
 DISK_FULL = "Not set: the disk is full"
 

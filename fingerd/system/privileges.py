@@ -17,6 +17,8 @@ from twisted.python.util import switchUID
 from fingerd.model.errors import CannotStart
 from fingerd.system.worker_role import roleOf
 
+__all__ = ["Identity", "lesserUser"]
+
 _log = Logger()
 
 # The user of its own, if the administrator has made one; the user of those that have none, if not.

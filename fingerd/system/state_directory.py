@@ -10,6 +10,8 @@ from pathlib import Path
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity, startedByRoot
 
+__all__ = ["defaultStateDirectory"]
+
 # The key by which SSH clients know this host, where there is such a door.
 HOST_KEY = "ssh_host_ed25519_key"
 

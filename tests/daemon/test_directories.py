@@ -239,10 +239,10 @@ class PageTests(WithFolder):
 
     def test_links(self) -> None:
         """What it links to is there."""
-        for page in (ROOT / "docs/directories.md", ROOT / "docs/plugin/README.md"):
+        for page in (ROOT / "docs/directories.md", ROOT / "docs/extending.md"):
             for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
                 self.assertTrue((page.parent / link).exists(), link)
         readme = (ROOT / "README.md").read_text()
-        for link in ("docs/directories.md", "docs/plugin/README.md"):
+        for link in ("docs/directories.md", "docs/extending.md"):
             self.assertIn(f"({link})", readme)
             self.assertTrue(Path(ROOT / link).exists())

@@ -23,6 +23,8 @@ from zope.interface import implementer
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.interfaces import IListener
 
+__all__ = ["Listener", "endpoint"]
+
 # Twisted's own default, 50, makes clients of a burst wait for seconds.
 BACKLOG = 4096
 _HAVE_BACKLOG = ("tcp", "tcp6", "unix", "ssl", "tls")
