@@ -31,7 +31,7 @@ from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.fields import Field
 from fingerd.model.interfaces import ICounted, IDirectory, IWithHomes
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from fingerd.system import privileges
@@ -73,8 +73,11 @@ class _StatusesRead(MemoryStore):
             try:
                 seen = 0
                 while rows := database.news(connection.cursor(), seen):
-                    for number, login, text, when, by, until in rows:
-                        self._showing.put(login, Status(text, when, by, until))
+                    for number, login, text, when, by, until, part in rows:
+                        if part:
+                            self._showing.put(login, Status(text, when, by, until, Part(part)))
+                        else:
+                            self._showing.forget(login)
                         seen = number
             finally:
                 connection.close()

@@ -17,17 +17,31 @@ from twisted.logger import Logger
 
 from fingerd.logs.repeats import Like
 from fingerd.model.policy import NOT_TOLD, NOT_TOLD_BUT
-from fingerd.model.record import Setter
+from fingerd.model.record import Part, Setter
 
 _log = Logger()
 _WHOLE = Like(None, math.inf)
 
 
+_NAMES = {
+    Part.STATUS: "status",
+    Part.PLAN: "plan",
+    Part.PROJECT: "project",
+    Part.HIDDEN: "hiding",
+    Part.PUBLIC_HISTORY: "public history",
+}
+
+
 def changed(
-    by: Setter, login: str, text: str, until: float | None, most: int | None = None
+    by: Setter,
+    login: str,
+    text: str,
+    until: float | None,
+    most: int | None = None,
+    part: Part = Part.STATUS,
 ) -> None:
     """
-    Log that ``by`` has set the status of ``login``.
+    Log that ``by`` has set the status of ``login``, or another C{part} of what is shown.
 
     @param text: the log says only whether there is any.
     @param until: when the status ends, in seconds since the epoch.
@@ -37,7 +51,16 @@ def changed(
     if until is not None:
         done += f" until {datetime.fromtimestamp(int(until), UTC):%FT%TZ}"
     # Put together here: each field that is left to the logger costs a microsecond.
-    line = f"status of {login!r} {done} by {by}"
+    _write(f"{_NAMES[part]} of {login!r} {done} by {by}", by, login, done, most)
+
+
+def takenBack(by: Setter, login: str, part: Part | None, most: int | None = None) -> None:
+    """Log that ``by`` has taken back what was set last of C{part}, or erased all that ever was."""
+    done = "all that was set erased" if part is None else f"{_NAMES[part]} taken back"
+    _write(f"{done} of {login!r} by {by}", by, login, done, most)
+
+
+def _write(line: str, by: Setter, login: str, done: str, most: int | None) -> None:
     like = _WHOLE if most is None else Like(by.account, most)
     _log.info("{line}", line=line, login=login, done=done, by=by, like=like)
 

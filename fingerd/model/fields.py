@@ -46,7 +46,7 @@ Fields = frozenset[Field]
 
 ALL: Fields = frozenset(Field)
 # Fields whose text may have several lines; every other text is one line.
-SEVERAL_LINES: Fields = frozenset({Field.STATUS, Field.PLAN, Field.PUBLIC_KEY})
+SEVERAL_LINES: Fields = frozenset({Field.STATUS, Field.PROJECT, Field.PLAN, Field.PUBLIC_KEY})
 # RFC 1288 2.5.1 and 2.5.2: the full name, at least.
 ALWAYS: Fields = frozenset({Field.LOGIN, Field.NAME})
 

@@ -10,7 +10,7 @@ L{IDirectory} objects who there is, and its L{IStore} what they have set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
@@ -18,7 +18,7 @@ from zope.interface import Attribute, Interface
 
 from fingerd.model.counts import Figures, Readings
 from fingerd.model.query import Name, Query
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
 from fingerd.model.reply import Reply
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit, IVisits
@@ -80,17 +80,29 @@ class IFingerSetterService(Interface):
         "The visits at the doors where users of this machine set something."
     )
 
-    def set(login: str, change: Change, by: Setter) -> Deferred[Status]:
+    def set(login: str, change: Change, by: Setter) -> Deferred[Changed]:
         """
         Let C{change} show for the user called C{login}.
 
         All rules of what can be set are in here: its length, its characters, how long it lasts, and
         whether C{by} may set it.
 
-        @return: fires with what was set when it is safely kept, not before. It fails with
+        @return: fires with what was changed when that is safely kept, not before. It fails with
             L{SettingRefused<fingerd.model.errors.SettingRefused>}, which has words for the client,
-            when nothing was changed, and with nothing else.
+            when nothing was changed, and with nothing else. So it is with all that follow.
         """
+
+    def undo(login: str, by: Setter) -> Deferred[Changed]:
+        """Take back what was set last for the user called C{login}."""
+
+    def erase(login: str, by: Setter) -> Deferred[None]:
+        """Forget all that was ever set for the user called C{login}."""
+
+    def record(login: str, by: Setter) -> Deferred[Record]:
+        """What is set for the user called C{login}: told to those who may set it."""
+
+    def changes(login: str, by: Setter) -> Deferred[Sequence[Status]]:
+        """All that is kept of what was set for the user called C{login}, the newest first."""
 
     def refused(by: Setter, reason: str) -> None:
         """Log that C{by} asked for what is no change at all, and was told C{reason}."""
@@ -223,32 +235,41 @@ class ICounted(Interface):
 
 
 class IStore(Interface):
-    """The statuses that were set. What it has been given stays until it is told otherwise."""
+    """
+    The records of what users have set. What it has been given stays until it is told otherwise.
 
-    def getStatus(login: str) -> Deferred[Status | None]:
-        """The status that ``login`` has set, if it has not expired, or None."""
+    A Deferred of a change fires when the change is safely kept, not before: from then on C{held}
+    has it. It fails with L{SettingRefused}, which has words for the client, when nothing was
+    changed.
+    """
 
-    def getStatuses(logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        """By login, what those of ``logins`` have set for whom something shows."""
+    def held(login: str) -> Record:
+        """What C{login} has set and has not expired, at once: what shows is in memory."""
 
-    def getLogins(limit: int) -> Deferred[Sequence[str]]:
-        """The logins for whom something shows: at most ``limit``."""
+    def logins(limit: int) -> Sequence[str]:
+        """The logins for whom something shows, at once: at most C{limit}."""
 
-    def held(login: str) -> Status | None:
-        """As C{getStatus}, at once: what shows is in memory."""
-
-    def history(login: str, most: int) -> Deferred[Sequence[Status]]:
-        """
-        What C{login} has set, the newest first: at most C{most} of those that have not expired and
-        were not cleared since. It fails with L{DirectoryError} where it can't be read now.
-        """
+    def hidden() -> Collection[str]:
+        """The logins of those who have hidden themselves, at once."""
 
     def setStatus(login: str, status: Status) -> Deferred[None]:
-        """
-        Let ``status`` show for ``login``; where its text is empty, nothing shows.
+        """Let C{status} show for C{login}; where its text is empty, nothing shows."""
 
-        The Deferred fires when it is safely kept, not before. It fails with L{SettingRefused},
-        which has words for the client, when nothing was changed.
+    def undo(login: str) -> Deferred[Part | None]:
+        """
+        Take back what C{login} has set last, of what has not expired, as though it had never been
+        set. It fires with the part; with None where nothing is left.
+        """
+
+    def erase(login: str) -> Deferred[None]:
+        """Forget all that C{login} has ever set."""
+
+    def history(login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
+        """
+        What C{login} has set, the newest first: at most C{most} statuses that have not expired and
+        were not cleared since; or, where it is to be the C{whole} history, the newest C{most}
+        changes that are kept, of every part, clearings among them. It fails with
+        L{DirectoryError} where it can't be read now.
         """
 
     def onChange(callback: Callable[[], object]) -> None:

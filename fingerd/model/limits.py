@@ -193,9 +193,15 @@ class Limits:
     databaseConnectTime: float = 2.0
     # What it is asked takes no longer: less than a lookup has, so that the log names it.
     databaseTime: float = 3.5
-    # Earlier statuses kept for a user, beside those that are still to show again...
+    # A plan or a project that a user sets: as much as is read from a file in a home.
+    planSize: int = 64 * 1024
+    # Earlier plans kept for a user, and earlier projects...
+    planHistory: int = 10
+    # ...and earlier statuses, beside those that are still to show again...
     statusHistory: int = 100
-    # ...and of those, how many may wait under the one that shows.
+    # Changes of all kinds that a user is told of at once.
+    changesTold: int = 100
+    # Earlier statuses that may wait under the one that shows.
     statusesBelow: int = 100
     # Statuses that wait to be written: a disk that is slow or stuck doesn't fill the memory.
     statusesWaiting: int = 1000

@@ -26,19 +26,29 @@ _RECORD = re.compile(r"^(?:login(?: name)?|user(?: ?name)?)[ \t]*:", re.I | re.M
 class Mask:
     """Hides these logins, whoever else would show them."""
 
-    def __init__(self, logins: Iterable[str] = ()) -> None:
+    def __init__(self, logins: Iterable[str] = (), exactly: Iterable[str] = ()) -> None:
+        """
+        @param logins: in whatever case they are written.
+        @param exactly: logins that are hidden as they are written, and no user of a like name is.
+            Finished text of other sources is searched for these too in every case.
+        """
         self._logins = frozenset(login.casefold() for login in logins)
+        self._exactly = frozenset(exactly)
         # A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
-        names = "|".join(re.escape(login) for login in sorted(self._logins))
+        names = "|".join(re.escape(login) for login in sorted(self._logins | self._exactly))
         self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.I) if names else None
 
     def __bool__(self) -> bool:
         """Whether it hides anybody."""
-        return bool(self._logins)
+        return self._word is not None
 
     def hides(self, login: str) -> bool:
-        """Whether there is no user ``login`` from outside, in whatever case it is written."""
-        return login.casefold() in self._logins
+        """Whether there is no user ``login`` from outside."""
+        return login in self._exactly or login.casefold() in self._logins
+
+    def and_(self, exactly: frozenset[str]) -> Mask:
+        """A mask that hides these too, exactly as they are written."""
+        return Mask(self._logins, exactly) if exactly else self
 
     def user(self, user: User | None) -> User | None:
         """``user``, without hidden users' records in the report; None where nothing is left."""

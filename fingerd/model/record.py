@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Part(StrEnum):
+    """
+    Something that users set. The value is what it is called where it is kept.
+
+    Of C{HIDDEN} and C{PUBLIC_HISTORY} the text is C{YES}, or empty.
+    """
+
+    STATUS = "status"
+    PLAN = "plan"
+    PROJECT = "project"
+    # The user is, to whoever asks, one whom nobody knows.
+    HIDDEN = "hidden"
+    # Whoever asks may see what statuses the user has set, where the administrator allows that too.
+    PUBLIC_HISTORY = "public-history"
+
+
+YES = "yes"
 
 __all__ = ["Change", "Setter", "Status"]
 
@@ -10,7 +31,8 @@ __all__ = ["Change", "Setter", "Status"]
 @dataclass(frozen=True, slots=True)
 class Status:
     """
-    A status as it was set. An empty one clears what was set before.
+    A status, or another C{part} of a record, as it was set. An empty one clears what was set
+    before.
 
     ``set`` is when, in seconds since the epoch. ``by`` is who set it, in words such as
     "uid 1000 (moshez)". ``until`` is when the status ends, in seconds since the epoch, and
@@ -21,17 +43,47 @@ class Status:
     set: float
     by: str = ""
     until: float | None = None
+    part: Part = Part.STATUS
+
+
+class Record(NamedTuple):
+    """What a user has set of themselves, and shows: a C{None} shows what the directories say."""
+
+    status: Status | None = None
+    plan: Status | None = None
+    project: Status | None = None
+    hidden: Status | None = None
+    publicHistory: Status | None = None
+
+    def of(self, part: Part) -> Status | None:
+        """What is set for C{part}."""
+        return self[_PLACES[part]]
+
+
+_PLACES = {part: place for place, part in enumerate(Part)}
+# Of a user who has set nothing.
+NOTHING_SET = Record()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    What is to be set: the status C{status} for so many C{seconds}, or until it is set again where
-    that is None. An empty status clears what was set.
+    What is to be set: the C{text} of a status, or of another C{part}, for so many C{seconds}, or
+    until it is set again where that is None. An empty text clears what was set.
     """
 
-    status: str
+    text: str
     seconds: int | None = None
+    part: Part = Part.STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What shows of a C{part} since it was changed, and what showed before."""
+
+    part: Part
+    now: Status | None
+    before: Status | None
 
 
 @dataclass(frozen=True, slots=True)

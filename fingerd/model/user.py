@@ -24,6 +24,7 @@ class User(NamedTuple):
     name: str = ""
     status: str = ""
     statusSet: float | None = None
+    statusUntil: float | None = None
     office: str = ""
     officePhone: str = ""
     homePhone: str = ""
@@ -39,11 +40,11 @@ HIDDEN = User("")
 
 def isBare(user: User) -> bool:
     """Whether nothing is known of C{user} but the login and perhaps a status."""
-    return user[4:] == _NOTHING_MORE and not user.name
+    return user[5:] == _NOTHING_MORE and not user.name
 
 
 # What stands behind the status, for a user of whom none of that is known.
-_NOTHING_MORE = User("")[4:]
+_NOTHING_MORE = User("")[5:]
 # Nearly every login is nothing but this.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # What no request line can name: white space and commas separate names, "@" asks another host, a

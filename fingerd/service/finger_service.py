@@ -30,7 +30,7 @@ from fingerd.model.interfaces import (
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Record, Setter, Status
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
@@ -146,9 +146,25 @@ class FingerService(MultiService):
         """See L{IRemoteSetterService}."""
         return self._replies.latest(visit, most, each)
 
-    def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
+    def set(self, login: str, change: Change, by: Setter) -> Deferred[Changed]:
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.set(login, change, by))
+
+    def undo(self, login: str, by: Setter) -> Deferred[Changed]:
+        """See L{IRemoteSetterService}."""
+        return Deferred.fromCoroutine(self._settings.undo(login, by))
+
+    def erase(self, login: str, by: Setter) -> Deferred[None]:
+        """See L{IRemoteSetterService}."""
+        return Deferred.fromCoroutine(self._settings.erase(login, by))
+
+    def record(self, login: str, by: Setter) -> Deferred[Record]:
+        """See L{IRemoteSetterService}."""
+        return Deferred.fromCoroutine(self._settings.record(login, by))
+
+    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Status]]:
+        """See L{IRemoteSetterService}."""
+        return Deferred.fromCoroutine(self._settings.changes(login, by))
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{IRemoteSetterService}."""

@@ -18,8 +18,9 @@ from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
+from fingerd.model.masking import Mask
 from fingerd.model.matching import matches
-from fingerd.model.record import Status
+from fingerd.model.record import NOTHING_SET, Record
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.system.sharing import Shared
@@ -38,24 +39,27 @@ class Lists:
     def __init__(
         self,
         directories: Sequence[tuple[IDirectory, Lookups]],
-        statuses: IStore,
+        store: IStore,
         limits: Limits,
         rules: Rules,
         clock: IReactorTime,
         failures: Failures,
         known: Callable[[str], Awaitable[User | None]],
+        mask: Callable[[], Mask],
     ) -> None:
         """
         @param directories: each with where what becomes of its lookups is counted.
+        @param mask: who is not there, for now.
         @param known: what the directories know of a login.
         """
         self._directories = directories
-        self._statuses = statuses
+        self._store = store
         self._limits = limits
         self._rules = rules
         self._clock = clock
         self._failures = failures
         self._known = known
+        self._mask = mask
         # The lists that are being made, by whether they are verbose and by how often statuses had
         # changed: whoever asks meanwhile waits for the same one.
         self._making: Shared[tuple[bool, int], Listing] = Shared()
@@ -105,12 +109,13 @@ class Lists:
     async def _joined(self, verbose: bool) -> Listing:
         users: dict[str, User] = {}
         reports: list[User] = []
+        mask = self._mask()
         failures: list[tuple[str, str]] = []
         asked = [self._ofDirectory(*each, verbose) for each in self._directories]
         results = cast(_Results, await DeferredList(asked, consumeErrors=True))
         for number, (_, result) in enumerate(results, 1):
             if not isinstance(result, Failure):
-                for user in self._rules.mask.users(result):
+                for user in mask.users(result):
                     if user.report:
                         reports.append(user)
                     else:
@@ -127,15 +132,14 @@ class Lists:
                     )
                 )
         if self._rules.setting.create:
-            for login in await self._statuses.getLogins(self._limits.listedUsers):
-                if login in users or self._rules.mask.hides(login):
+            for login in self._store.logins(self._limits.listedUsers):
+                if login in users or mask.hides(login):
                     continue
                 # A directory may hide them.
                 if await self._known(login) is None:
                     users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
-        statuses = await self._statuses.getStatuses([user.login for user in listed])
-        overlaid = [overlay(user, statuses.get(user.login)) for user in listed]
+        overlaid = [overlay(user, self._store.held(user.login)) for user in listed]
         return Listing([*overlaid, *reports], failures)
 
     def _ofDirectory(
@@ -164,8 +168,13 @@ def _failed(failure: Failure, lookups: Lookups) -> Failure:
     return failure
 
 
-def overlay(user: User, status: Status | None) -> User:
+def overlay(user: User, record: Record) -> User:
     """``user``, with what they have set over what their directory says."""
-    if status is None:
+    if record is NOTHING_SET:
         return user
-    return user._replace(status=status.text, statusSet=status.set)
+    status, plan, project = record.status, record.plan, record.project
+    if status is not None:
+        user = user._replace(status=status.text, statusSet=status.set, statusUntil=status.until)
+    if plan is not None:
+        user = user._replace(plan=plan.text)
+    return user if project is None else user._replace(project=project.text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -16,12 +17,17 @@ from fingerd.model.counts import Counts
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
+
+NOTHING_TO_UNDO = "Not set: there is nothing to take back"
+CANT_BE_READ = "What was set can't be read at the moment, try again"
+
+T = TypeVar("T")
 
 # A status has no control characters but TAB and the ends of its lines.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -63,17 +69,94 @@ class Settings:
         self._counts["refused"] += 1
         audit.refused(by, None, reason)
 
-    async def set(self, login: str, change: Change, by: Setter) -> Status:
+    async def set(self, login: str, change: Change, by: Setter) -> Changed:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
+
+        async def kept(by: Setter) -> Changed:
+            now, before = self._now(), self._store.held(login)
+            until = None if change.seconds is None else now + change.seconds
+            status = Status(change.text, now, by.who, until, change.part)
+            await self._store.setStatus(login, status)
+            audit.changed(by, login, change.text, until, self._logged(by), change.part)
+            return self._changed(login, change.part, before)
+
+        return await self._doing(login, by, kept, lambda: self._check(change))
+
+    async def undo(self, login: str, by: Setter) -> Changed:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+
+        async def undone(by: Setter) -> Changed:
+            before = self._store.held(login)
+            part = await self._store.undo(login)
+            if part is None:
+                raise SettingRefused(NOTHING_TO_UNDO)
+            audit.takenBack(by, login, part, self._logged(by))
+            return self._changed(login, part, before)
+
+        return await self._doing(login, by, undone)
+
+    async def erase(self, login: str, by: Setter) -> None:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+
+        async def erased(by: Setter) -> None:
+            await self._store.erase(login)
+            audit.takenBack(by, login, None, self._logged(by))
+            self._wasChanged()
+
+        await self._doing(login, by, erased)
+
+    async def record(self, login: str, by: Setter) -> Record:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+
+        async def held(by: Setter) -> Record:
+            return self._store.held(login)
+
+        return await self._doing(login, by, held)
+
+    async def changes(self, login: str, by: Setter) -> Sequence[Status]:
+        """See L{fingerd.model.interfaces.IFingerSetterService}."""
+
+        async def read(by: Setter) -> Sequence[Status]:
+            try:
+                return await self._store.history(login, self._limits.changesTold, whole=True)
+            except DirectoryError:
+                raise SettingRefused(CANT_BE_READ) from None
+
+        return await self._doing(login, by, read)
+
+    def _changed(self, login: str, part: Part, before: Record) -> Changed:
+        self._wasChanged()
+        return Changed(part, self._store.held(login).of(part), before.of(part))
+
+    def _wasChanged(self) -> None:
+        self._counts["set"] += 1
+
+    def _logged(self, by: Setter) -> int | None:
+        """How many lines C{by} has in the log for what they change; None: one for each change."""
+        return self._limits.userSettings if self._rules.setting.trusts(by) else None
+
+    async def _doing(
+        self,
+        login: str,
+        by: Setter,
+        what: Callable[[Setter], Coroutine[Any, Any, T]],
+        check: Callable[[], None] = lambda: None,
+    ) -> T:
+        """
+        Do C{what}, where C{by} may.
+
+        @raise SettingRefused: with words for the client; the log has been told by then.
+        """
         outcome = "refused"
         try:
-            self._check(login, change)
+            if _CONTROL.search(login):
+                raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
+            check()
             self._count(by)
             by = await self._named(by)
             await self._allow(login, by)
-            status = self._status(change, by)
             outcome = "failed"
-            await self._store.setStatus(login, status)
+            return await what(by)
         except SettingRefused as refusal:
             self._counts[outcome] += 1
             audit.refused(by, login, str(refusal))
@@ -82,22 +165,29 @@ class Settings:
             self._counts["failed"] += 1
             reference = self._failures.reference(Failure(), f"setting the status of {login!r}")
             raise SettingRefused(texts.internalError(reference)) from None
-        self._counts["set"] += 1
-        most = self._limits.userSettings if self._rules.setting.trusts(by) else None
-        audit.changed(by, login, status.text, status.until, most)
-        return status
 
-    def _check(self, login: str, change: Change) -> None:
+    async def _allow(self, login: str, by: Setter) -> None:
+        """@raise SettingRefused: where C{by} may not set what is shown of C{login}."""
+        policy = self._rules.setting
+        refusal = policy.refusal(by, login)
+        if refusal is not None:
+            raise SettingRefused(refusal)
+        mayMake = policy.create and isLogin(login)
+        if not mayMake and await self._users.known(login) in (None, HIDDEN):
+            raise SettingRefused(texts.NO_SUCH_USER)
+
+    def _check(self, change: Change) -> None:
         """@raise SettingRefused: where C{change} is none that anybody could make."""
-        if _CONTROL.search(login) or _CONTROL.search(change.status):
+        if _CONTROL.search(change.text):
             raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
         # (A surrogate, which no UTF-8 has, is the store's to refuse: it can't be kept.)
-        size = len(change.status.encode("utf-8", "surrogatepass"))
-        if size > self._limits.statusSize:
-            raise SettingRefused(f"Not set: a status has {self._limits.statusSize} bytes at most")
+        size = len(change.text.encode("utf-8", "surrogatepass"))
+        most = self._limits.statusSize if change.part is Part.STATUS else self._limits.planSize
+        if size > most:
+            raise SettingRefused(f"Not set: a {change.part} has {most} bytes at most")
         if change.seconds is None:
             return
-        if not change.status:
+        if not change.text:
             raise SettingRefused(texts.NOT_LASTING)
         longest = self._limits.statusTime
         if not 0 < change.seconds <= longest:
@@ -119,22 +209,6 @@ class Settings:
         if not looking.called:
             looking.addTimeout(self._limits.lookupTime, self._clock, _notTold(by.uid))
         return replace(by, login=await looking)
-
-    async def _allow(self, login: str, by: Setter) -> None:
-        """@raise SettingRefused: where C{by} may not set the status of C{login}."""
-        policy = self._rules.setting
-        refusal = policy.refusal(by, login)
-        if refusal is not None:
-            raise SettingRefused(refusal)
-        mayMake = policy.create and isLogin(login)
-        if not mayMake and await self._users.known(login) in (None, HIDDEN):
-            raise SettingRefused(texts.NO_SUCH_USER)
-
-    def _status(self, change: Change, by: Setter) -> Status:
-        """What is set by C{change}, now."""
-        now = self._now()
-        until = None if change.seconds is None else now + change.seconds
-        return Status(change.status, now, by.who, until)
 
 
 def _notTold(uid: int) -> Callable[[object, float], Failure]:

@@ -73,6 +73,7 @@ class Shown:
         if _STATUS in fields and user.status:
             status = self._text(Field.STATUS, user.status)
             kept = kept._replace(status=status, statusSet=user.statusSet)
+            kept = kept._replace(statusUntil=user.statusUntil)
         return kept
 
     def _reduced(self, user: User, fields: Fields, text: Callable[[Field, str], str]) -> User:
@@ -81,7 +82,9 @@ class Shown:
             shown = field is not None and field in fields and value
             texts.append(text(field, str(value)) if shown and field is not None else "")
         reduced = User._make(texts)
-        return reduced._replace(statusSet=user.statusSet if _STATUS in fields else None)
+        if _STATUS not in fields:
+            return reduced._replace(statusSet=None, statusUntil=None)
+        return reduced._replace(statusSet=user.statusSet, statusUntil=user.statusUntil)
 
     def _text(self, field: Field, text: str) -> str:
         cleaned = cleanLines(text) if field in SEVERAL_LINES else cleanLine(text).strip()

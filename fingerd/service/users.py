@@ -15,6 +15,7 @@ from fingerd.model.counts import Counts
 from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
+from fingerd.model.masking import Mask
 from fingerd.model.record import Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, User, isLogin
@@ -23,8 +24,9 @@ from fingerd.service.lists import Lists, overlay
 
 class Users:
     """
-    Asks the directories in their order, and lays what was set over what they say. Masked users are
-    not there. Nothing here is reduced or cleaned: that is done with what may be shown.
+    Asks the directories in their order, and lays what was set over what they say. Masked users, and
+    those who have hidden themselves, are not there. Nothing here is reduced or cleaned: that is
+    done with what may be shown.
     """
 
     def __init__(
@@ -41,13 +43,14 @@ class Users:
         @param counts: where lookups are counted.
         """
         asked = list(zip(directories, counts.lookups, strict=True))
-        self.lists = Lists(asked, store, limits, rules, clock, failures, self.known)
+        self.lists = Lists(asked, store, limits, rules, clock, failures, self.known, self._mask)
         store.onChange(self.lists.changed)
         self._directories = asked
         self._store = store
         self._rules = rules
-        # None where nobody is masked.
-        self._mask = rules.mask or None
+        # Who had hidden themselves when it was last looked, and the mask that hides them too.
+        self._hidden: frozenset[str] = frozenset()
+        self._masked = rules.mask
         # The directories that are asked first and have their users in memory.
         inMemory = takewhile(lambda each: IHeldDirectory.providedBy(each[0]), asked)
         self._held = [
@@ -61,18 +64,18 @@ class Users:
 
         @raise Exception: whatever a directory of somebody's own raises.
         """
-        mask = self._mask
-        if mask is not None and mask.hides(login):
+        mask, record = self._rules.mask, self._store.held(login)
+        if record.hidden or (mask and mask.hides(login)):
             return None
         for held, lookups in self._held:
             user = held(login)
             if user is HIDDEN:
                 return None
-            if user is not None and mask is not None:
-                user = mask.user(user)
+            if user is not None and user.report:
+                user = self._mask().user(user)
             if user is not None:
                 lookups.answered += 1
-                return overlay(user, self._store.held(login))
+                return overlay(user, record)
         return None
 
     async def get(self, login: str, verbose: bool = False) -> User | None:
@@ -81,16 +84,21 @@ class Users:
 
         @raise Exception: a directory's failure, where one fails: that is never "no such user".
         """
-        mask = self._rules.mask
-        known = await self.known(login, verbose, masked=mask.hides(login))
-        user = None if known is HIDDEN else mask.user(known)
-        mayBeMade = self._rules.setting.create and isLogin(login) and known is not HIDDEN
-        if user is None and not mayBeMade:
-            return None
-        status = await self._store.getStatus(login)
-        if user is None and status is not None:
-            user = User(login)
-        return user and overlay(user, status)
+        record = self._store.held(login)
+        masked = record.hidden is not None or self._rules.mask.hides(login)
+        user = known = await self.known(login, verbose, masked)
+        if user is HIDDEN:
+            user = None
+        elif user is not None and user.report:
+            user = self._mask().user(user)
+        # A source may know a user by other names than the login.
+        elif user is not None and user.login != login and self._mask().hides(user.login):
+            user = None
+        if user is not None:
+            return overlay(user, record)
+        mayBeMade = self._rules.setting.create and isLogin(login) and known is None
+        shows = record.status or record.plan or record.project
+        return overlay(User(login), record) if mayBeMade and shows else None
 
     async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Status]]:
         """
@@ -167,6 +175,13 @@ class Users:
             elif user is not None and not masked:
                 return user
         return HIDDEN if hidden else None
+
+    def _mask(self) -> Mask:
+        """Whom the administrator has masked, and those who have hidden themselves."""
+        hidden = frozenset(self._store.hidden())
+        if hidden != self._hidden:
+            self._hidden, self._masked = hidden, self._rules.mask.and_(hidden)
+        return self._masked
 
 
 def _hasSet(user: User) -> bool:

@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
-from fingerd.stores.kept import Row, Setting
+from fingerd.model.record import Part, Status
+from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.stores.showing import earlier
 from fingerd.stores.soundness import damaged, primary, rows, trouble
 from fingerd.stores.witness import Witness
 from fingerd.system.state_directory import HOST_KEY
@@ -36,32 +38,50 @@ _SCRIPTS = [
 
 # Many rows in one statement: for each step of a statement Python gives up its lock, and has to get
 # it back from a busy reactor.
-_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until) VALUES "
-_VALUES = "(?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until, part) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?)"
 _TRIM = """
 DELETE FROM statuses
 WHERE id IN (
     SELECT older.id
-    FROM (VALUES {logins}) AS changed
-    CROSS JOIN statuses AS older ON older.login = changed.column1
+    FROM (VALUES {changed}) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.column1 AND older.part = changed.column2
       AND older.id <= (
-        SELECT id FROM statuses WHERE login = changed.column1 ORDER BY id DESC LIMIT 1 OFFSET ?
+        SELECT id FROM statuses
+        WHERE login = changed.column1 AND part = changed.column2
+        ORDER BY id DESC LIMIT 1 OFFSET ?
       )
     WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
 )
 """
 _NEWS = """
-SELECT id, login, status, set_at, set_by, until FROM lasting
+SELECT id, login, status, set_at, set_by, until, part FROM lasting
 WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
+_AGAIN = """
+SELECT id, login, status, set_at, set_by, until, part FROM lasting
+WHERE login = ? AND id < ? AND part <> '' ORDER BY id
+"""
 _HISTORY = """
-SELECT id, login, status, set_at, set_by, until FROM statuses
-WHERE login = :login AND (until IS NULL OR until > :now) AND id > (
-    SELECT coalesce(max(id), 0) FROM statuses WHERE login = :login AND status = ''
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
+WHERE login = :login AND part = 'status' AND (until IS NULL OR until > :now) AND id > (
+    SELECT coalesce(max(id), 0) FROM statuses
+    WHERE login = :login AND part = 'status' AND status = ''
 )
 ORDER BY id DESC LIMIT :most
 """
-# Rows in one statement: with five values each, no SQLite takes that for too many.
+_WHOLE = """
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
+WHERE login = :login AND part <> ''
+ORDER BY id DESC LIMIT :most
+"""
+# The newest that has not expired.
+_LAST = """
+SELECT id, part FROM statuses
+WHERE login = ? AND part <> '' AND (until IS NULL OR until > ?)
+ORDER BY id DESC LIMIT 1
+"""
+# Rows in one statement: with six values each, no SQLite takes that for too many.
 _ROWS = 100
 _NO_ID = 2**63 - 1
 
@@ -129,14 +149,22 @@ class Database:
         The first rows behind the one with the id ``seen``, and before ``end``: fewer than
         C{limits.statusesAtOnce} when there are no more.
         """
-        found = rows(cursor, _NEWS, (seen, end, self._limits.statusesAtOnce))
-        if found:
-            self._witness.saw(found[-1])
-        return found
+        news: list[Row] = []
+        for row in rows(cursor, _NEWS, (seen, end, self._limits.statusesAtOnce)):
+            news.append(row)
+            if not row[-1]:
+                again = rows(cursor, _AGAIN, (row[1], row[0]))
+                news += ((row[0], *each[1:]) for each in again)
+        if news:
+            self._witness.saw(news[-1])
+        return news
 
-    def history(self, cursor: sqlite3.Cursor, login: str, now: float, most: int) -> list[Row]:
+    def history(
+        self, cursor: sqlite3.Cursor, login: str, now: float, most: int, whole: bool = False
+    ) -> list[Row]:
         """See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch."""
-        return rows(cursor, _HISTORY, {"login": login, "now": now, "most": most})
+        query = _WHOLE if whole else _HISTORY
+        return rows(cursor, query, {"login": login, "now": now, "most": most})
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """
@@ -147,31 +175,56 @@ class Database:
         self._witness.look(cursor)
         if not settings:
             return self.news(cursor, seen)
-        first = self._keep(cursor, settings)
-        others = self.news(cursor, seen, first)
+        set: list[tuple[str, Status]] = []
+        for login, what in settings:
+            if isinstance(what, Status):
+                set.append((login, what))
+            else:
+                self._keep(cursor, set)
+                self._takeBack(cursor, login, what)
+                set = []
+        first = self._keep(cursor, set)
+        takenBack = len(set) < len(settings)
+        others = self.news(cursor, seen, _NO_ID if takenBack else first)
         cursor.connection.commit()
         self._witness.written()
-        if len(others) >= self._limits.statusesAtOnce:
+        if takenBack or len(others) >= self._limits.statusesAtOnce:
             return others
         # What was just written needn't be read.
-        written: list[Row] = [
-            (id, login, s.text, s.set, s.by, s.until)
-            for id, (login, s) in enumerate(settings, first)
-        ]
+        written: list[Row] = [(id, *row) for id, row in enumerate(map(_fields, set), first)]
         self._witness.saw(written[-1])
         return others + written
 
-    def _keep(self, cursor: sqlite3.Cursor, settings: Sequence[Setting]) -> int:
-        """Write ``settings``, and give back the id of the first; the others' follow it."""
-        for some in _pieces(settings):
-            values = [v for login, s in some for v in (login, s.text, s.set, s.by, s.until)]
+    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Status]]) -> int:
+        """Write what is set, and give back the id of the first; the others' follow it."""
+        for some in _pieces(set):
+            values = [value for each in some for value in _fields(each)]
             cursor.execute(_INSERT + ", ".join([_VALUES] * len(some)), values)
-        last = cursor.lastrowid
-        assert last is not None
-        for logins in _pieces(list({login for login, _ in settings})):
-            trim = _TRIM.format(logins=", ".join(["(?)"] * len(logins)))
-            cursor.execute(trim, (*logins, self._limits.statusHistory + 1))
-        return last - len(settings) + 1
+        last = cursor.lastrowid or 0
+        changed: dict[int, list[str]] = {}
+        for login, part in {(login, status.part) for login, status in set}:
+            changed.setdefault(earlier(part, self._limits), []).extend((login, part.value))
+        for most, parts in changed.items():
+            for those in _pieces(parts):
+                trim = _TRIM.format(changed=", ".join(["(?, ?)"] * (len(those) // 2)))
+                cursor.execute(trim, (*those, most + 1))
+        return last - len(set) + 1
+
+    def _takeBack(self, cursor: sqlite3.Cursor, login: str, what: TakingBack) -> None:
+        last = cursor.execute(_LAST, (login, what.now)).fetchone()
+        if last is None and not what.all:
+            return
+        # This comes first: its id must not be that of a row that others have seen.
+        cursor.execute(_INSERT + _VALUES, (login, "", what.now, "", 0.0, ""))
+        mark = cursor.lastrowid
+        if what.all:
+            cursor.execute("DELETE FROM statuses WHERE login = ? AND id < ?", (login, mark))
+        else:
+            cursor.execute(
+                "DELETE FROM statuses WHERE login = ? AND part = '' AND id < ?", (login, mark)
+            )
+            cursor.execute("DELETE FROM statuses WHERE id = ?", last[:1])
+            what.part = Part(last[1])
 
     def _make(self) -> None:
         """
@@ -225,8 +278,9 @@ class Database:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Make a commit wait until what it writes is on disk."""
+    """Make a commit wait until what it writes is on disk, and leave nothing of what it deletes."""
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _bringUpToDate(connection: sqlite3.Connection) -> None:
@@ -242,6 +296,11 @@ def _bringUpToDate(connection: sqlite3.Connection) -> None:
 def tidy(cursor: sqlite3.Cursor) -> None:
     """Move what is in the log into the database."""
     cursor.execute("PRAGMA wal_checkpoint").fetchall()
+
+
+def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | None, str]:
+    login, status = setting
+    return login, status.text, status.set, status.by, status.until, status.part.value
 
 
 def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,9 +1,10 @@
-"""Statuses that are kept in a database: what was acknowledged stays."""
+"""Records that are kept in a database: what was acknowledged stays."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from twisted.application.service import Service
@@ -17,7 +18,7 @@ from zope.interface import implementer
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.memory import HeldStore
 
 NOT_RUNNING = "Not set: the daemon is stopping"
@@ -26,10 +27,26 @@ CANT_KEEP = "Not set: statuses can't be kept at the moment"
 
 T = TypeVar("T")
 
-# A login and its status.
-Setting = tuple[str, Status]
-# An id, a login and the fields of its status.
-Row = tuple[int, str, str, float, str, float | None]
+
+@dataclass(slots=True, eq=False)
+class TakingBack:
+    """
+    What a user has set last is to be taken back, or C{all} that they ever have.
+
+    @ivar now: in seconds since the epoch.
+    @ivar part: what was taken back, once that is done; None where there was nothing.
+    """
+
+    all: bool
+    now: float
+    part: Part | None = None
+
+
+# A login, and what is to be done to its record.
+Setting = tuple[str, Status | TakingBack]
+# An id, a login and the fields of its status. One of no part, a mark, says that nothing is set for
+# the login, but for what the rows behind it say, which have its id.
+Row = tuple[int, str, str, float, str, float | None, str]
 
 
 class _Waiting(NamedTuple):
@@ -40,12 +57,12 @@ class _Waiting(NamedTuple):
 @implementer(IStore)
 class KeptStore(HeldStore, Service):
     """
-    Statuses in a database, which several daemons may share.
+    Records in a database, which several daemons may share.
 
-    What shows is held in memory, so nothing that is read waits for the database. Statuses that are
-    set while others are being written wait for those, and then are written together: one wait for
-    the disk serves them all. What other processes have set is taken over with every write, and
-    looked for every C{limits.statusesRefresh} seconds.
+    What shows is held in memory, so nothing that is read waits for the database. What is set while
+    something is being written waits for that, and then is written together with all that waits: one
+    wait for the disk serves all of it. What other processes have set is taken over with every
+    write, and looked for every C{limits.statusesRefresh} seconds.
     """
 
     _log = Logger()
@@ -68,6 +85,8 @@ class KeptStore(HeldStore, Service):
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._waiting: list[_Waiting] = []
+        # Whether others may have written what isn't in memory yet.
+        self._unseen = False
         # How many histories are being read.
         self._reading = 0
         # Fires when the work on the database is done; None while nobody works on it.
@@ -76,7 +95,7 @@ class KeptStore(HeldStore, Service):
         self._trouble: str | None = None
 
     def __len__(self) -> int:
-        """How many users have a status."""
+        """How many users have set something."""
         return len(self._showing)
 
     @abstractmethod
@@ -87,7 +106,7 @@ class KeptStore(HeldStore, Service):
         """
 
     @abstractmethod
-    def _history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
         """Read a history, whoever waits for it."""
 
     @abstractmethod
@@ -128,13 +147,13 @@ class KeptStore(HeldStore, Service):
             await self._working
         return self._seen
 
-    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+    def history(self, login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
         if not self.running:
             return fail(DirectoryError("the daemon is stopping"))
         if self._reading >= self._limits.historiesWaiting:
             return fail(DirectoryError("too many histories are being read"))
         self._reading += 1
-        read = self._history(login, most)
+        read = self._history(login, most, whole)
         # Whoever waits may give up, but the database's thread goes on.
         given: Deferred[Sequence[Status]] = Deferred()
         read.addBoth(self._read).addCallbacks(given.callback, given.errback)
@@ -145,17 +164,28 @@ class KeptStore(HeldStore, Service):
         return result
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
+        return self._write(login, status)
+
+    def undo(self, login: str) -> Deferred[Part | None]:
+        wanted = TakingBack(False, self._now())
+        return self._write(login, wanted).addCallback(lambda _: wanted.part)
+
+    def erase(self, login: str) -> Deferred[None]:
+        return self._write(login, TakingBack(True, self._now()))
+
+    def _write(self, login: str, what: Status | TakingBack) -> Deferred[None]:
         try:
             if not self.running:
                 raise SettingRefused(NOT_RUNNING)
             if len(self._waiting) >= self._limits.statusesWaiting:
                 raise SettingRefused(TOO_MANY)
-            status = self._showing.admit(login, status)
+            if isinstance(what, Status):
+                what = self._showing.admit(login, what)
         except SettingRefused:
             return fail()
         kept: Deferred[None] = Deferred()
-        self._waiting.append(_Waiting((login, status), kept))
-        self._look()
+        self._waiting.append(_Waiting((login, what), kept))
+        self._begin()
         return kept
 
     def startService(self) -> None:
@@ -170,10 +200,15 @@ class KeptStore(HeldStore, Service):
     async def _stop(self) -> None:
         if self._looking.running:
             self._looking.stop()
-        if self._working is not None:
+        while self._working is not None:
             await self._working
 
     def _look(self) -> None:
+        """Take over what others have written up to now."""
+        self._unseen = True
+        self._begin()
+
+    def _begin(self) -> None:
         if self._working is None:
             self._working = Deferred.fromCoroutine(self._work()).addBoth(self._rest)
 
@@ -181,16 +216,16 @@ class KeptStore(HeldStore, Service):
         self._working = None
         if isinstance(result, Failure):
             self._log.failure("Keeping statuses", result)
-        if self._waiting:
-            self._look()
+        if self._waiting or self._unseen:
+            self._begin()
 
     async def _work(self) -> None:
         """Write what waits and take over what is new, until there is no more of either."""
         most = self._limits.statusesAtOnce
         written: list[_Waiting] = []
-        # Whether all that is new is in memory: who asks once a status is acknowledged sees it.
-        seen = False
-        while self._waiting or not seen:
+        while self._waiting or self._unseen:
+            # Who asks once a status is acknowledged sees what was written before it.
+            seen, self._unseen = not self._unseen, False
             batch, self._waiting = self._waiting[:most], self._waiting[most:]
             settings = [waiting.setting for waiting in batch]
             turn = self._turn(settings, self._seen)
@@ -201,19 +236,22 @@ class KeptStore(HeldStore, Service):
             try:
                 rows = await turn
             except Exception as error:
-                seen = True
                 self._refuse(error, batch)
             else:
-                seen = not self._takeOver(rows)
+                self._unseen = self._takeOver(rows) or self._unseen
                 written += batch
         self._acknowledge(written)
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
         for row in rows:
+            number, login, text, when, by, until, part = row
             if self._isSound(row):
-                self._showing.put(row[1], Status(*row[2:]))
-            self._seen = row[0]
+                if part:
+                    self._showing.put(login, Status(text, when, by, until, Part(part)))
+                else:
+                    self._showing.forget(login)
+            self._seen = number
         if rows:
             self._changed()
         return len(rows) >= self._limits.statusesAtOnce

@@ -1,9 +1,8 @@
-"""Statuses in memory."""
+"""Records in memory."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -12,8 +11,8 @@ from zope.interface import implementer
 from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
-from fingerd.stores.showing import Showing
+from fingerd.model.record import Part, Record, Status
+from fingerd.stores.showing import Showing, earlier
 
 __all__ = ["MemoryStore"]
 
@@ -36,33 +35,39 @@ class HeldStore:
         for callback in self._callbacks:
             callback()
 
-    def held(self, login: str) -> Status | None:
+    def held(self, login: str) -> Record:
         return self._showing.get(login, self._now())
 
-    def getStatus(self, login: str) -> Deferred[Status | None]:
-        return succeed(self.held(login))
+    def logins(self, limit: int) -> Sequence[str]:
+        return self._showing.logins(limit, self._now())
 
-    def getStatuses(self, logins: Sequence[str]) -> Deferred[Mapping[str, Status]]:
-        return succeed(self._showing.ofLogins(logins, self._now()))
-
-    def getLogins(self, limit: int) -> Deferred[Sequence[str]]:
-        return succeed(self._showing.logins(limit, self._now()))
+    def hidden(self) -> Collection[str]:
+        return self._showing.hidden(self._now())
 
 
 @implementer(IStore)
 class MemoryStore(HeldStore):
-    """Statuses that last as long as the process."""
+    """Records that last as long as the process."""
 
     def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         super().__init__(now, limits)
-        # What users have set since they last cleared it, the newest last.
-        self._set: dict[str, deque[Status]] = {}
-        self._most = limits.statusHistory + 1
+        # What users have set, the newest last.
+        self._set: dict[str, list[Status]] = {}
+        self._limits = limits
 
-    def history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
-        now = self._now()
-        set = reversed(self._set.get(login, ()))
-        return succeed(list(islice((s for s in set if s.until is None or s.until > now), most)))
+    def history(self, login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
+        newest = reversed(self._set.get(login, ()))
+        if whole:
+            return succeed(list(islice(newest, most)))
+        now, found = self._now(), []
+        for status in newest:
+            if status.part is not Part.STATUS:
+                continue
+            if not status.text:
+                break
+            if status.until is None or status.until > now:
+                found.append(status)
+        return succeed(found[:most])
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         try:
@@ -70,9 +75,33 @@ class MemoryStore(HeldStore):
         except SettingRefused:
             return fail()
         self._showing.put(login, status)
-        if status.text:
-            self._set.setdefault(login, deque(maxlen=self._most)).append(status)
+        set = self._set.setdefault(login, [])
+        set.append(status)
+        same = [each for each in set if each.part is status.part]
+        if excess := same[: -earlier(status.part, self._limits) - 1]:
+            lasting = self._showing.lasting(login)
+            gone = [each for each in excess if each not in lasting]
+            self._set[login] = [each for each in set if each not in gone]
+        self._changed()
+        return succeed(None)
+
+    def undo(self, login: str) -> Deferred[Part | None]:
+        now, set = self._now(), self._set.get(login, [])
+        for at in reversed(range(len(set))):
+            until = set[at].until
+            if until is None or until > now:
+                undone = set.pop(at)
+                break
         else:
-            self._set.pop(login, None)
+            return succeed(None)
+        self._showing.forget(login)
+        for status in set:
+            self._showing.put(login, status)
+        self._changed()
+        return succeed(undone.part)
+
+    def erase(self, login: str) -> Deferred[None]:
+        self._set.pop(login, None)
+        self._showing.forget(login)
         self._changed()
         return succeed(None)

@@ -1,69 +1,82 @@
-"""Which of a user's statuses shows."""
+"""Which of what a user has set shows."""
 
 from __future__ import annotations
 
 import marshal
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
 from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
+from fingerd.model.record import NOTHING_SET, Part, Record, Status
 
 NOT_TEXT = "Not set: a status is text"
 NO_TIME = "Not set: the time it is to last is no time"
 TOO_MANY = "Not set: too many earlier statuses wait to show again"
 
 _SHARDS = 256
+# By what they are called where they are kept.
+_PARTS = {part.value: part for part in Part}
 
 
 class Showing:
     """
-    The statuses that show, or will show again when those over them have expired.
+    What shows of users, or will show again when what lies over it has expired.
 
-    A user's statuses lie one on another; the topmost that has not expired shows. One that stays
-    ends all below it, a clearing ends all there is, and one with an expiry ends those that would
-    not outlast it. Nothing has to be done when a status expires: who reads it sees that it has.
+    What a user has set of one part of their record lies one on another; the topmost that has not
+    expired shows. One that stays ends all below it, a clearing ends all there is, and one with an
+    expiry ends those that would not outlast it. Nothing has to be done when a status expires: who
+    reads it sees that it has.
 
-    The statuses are in many small dicts, since one large one takes tens of milliseconds to grow.
+    The records are in many small dicts, since one large one takes tens of milliseconds to grow.
     Each user's are bytes, since an object for each of a million keeps the garbage collector busy.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.statusesBelow
         self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
+        # Who has hidden themselves, or will be hidden again.
+        self._hidden: set[str] = set()
 
     def __len__(self) -> int:
-        """How many users have a status, expired ones included."""
+        """How many users have set something, expired or not."""
         return sum(map(len, self._shards))
 
-    def get(self, login: str, now: float) -> Status | None:
-        """What shows for ``login`` at the time ``now``, in seconds since the epoch, or None."""
-        for status in reversed(self._pile(login)):
-            if status.until is None or status.until > now:
-                return status
-        return None
-
-    def ofLogins(self, logins: Iterable[str], now: float) -> dict[str, Status]:
-        """By login, what shows for those of ``logins`` for whom something does."""
-        found = ((login, self.get(login, now)) for login in logins)
-        return {login: status for login, status in found if status is not None}
+    def get(self, login: str, now: float) -> Record:
+        """What shows for ``login`` at the time ``now``, in seconds since the epoch."""
+        data = self._shards[hash(login) % _SHARDS].get(login)
+        if data is None:
+            return NOTHING_SET
+        shows: dict[str, Status] = {}
+        for text, when, by, until, part in marshal.loads(data):
+            if until is None or until > now:
+                shows[part] = Status(text, when, by, until, _PARTS[part])
+        return Record(*map(shows.get, Part))
 
     def logins(self, limit: int, now: float) -> list[str]:
         """The logins for whom something shows, in alphabetical order: ``limit`` of them at most."""
-        showing = (login for shard in self._shards for login in shard if self.get(login, now))
+        showing = (login for shard in self._shards for login in shard if self._shows(login, now))
         return sorted(islice(showing, limit))
+
+    def hidden(self, now: float) -> frozenset[str]:
+        """The logins of those who are hidden."""
+        return frozenset(login for login in self._hidden if self.get(login, now).hidden)
 
     def put(self, login: str, status: Status) -> None:
         """Lay ``status`` over the others of ``login``."""
-        shard = self._shards[hash(login) % _SHARDS]
-        if status.text:
-            pile = [*self._outlasting(login, status), status]
-            shard[login] = marshal.dumps([(s.text, s.set, s.by, s.until) for s in pile])
-        else:
-            shard.pop(login, None)
+        pile = self.lasting(login)
+        kept = [
+            below for below in pile if below.part is not status.part or _outlasts(below, status)
+        ]
+        self._keep(login, [*kept, status] if status.text else kept)
+        if status.part is Part.HIDDEN:
+            (self._hidden.add if status.text else self._hidden.discard)(login)
+
+    def forget(self, login: str) -> None:
+        """Nothing is set for ``login``."""
+        self._keep(login, [])
+        self._hidden.discard(login)
 
     def admit(self, login: str, status: Status) -> Status:
         """
@@ -79,17 +92,43 @@ class Showing:
             return replace(status, until=None)
         if status.until is not None and not math.isfinite(status.until):
             raise SettingRefused(NO_TIME)
-        if len(self._outlasting(login, status)) > self._most:
+        if status.until is None:
+            return status
+        below = [each for each in self.lasting(login) if each.part is status.part]
+        if len([each for each in below if _outlasts(each, status)]) > self._most:
             raise SettingRefused(TOO_MANY)
         return status
 
-    def _outlasting(self, login: str, status: Status) -> list[Status]:
-        """The statuses of ``login`` that show again when ``status`` has expired."""
-        end = status.until
-        if end is None:
-            return []
-        return [below for below in self._pile(login) if below.until is None or below.until > end]
-
-    def _pile(self, login: str) -> list[Status]:
+    def lasting(self, login: str) -> list[Status]:
+        """What shows for ``login`` or may show again, of all parts, the newest last."""
         data = self._shards[hash(login) % _SHARDS].get(login)
-        return [] if data is None else [Status(*fields) for fields in marshal.loads(data)]
+        if data is None:
+            return []
+        return [
+            Status(text, when, by, until, _PARTS[part])
+            for text, when, by, until, part in marshal.loads(data)
+        ]
+
+    def _shows(self, login: str, now: float) -> bool:
+        record = self.get(login, now)
+        return any((record.status, record.plan, record.project))
+
+    def _keep(self, login: str, pile: list[Status]) -> None:
+        shard = self._shards[hash(login) % _SHARDS]
+        if pile:
+            fields = [(s.text, s.set, s.by, s.until, s.part.value) for s in pile]
+            shard[login] = marshal.dumps(fields)
+        else:
+            shard.pop(login, None)
+
+
+def _outlasts(below: Status, above: Status) -> bool:
+    """Whether one status shows again when the one above it has expired."""
+    if not above.text or above.until is None:
+        return False
+    return below.until is None or below.until > above.until
+
+
+def earlier(part: Part, limits: Limits) -> int:
+    """How much of what was set of a C{part} before is kept, beside what may show again."""
+    return limits.statusHistory if part is Part.STATUS else limits.planHistory

@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from fingerd.model.errors import CannotStart
+from fingerd.model.record import Part
 from fingerd.stores.kept import Row
 
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
@@ -71,7 +72,7 @@ def rows(
 
 def unsound(row: Row) -> str | None:
     """What is wrong with a row, in words that name it; None where nothing is."""
-    number, login, text, when, by, until = row
+    number, login, text, when, by, until, part = row
     named = f"row {number}, of {login!r}, "
     if not all(isinstance(each, str) for each in (login, text, by)):
         return f"{named}has no text"
@@ -81,6 +82,8 @@ def unsound(row: Row) -> str | None:
         return f"{named}is not UTF-8"
     if not isinstance(when, float) or not isinstance(until, float | None):
         return f"{named}has no time"
+    if part and part not in list(Part):
+        return f"{named}is of no part that there is"
     return None
 
 

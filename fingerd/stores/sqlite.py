@@ -1,4 +1,4 @@
-"""Statuses in SQLite, for the daemons of one machine."""
+"""Records in SQLite, for the daemons of one machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.database import FILES, Database, tidy
 from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
 from fingerd.stores.soundness import damaged, primary, unsound
@@ -35,7 +35,7 @@ _PRESENT_USER = Identity(None, None)
 
 
 class SQLiteStore(KeptStore):
-    """Statuses in a database in the state directory; several daemons may share it."""
+    """Records in a database in the state directory; several daemons may share it."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class SQLiteStore(KeptStore):
         """
         self._database = Database(directory, limits)
         super().__init__(self._database.path, reactor, limits, now)
-        self._directory = directory
+        self.directory = directory
         self._owner = owner
         self._made = False
         self._pool: ConnectionPool | None = None
@@ -64,14 +64,14 @@ class SQLiteStore(KeptStore):
         )
         return written
 
-    def _history(self, login: str, most: int) -> Deferred[Sequence[Status]]:
+    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
         assert self._pool is not None
-        read = self._pool.runInteraction(self._database.history, login, self._now(), most)
+        read = self._pool.runInteraction(self._database.history, login, self._now(), most, whole)
         statuses: Deferred[Sequence[Status]] = read.addCallback(self._statuses)
         return statuses
 
     def _statuses(self, rows: Sequence[Row]) -> list[Status]:
-        return [Status(*row[2:]) for row in rows if self._isSound(row)]
+        return [Status(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
 
     def _words(self, error: Exception) -> str | None:
         if not isinstance(error, sqlite3.Error | OSError | Replaced):
@@ -88,7 +88,7 @@ class SQLiteStore(KeptStore):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        makeStateDirectory(self._directory, FILES, self._owner)
+        makeStateDirectory(self.directory, FILES, self._owner)
         self._made = True
 
     def startService(self) -> None:

@@ -212,8 +212,8 @@ class PageTests(WithFolder):
             )
             self.addCleanup(daemon.__exit__)
             self.assertEqual(daemon.ended(), 1)
-            [line] = [line for line in daemon.log if "can't read" in line]
-            self.assertIn(url.partition(":")[2], line)
+            path = url.partition(":")[2]
+            self.assertEqual(len([line for line in daemon.log if path in line]), 1, daemon.log)
 
     def test_kinds(self) -> None:
         """Every kind of the daemon's own has a section, and a row in the table."""

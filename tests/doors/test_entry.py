@@ -130,10 +130,13 @@ class EntryTests(SynchronousTestCase):
 
     def test_oneLine(self) -> None:
         """What is one line can't begin another one, and with it what looks like another field."""
-        user = User("m", name="M\r\nPlan:\nnone", office="a\u2028b", project="p\tq")
+        user = User("m", name="M\r\nPlan:\nnone", office="a\u2028b", homePhone="p\tq")
         self.assertEqual(
             shown(user, ALL - {Field.PLAN}),
-            "Login: m".ljust(40) + "Name: M Plan: none\nOffice: a b\nProject: p q",
+            "Login: m".ljust(40)
+            + "Name: M Plan: none\n"
+            + "Office: a b".ljust(40)
+            + "Home Phone: p q",
         )
 
     def test_nothingToSee(self) -> None:

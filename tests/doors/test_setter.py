@@ -12,16 +12,13 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from fingerd.doors.setter.setter_protocol import FingerSetterFactory
 from fingerd.model.errors import SettingRefused
-from fingerd.model.interfaces import IFingerSetterService
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.policy import SetPolicy
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Part, Setter
 from fingerd.model.rules import Rules
-from fingerd.service.visits import Visits
 from fingerd.system.logins import Logins
 from tests.support.ports import TIME, Client, Sockets, failing, inMemory, temporaryFolder, until
 from tests.support.service import Finger
@@ -193,18 +190,21 @@ class SetterTests(Sockets):
         self.assertEqual(await self.status(), b"Busy\r\n")
 
 
-@implementer(IFingerSetterService)
-class Setting:
+# What the door is told of what was set.
+DONE = Changed(Part.STATUS, None, None)
+
+
+class Setting(Finger):
     """A service that takes its time."""
 
-    def __init__(self, result: Deferred[Status]) -> None:
-        self.setters = Visits(DEFAULTS, TIME, 10)
-        self.asked: list[tuple[str, Change, Setter]] = []
+    def __init__(self, result: Deferred[Changed]) -> None:
+        super().__init__(TIME)
+        self.wanted: list[tuple[str, Change, Setter]] = []
         self.refusals: list[tuple[Setter, str]] = []
         self.result = result
 
-    def set(self, login: str, change: Change, by: Setter) -> Deferred[Status]:
-        self.asked.append((login, change, by))
+    def set(self, login: str, change: Change, by: Setter) -> Deferred[Changed]:
+        self.wanted.append((login, change, by))
         return self.result
 
     def refused(self, by: Setter, reason: str) -> None:
@@ -220,11 +220,11 @@ class ServiceTests(Sockets):
 
     async def test_whoAsks(self) -> None:
         """The service is told who asks, from where, and for how long the status is to last."""
-        setting = Setting(succeed(Status("", 0)))
+        setting = Setting(succeed(DONE))
         port = self.open(setting)
         for request in (b"moshez\nBusy\n", b"moshez 3\nAt lunch\n2h\n"):
             self.assertEqual(await self.ask(port, request), OK)
-        [(login, forGood, by), (_, forATime, _)] = setting.asked
+        [(login, forGood, by), (_, forATime, _)] = setting.wanted
         self.assertEqual((login, by.uid), ("moshez", 1000))
         self.assertTrue(by.where.startswith("127.0.0.1:"), by.where)
         self.assertEqual((forGood, forATime), (Change("Busy"), Change("At lunch", 7200)))
@@ -232,13 +232,13 @@ class ServiceTests(Sockets):
 
     async def test_refused(self) -> None:
         """The service is told who was refused, and why, also where nothing could be set."""
-        setting = Setting(succeed(Status("", 0)))
+        setting = Setting(succeed(DONE))
         port = self.open(setting)
         for request in (b"moshez\n", b"moshez 3\nBusy\nsoon\n", b"x" * 2000):
             answer = await self.ask(port, request, halfClose=True)
             by, reason = setting.refusals.pop()
             self.assertEqual((by.uid, reason.encode() + b"\r\n"), (1000, answer))
-        self.assertEqual(setting.asked, [])
+        self.assertEqual(setting.wanted, [])
 
     async def test_notSet(self) -> None:
         """What the service refuses, the client is told in the service's words."""
@@ -247,17 +247,17 @@ class ServiceTests(Sockets):
 
     async def test_notBeforeItIsSafe(self) -> None:
         """The answer waits until the status is safe; a client that leaves cancels nothing."""
-        result: Deferred[Status] = Deferred()
+        result: Deferred[Changed] = Deferred()
         setting = Setting(result)
         port = self.open(setting)
         patient, hasty = await self.connect(port), await self.connect(port)
         patient.transport.write(b"moshez\nBusy\n")
         hasty.transport.write(b"moshez\nBusy\n")
-        await until(lambda: len(setting.asked) == 2)
+        await until(lambda: len(setting.wanted) == 2)
         hasty.transport.abortConnection()
         await hasty.closed
         self.assertEqual(patient.received, b"")
-        result.callback(Status("Busy", 0))
+        result.callback(DONE)
         self.assertEqual(await patient.closed, OK)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -110,14 +110,8 @@ class Setting:
 
     def _cleared(self) -> dict[str, str]:
         """What was set, by login; none of it is set any more."""
-        logins: list[str] = []
-        self._store.getLogins(1000).addCallback(logins.extend)
-        shown: dict[str, str] = {}
-
-        def show(statuses: Mapping[str, Status]) -> None:
-            shown.update((login, status.text) for login, status in statuses.items())
-
-        self._store.getStatuses(logins).addCallback(show)
+        held = {login: self._store.held(login).status for login in self._store.logins(1000)}
+        shown = {login: status.text for login, status in held.items() if status is not None}
         for login in shown:
             self._store.setStatus(login, Status("", _NOW))
         return shown

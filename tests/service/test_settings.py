@@ -96,7 +96,8 @@ class Settings(SynchronousTestCase):
 
     def isSet(self, login: str, change: Change, by: Setter = ROOT) -> Status:
         """What was set, when all is well."""
-        return self.successResultOf(self.finger.set(login, change, by))
+        now = self.successResultOf(self.finger.set(login, change, by)).now
+        return now or Status("", NOW)
 
     def refusal(self, login: str, change: Change, by: Setter = ROOT) -> str:
         """Why it isn't set, in words for the client; nothing shows of it, and the log tells it."""

@@ -16,7 +16,7 @@ class SharingRules(KeptCase):
         one, two = self.store(statusesRefresh=0.01), self.store(statusesRefresh=0.01)
         await one.setStatus("moshez", Status("Writing", 1.0, "uid 1000 (moshez)", 2000.0))
         await until(lambda: self.shown(two) == "Writing")
-        self.assertEqual(await two.getStatus("moshez"), await one.getStatus("moshez"))
+        self.assertEqual(two.held("moshez"), one.held("moshez"))
         await two.setStatus("moshez", Status("", 2.0))
         await until(lambda: self.shown(one) is None)
 

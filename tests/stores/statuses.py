@@ -56,7 +56,7 @@ class KeptCase(TestCase):
 
     def shown(self, store: IStore, login: str = "moshez") -> str | None:
         """The text that shows, read without waiting."""
-        status = self.successResultOf(store.getStatus(login))
+        status = store.held(login).status
         return None if status is None else status.text
 
 

@@ -214,7 +214,10 @@ class GoneTests(SQLiteCase):
                 copy = f"{self.path}.{written}"
                 if written == "other":
                     run("cp", f"{self.path}.older", copy)
-                    self.sql("INSERT INTO statuses VALUES (9, 'shawn', 'x', 1, '', NULL)", to=copy)
+                    self.sql(
+                        "INSERT INTO statuses VALUES (9, 'shawn', 'x', 1, '', NULL, 'status')",
+                        to=copy,
+                    )
                 elif written != "older":
                     run("sh", "-c", f"head -c {4096 * (written == 'part')} {self.path} >{copy}")
                 if moved:
@@ -250,7 +253,9 @@ class SharedTests(SQLiteCase):
         for number in range(5):
             await store.setStatus("moshez", Status(f"{number}", 1.0))
             with closing(sqlite3.connect(self.path)) as other:
-                other.execute("INSERT INTO statuses VALUES (NULL, 'shawn', 'x', 1, '', NULL)")
+                other.execute(
+                    "INSERT INTO statuses VALUES (NULL, 'shawn', 'x', 1, '', NULL, 'status')"
+                )
                 other.commit()
                 other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         await store.setStatus("moshez", Status("Happy and well", 1.0))
@@ -275,7 +280,7 @@ class SharedTests(SQLiteCase):
         await store.setStatus("shawn", Status("Reading", 1.0))
         with closing(sqlite3.connect(self.path)) as other:
             for login, text in ("'moshez'", "CAST(x'ff' AS TEXT)"), ("'shawn'", "x'41'"):
-                values = f"(NULL, {login}, {text}, 1, '', NULL)"
+                values = f"(NULL, {login}, {text}, 1, '', NULL, 'status')"
                 other.execute(f"INSERT INTO statuses VALUES {values}")
             other.commit()
         with capturedLogs() as events:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from tests.stores.statuses import SQLiteCase
@@ -49,7 +49,7 @@ class RuleTests(SynchronousTestCase):
                         for most in (1, 3, 100):
                             cursor = connection.cursor()
                             rows = database.history(cursor, login, now, most)
-                            kept = [Status(*row[2:]) for row in rows]
+                            kept = [Status(*row[2:6], Part(row[6])) for row in rows]
                             self.assertEqual(kept, plain[:most])
                             held = self.successResultOf(memory.history(login, most))
                             self.assertEqual(held, plain[:most])

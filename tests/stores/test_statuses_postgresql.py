@@ -15,12 +15,14 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from fingerd.model.errors import CannotStart
-from fingerd.model.limits import DEFAULTS
+from fingerd.model.interfaces import IStore
+from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Status
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
 from tests.directories.servers import PostgreSQLServer
 from tests.stores import keeping, sharing
+from tests.stores.contract import StoreTests
 from tests.stores.statuses import KeptCase, outcome, until
 from tests.support.daemon import TWISTD, Daemon, run
 
@@ -49,17 +51,54 @@ def tearDownModule() -> None:
         Cluster.server = None
 
 
+def forgetAll() -> None:
+    """There are no statuses in the database any more, and no tables for them."""
+    Cluster.get().run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
+
+
+def url() -> str:
+    """The database."""
+    return f"postgresql://owner@/postgres?host={Cluster.get().folder}"
+
+
+class RecordTests(StoreTests):
+    """Records in PostgreSQL."""
+
+    __test__ = True
+    examples = 8
+
+    async def store(self, limits: Limits = DEFAULTS) -> IStore:
+        forgetAll()
+        return self.started(limits)
+
+    async def again(self, store: IStore) -> IStore:
+        await self.done(store)
+        return self.started(DEFAULTS)
+
+    async def done(self, store: IStore) -> None:
+        assert isinstance(store, PostgreSQLStore)
+        await store.stopService()
+
+    def started(self, limits: Limits) -> IStore:
+        """A store on what is in the database."""
+        limits = replace(limits, databaseTime=60.0, statusesLocked=60.0)
+        store = PostgreSQLStore(url(), reactor, limits, lambda: self.now)
+        store.startService()
+        self.addCleanup(lambda: store.stopService() if store.running else None)
+        return store
+
+
 class PostgreSQLCase(KeptCase):
     """Has a database with no statuses in it yet."""
 
     def setUp(self) -> None:
         super().setUp()
         self.server = Cluster.get()
-        self.server.run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
+        forgetAll()
 
     def url(self) -> str:
         """The database."""
-        return f"postgresql://owner@/postgres?host={self.server.folder}"
+        return url()
 
     def store(self, **limits: Any) -> PostgreSQLStore:
         store = PostgreSQLStore(self.url(), reactor, replace(_PATIENT, **limits), lambda: self.now)

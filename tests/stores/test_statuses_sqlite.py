@@ -67,7 +67,7 @@ async def main(reactor):
     before = set(sys.modules)
     store.startService()
     await store.setStatus("moshez", Status("Writing", 1.0, "", 2.0))
-    await store.getStatuses(["moshez"])
+    store.held("moshez")
     await store.stopService()
     print(sorted(set(sys.modules) - before))
 """

@@ -124,7 +124,7 @@ os.kill(os.getpid(), 9)
         self.assertEqual(
             self.refusal(),
             f"the statuses in {self.path} were written by a newer fingerd: "
-            "they have schema 1000, this one knows 1",
+            "they have schema 1000, this one knows 2",
         )
 
     async def test_emptied(self) -> None:

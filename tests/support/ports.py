@@ -211,16 +211,19 @@ class TurnClock(Clock):
 class Directory:
     """A directory whose answers a test decides: ``answers`` is asked with the login."""
 
-    def __init__(self, answers: Callable[[str], Deferred[User | None]]) -> None:
+    def __init__(
+        self, answers: Callable[[str], Deferred[User | None]], listed: Sequence[User] = ()
+    ) -> None:
         self.asked: list[str] = []
         self._answers = answers
+        self._listed = listed
 
     def getUser(self, login: str) -> Deferred[User | None]:
         self.asked.append(login)
         return self._answers(login)
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
-        return succeed([])
+        return succeed(list(self._listed))
 
 
 def failing(error: Exception) -> Directory:

@@ -13,7 +13,7 @@ from fingerd.model.interfaces import IDirectory, IForwarder, IQueryLog, IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.listing import Listing
 from fingerd.model.query import parse
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
@@ -83,6 +83,6 @@ class Finger(FingerService):
 
     def setUser(
         self, login: str, status: str, by: Setter, seconds: int | None = None
-    ) -> Deferred[Status]:
+    ) -> Deferred[Changed]:
         """Set a status."""
         return self.set(login, Change(status, seconds), by)

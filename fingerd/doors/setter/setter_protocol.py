@@ -19,7 +19,7 @@ from fingerd.doors.setter import grammar, owner
 from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
 from fingerd.model.limits import Limits
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Changed, Setter
 from fingerd.model.reply import Outcome
 from fingerd.system.addresses import hostOf, isLocal
 
@@ -82,7 +82,7 @@ class FingerSetterProtocol(ExchangeProtocol):
         setting = self.exchanges.service.set(wanted.login, change, self._by)
         setting.addCallbacks(self._set, self._notSet).addErrback(self.failed)
 
-    def _set(self, status: Status) -> None:
+    def _set(self, changed: Changed) -> None:
         self._say(OK, "set")
 
     def _notSet(self, failure: Failure) -> None:

@@ -11,9 +11,10 @@ import psycopg
 
 from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
-from fingerd.stores.kept import Row, Setting
+from fingerd.model.record import Part, Status
+from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.postgresql.news_thread import CHANNEL
+from fingerd.stores.showing import earlier
 from fingerd.system.postgresql_connection import Impatient, connect, firstLine
 
 SCHEMA = "fingerd"
@@ -36,29 +37,53 @@ SELECT set_config('search_path', $1, true),
     END
 """
 _NEWS = """
-SELECT id, login, status, set_at, set_by, until FROM lasting
+SELECT id, login, status, set_at, set_by, until, part FROM lasting
 WHERE id > $1 ORDER BY id LIMIT $2
+"""
+_AGAIN = """
+SELECT login, status, set_at, set_by, until, part FROM lasting
+WHERE login = $1 AND id < $2 AND part <> '' ORDER BY id
 """
 _IDS = "SELECT nextval(pg_get_serial_sequence('statuses', 'id')) FROM generate_series(1, $1::int)"
 _INSERT = """
-INSERT INTO statuses (id, login, status, set_at, set_by, until) OVERRIDING SYSTEM VALUE
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::float8[])
+INSERT INTO statuses (id, login, status, set_at, set_by, until, part) OVERRIDING SYSTEM VALUE
+SELECT * FROM unnest(
+    $1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::float8[], $7::text[]
+)
 """
 _TRIM = """
-DELETE FROM statuses USING unnest($1::text[]) AS changed (login)
-WHERE statuses.login = changed.login
+DELETE FROM statuses
+USING unnest($1::text[], $2::text[], $3::int[]) AS changed (login, part, most)
+WHERE statuses.login = changed.login AND statuses.part = changed.part
   AND statuses.id <= (
-    SELECT id FROM statuses AS newer WHERE newer.login = changed.login
-    ORDER BY id DESC LIMIT 1 OFFSET $2
+    SELECT id FROM statuses AS newer
+    WHERE newer.login = changed.login AND newer.part = changed.part
+    ORDER BY id DESC LIMIT 1 OFFSET changed.most
   )
   AND NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = statuses.id)
 """
 _HISTORY = """
-SELECT status, set_at, set_by, until FROM statuses
-WHERE login = $1 AND (until IS NULL OR until > $2) AND id > (
-    SELECT coalesce(max(id), 0) FROM statuses WHERE login = $1 AND status = ''
+SELECT status, set_at, set_by, until, part FROM statuses
+WHERE login = $1 AND part = 'status' AND (until IS NULL OR until > $2) AND id > (
+    SELECT coalesce(max(id), 0) FROM statuses
+    WHERE login = $1 AND part = 'status' AND status = ''
 )
 ORDER BY id DESC LIMIT $3
+"""
+_WHOLE = """
+SELECT status, set_at, set_by, until, part FROM statuses
+WHERE login = $1 AND part <> ''
+ORDER BY id DESC LIMIT $2
+"""
+# The newest that has not expired.
+_LAST = """
+SELECT id, part FROM statuses
+WHERE login = $1 AND part <> '' AND (until IS NULL OR until > $2)
+ORDER BY id DESC LIMIT 1
+"""
+_MARK = """
+INSERT INTO statuses (login, status, set_at, set_by, until, part)
+VALUES ($1, '', $2, '', 0, '') RETURNING id
 """
 
 
@@ -122,18 +147,24 @@ class Server:
         with self._transaction() as connection:
             if settings:
                 connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
-                self._keep(connection, settings)
+                self._write(connection, settings)
+                connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
             return self._news(connection, seen)
 
-    def history(self, login: str, now: float, most: int) -> list[Status]:
+    def history(self, login: str, now: float, most: int, whole: bool) -> list[Status]:
         """
         See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch.
 
         @raise Unreachable: when it can't be read.
         """
         with self._transaction() as connection:
-            rows = connection.execute(_HISTORY, (login, now, most))
-            return [Status(*row) for row in rows]
+            if whole:
+                rows = connection.execute(_WHOLE, (login, most))
+            else:
+                rows = connection.execute(_HISTORY, (login, now, most))
+            return [
+                Status(text, when, by, until, Part(part)) for text, when, by, until, part in rows
+            ]
 
     @contextmanager
     def _transaction(self) -> Iterator[Impatient]:
@@ -158,19 +189,53 @@ class Server:
             raise
 
     def _news(self, connection: Impatient, seen: int) -> list[Row]:
-        rows: list[Row] = connection.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        found: list[Row] = connection.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        rows: list[Row] = []
+        for row in found:
+            rows.append(row)
+            if not row[-1]:
+                again = connection.execute(_AGAIN, (row[1], row[0]))
+                rows += ((row[0], *each) for each in again)
         return rows
 
-    def _keep(self, connection: Impatient, settings: Sequence[Setting]) -> None:
-        ids = [id for (id,) in connection.execute(_IDS, (len(settings),))]
+    def _write(self, connection: Impatient, settings: Sequence[Setting]) -> None:
+        set: list[tuple[str, Status]] = []
+        for login, what in settings:
+            if isinstance(what, Status):
+                set.append((login, what))
+            else:
+                self._keep(connection, set)
+                self._takeBack(connection, login, what)
+                set = []
+        self._keep(connection, set)
+
+    def _keep(self, connection: Impatient, set: Sequence[tuple[str, Status]]) -> None:
+        if not set:
+            return
+        ids = [id for (id,) in connection.execute(_IDS, (len(set),))]
         rows = [
-            (id, login, s.text, s.set, s.by, s.until)
-            for id, (login, s) in zip(ids, settings, strict=True)
+            (id, login, s.text, s.set, s.by, s.until, s.part.value)
+            for id, (login, s) in zip(ids, set, strict=True)
         ]
         connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
-        logins = list({login for login, _ in settings})
-        connection.execute(_TRIM, (logins, self._limits.statusHistory + 1))
-        connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
+        changed = {(login, status.part) for login, status in set}
+        trimmed = [(login, part.value, earlier(part, self._limits) + 1) for login, part in changed]
+        connection.execute(_TRIM, [list(column) for column in zip(*trimmed, strict=True)])
+
+    def _takeBack(self, connection: Impatient, login: str, what: TakingBack) -> None:
+        last = connection.execute(_LAST, (login, what.now)).fetchone()
+        if last is None and not what.all:
+            return
+        [(mark,)] = connection.execute(_MARK, (login, what.now))
+        if what.all:
+            connection.execute("DELETE FROM statuses WHERE login = $1 AND id < $2", (login, mark))
+        else:
+            connection.execute(
+                "DELETE FROM statuses WHERE login = $1 AND part = '' AND id < $2", (login, mark)
+            )
+            assert last is not None
+            connection.execute("DELETE FROM statuses WHERE id = $1", last[:1])
+            what.part = Part(last[1])
 
     def _upgrade(self, connection: Impatient) -> None:
         # Two daemons may do this at the same time.
