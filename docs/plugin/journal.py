@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
@@ -19,22 +21,31 @@ from fingerd.model.errors import CannotStart, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.plugins import IStoreScheme
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.memory import MemoryStore
 
 
 class Journal(proxyForInterface(IStore, "memory"), Service):  # type: ignore[misc]
     """
-    What shows is in memory, and a store in memory answers for it. What was set is in the file, in
-    the order in which it was.
+    What shows is in memory, and a store in memory answers for it. What was done is in the file: a
+    line each, in the order in which it was, which is done again at the next start.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, limits: Limits) -> None:
-        super().__init__(MemoryStore(time.time, limits))
+    def __init__(self, path: str, limits: Limits, now: Callable[[], float] = time.time) -> None:
+        """
+        @param now: the time, in seconds since the epoch.
+        """
+        super().__init__(MemoryStore(self._now, limits))
         self._path = path
+        self._clock = now
+        # When the line was written that is being done again.
+        self._then: float | None = None
         self._writing = DeferredLock()
+
+    def _now(self) -> float:
+        return self._clock() if self._then is None else self._then
 
     def privilegedStartService(self) -> None:
         """
@@ -45,40 +56,79 @@ class Journal(proxyForInterface(IStore, "memory"), Service):  # type: ignore[mis
         """
         super().privilegedStartService()
         try:
-            self._file = os.open(
-                self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
-            with open(os.dup(self._file), "rb") as lines:
-                for line in lines:
-                    login, fields = json.loads(line)
-                    # What was refused then is refused again.
-                    self.memory.setStatus(login, Status(**fields)).addErrback(lambda _: None)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            for _, line in self._lines():
+                self._then = json.loads(line)[0]
+                # What was refused then is refused again.
+                self._do(line).addErrback(lambda _: None)
         except OSError as error:
             raise CannotStart(f"can't open {self._path}: {error.strerror}") from None
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise CannotStart(f"{self._path} is no journal of statuses") from None
+        self._then = None
 
     def setStatus(self, login: str, status: Status) -> Deferred[None]:
         """Fires when the status is on the disk."""
-        return self._writing.run(self._keep, login, status)
+        return self._writing.run(self._keep, login, asdict(status))
 
-    def _keep(self, login: str, status: Status) -> Deferred[None]:
-        line = json.dumps([login, asdict(status)]).encode("ascii") + b"\n"
+    def undo(self, login: str) -> Deferred[Part | None]:
+        """Fires when it is on the disk that the last change never was."""
+        return self._writing.run(self._keep, login, None)
+
+    def erase(self, login: str) -> Deferred[None]:
+        """Fires when nothing of the user is on the disk."""
+        erased = self._writing.run(deferToThread, self._blank, login)
+        return erased.addCallback(lambda _: self.memory.erase(login))
+
+    def _keep(self, login: str, fields: dict[str, Any] | None) -> Deferred[Any]:
+        line = json.dumps([self._now(), login, fields]).encode("ascii") + b"\n"
         # The disk may take its time, and the reactor has none.
-        written = deferToThread(self._write, line)
-        return written.addCallback(lambda _: self.memory.setStatus(login, status))
+        return deferToThread(self._write, line).addCallback(lambda _: self._do(line))
+
+    def _do(self, line: bytes) -> Deferred[Any]:
+        """Do in memory what a line says: set what its fields are, or undo where it has none."""
+        _, login, fields = json.loads(line)
+        done: Deferred[Any]
+        if fields is None:
+            done = self.memory.undo(login)
+        else:
+            status = Status(**{**fields, "part": Part(fields["part"])})
+            done = self.memory.setStatus(login, status)
+        return done
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines, each with its place in the file. One that was erased begins with a blank."""
+        place = 0
+        with open(os.dup(self._file), "rb") as lines:
+            lines.seek(0)
+            for line in lines:
+                if not line.startswith(b" "):
+                    yield place, line
+                place += len(line)
 
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._file).st_size
         try:
-            if os.write(self._file, line) < len(line):
+            if os.pwrite(self._file, line, size) < len(line):
                 raise OSError("the disk is full")
             os.fsync(self._file)
         except OSError as error:
             # Half a line would be the end of all that come after it.
             os.ftruncate(self._file, size)
-            self._log.error("{path}: {error!s}", path=self._path, error=error)
-            raise SettingRefused("Not set: statuses can't be kept at the moment") from None
+            raise self._refusal(error) from None
+
+    def _blank(self, login: str) -> None:
+        try:
+            for place, line in self._lines():
+                if json.loads(line)[1] == login:
+                    os.pwrite(self._file, b" " * (len(line) - 1), place)
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: OSError) -> SettingRefused:
+        self._log.error("{path}: {error!s}", path=self._path, error=error)
+        return SettingRefused("Not set: statuses can't be kept at the moment")
 
     def stopService(self) -> Deferred[None]:
         """Fires when what waited to be written is written."""

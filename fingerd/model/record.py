@@ -25,7 +25,7 @@ class Part(StrEnum):
 
 YES = "yes"
 
-__all__ = ["Change", "Setter", "Status"]
+__all__ = ["Change", "Changed", "Part", "Record", "Setter", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
