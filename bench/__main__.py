@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from bench import idle, memory, queries, reload, start, statuses
+from bench import idle, memory, queries, reload, start, statuses, workers
 from bench.machine import machine
 from bench.report import Result, report
 
@@ -21,6 +21,7 @@ NAMES: dict[str, ModuleType] = {
     "statuses": statuses,
     "start": start,
     "memory": memory,
+    "workers": workers,
 }
 
 

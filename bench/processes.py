@@ -38,6 +38,12 @@ def cpuTime(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that live."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
 def memory(pid: int, field: str = "VmRSS") -> float:
     """A field of a process's memory, in MB."""
     with open(f"/proc/{pid}/status") as file:

@@ -2,21 +2,25 @@
 ``python -m tests.harvesting``: whether it shows by the time whom a daemon hides.
 
 It asks for unknown, hidden and masked users in turn, thousands of times, and prints what each kind
-of
-name took. No test asserts these times: a machine may be busy.
+of name took. Run by root, it makes accounts and asks for those too that C{passwd:} doesn't show. No
+test asserts these times: a machine may be busy.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import IS_ROOT, Daemon
+from tests.support.real_users import makeUser
 
 # A peer may not ask that often.
 _OFTEN = "--limit=peerQueries=1000000000"
@@ -58,6 +62,23 @@ def ask(port: int, segments: Sequence[str], name: str) -> tuple[bytes, float]:
         return answer, time.perf_counter() - began
 
 
+def _accounts(stack: ExitStack) -> dict[str, str]:
+    """Accounts that are not shown, each for another reason, until C{stack} ends."""
+    names = {"account of the system": "daemon"}
+    for kind in "account with .nofinger", "masked account":
+        user = makeUser("fd-hidden-", stack.callback)
+        home = Path(user.pw_dir)
+        home.mkdir(mode=0o755)
+        stack.callback(shutil.rmtree, home)
+        (home / ".plan").write_text("Secret\n")
+        if kind == "account with .nofinger":
+            (home / ".nofinger").touch()
+        for path in home, *home.iterdir():
+            os.chown(path, user.pw_uid, user.pw_gid)
+        names[kind] = user.pw_name
+    return names
+
+
 def main(rounds: int) -> None:
     """Measure, and print a table."""
     print(
@@ -65,14 +86,18 @@ def main(rounds: int) -> None:
     )
     print("|---|---|---|---|---|---|")
     for also in ((), ("--directory=passwd:",)):
-        with tempfile.TemporaryDirectory() as folder, hiding(Path(folder), _OFTEN, *also) as daemon:
+        with ExitStack() as stack:
+            names = {**NAMES, **(_accounts(stack) if also and IS_ROOT else {})}
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            masked = f"--mask={names.get('masked account', 'nobody')}"
+            daemon = stack.enter_context(hiding(Path(folder), _OFTEN, masked, *also))
             for way, segments in WAYS.items():
-                times: dict[str, list[float]] = {kind: [] for kind in NAMES}
+                times: dict[str, list[float]] = {kind: [] for kind in names}
                 for number in range(rounds):
                     # In another order each time: none is always the first.
-                    kinds = list(NAMES)
-                    for kind in kinds[number % 3 :] + kinds[: number % 3]:
-                        answer, seconds = ask(daemon.port, segments, NAMES[kind])
+                    kinds = list(names)
+                    for kind in kinds[number % len(kinds) :] + kinds[: number % len(kinds)]:
+                        answer, seconds = ask(daemon.port, segments, names[kind])
                         assert answer == b"No such user\r\n", answer
                         times[kind].append(seconds * 1e6)
                 unknown = statistics.median(times["unknown"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorTime
 from twisted.plugin import IPlugin
 from zope.interface import implementer
@@ -13,9 +14,11 @@ from zope.interface import implementer
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.net.listening import Listener
 from fingerd.doors.net.listening import endpoint as endpointOf
-from fingerd.model.interfaces import IDoor, IFingerService
+from fingerd.model.interfaces import IFingerService
 from fingerd.model.limits import Limits
+from fingerd.model.plugins import IDoor
 from fingerd.model.reply import Reply
+from fingerd.system.slices import inSlices
 
 
 class JSONFactory(FingerFactory):
@@ -25,16 +28,31 @@ class JSONFactory(FingerFactory):
     door = "json"
 
     def render(self, reply: Reply) -> bytes:
+        """The answer to a query for a user, or for several."""
+        return b"".join(self._pieces(reply))
+
+    def renderList(self, reply: Reply) -> Deferred[bytes]:
+        """The answer to a query for the list: while a long one is made, others have their turns."""
+        return Deferred.fromCoroutine(inSlices(_joined(self._pieces(reply)), self.clock))
+
+    def _pieces(self, reply: Reply) -> Iterator[bytes]:
         """As many of the lines as an answer may have bytes."""
-        lines: list[bytes] = []
         size = 0
         for words in _lines(reply):
             line = json.dumps(words).encode("ascii") + b"\n"
             size += len(line)
             if size > self.limits.answerSize:
                 break
-            lines.append(line)
-        return b"".join(lines)
+            yield line
+
+
+def _joined(pieces: Iterator[bytes]) -> Generator[None, None, bytes]:
+    """All the pieces, a step each."""
+    taken = []
+    for piece in pieces:
+        taken.append(piece)
+        yield
+    return b"".join(taken)
 
 
 def _lines(reply: Reply) -> Iterator[dict[str, object]]:

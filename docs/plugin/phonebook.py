@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from fingerd.model.interfaces import IDirectory, IDirectoryScheme
+from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import Limits
+from fingerd.model.plugins import IDirectoryScheme
 from fingerd.model.user import User
 
 

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from fingerd import __version__
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
 from fingerd.remote.client import answerText, query, requestLine
@@ -27,6 +28,7 @@ examples:
   fingerq moshez                  moshez on this machine
   fingerq -l moshez@example.com   all there is to tell of moshez
   fingerq moshez@::1 @127.0.0.1   several servers, by their addresses
+  fingerq moshez@localhost:7979   at another port than 79
   fingerq me@inside@gate          gate is asked to ask inside
 
 exit status: 0 where every server has answered, 1 where one hasn't, 2 for a wrong command line
@@ -86,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-l", dest="verbose", action="store_true", help="ask for all there is to tell (/W)"
     )
+    parser.add_argument("--version", action="version", version=f"fingerq {__version__}")
     parser.add_argument("--port", type=_port, default=79, help="the servers' port (default: 79)")
     parser.add_argument(
         "--timeout",
@@ -103,9 +106,22 @@ class _Target:
     def __init__(self, text: str) -> None:
         self.text = text
         user, at, host = text.rpartition("@")
+        host, self.port = _hostAndPort(host)
         self.user, self.host = (user, canonicalHost(host)) if at else (text, "localhost")
         # This raises ValueError for what can't be sent.
         requestLine(self.user)
+
+
+def _hostAndPort(text: str) -> tuple[str, int | None]:
+    """
+    A host, with a port behind it as in C{localhost:79} or C{[::1]:79}; None where there is none. An
+    IPv6 address without brackets has none.
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if colon and (bracketed or ":" not in host):
+        return host, _port(port)
+    return text, None
 
 
 def _target(text: str) -> _Target:
@@ -146,7 +162,9 @@ async def _main(reactor: ReactorBase, options: argparse.Namespace) -> int:
     turns = DeferredSemaphore(_AT_ONCE)
 
     def ask(target: _Target) -> Deferred[str | DirectoryError]:
-        endpoint = HostEndpoint(target.host, options.port, cast(IReactorTCP, reactor), resolver)
+        endpoint = HostEndpoint(
+            target.host, target.port or options.port, cast(IReactorTCP, reactor), resolver
+        )
         asked = query(endpoint, requestLine(target.user, options.verbose), limits, reactor)
         return asked.addCallbacks(_shown, _failed)
 

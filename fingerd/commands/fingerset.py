@@ -23,6 +23,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import react
 
+from fingerd import __version__
 from fingerd.commands.told import words
 from fingerd.doors.setter.grammar import MAY_END, WITH_TEXT, Setting, Verb, encode, readTold
 from fingerd.doors.setter.setter_protocol import OK
@@ -113,6 +114,7 @@ def _parser() -> _Parser:
     )
     add = parser.add_argument
     add("status", nargs="*", help="the new status; - reads it from standard input")
+    add("--version", action="version", version=f"fingerset {__version__}")
     add(
         "--clear",
         metavar="PART",

@@ -7,6 +7,7 @@ import os
 from twisted.internet import endpoints
 
 from fingerd.system.addresses import everyInterface
+from fingerd.system.privileges import startedByRoot
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The administrator's file, or the example: in a checkout beside the package, else in it.
@@ -24,7 +25,7 @@ def usersFile() -> str:
 
 def fingerPorts() -> list[str]:
     """Where queries are taken: endpoint strings for all addresses of this machine."""
-    port = 79 if os.geteuid() == 0 else 7979
+    port = 79 if startedByRoot() else 7979
     return [_anyAddress(interface, port) for interface in everyInterface()]
 
 

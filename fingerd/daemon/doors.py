@@ -2,7 +2,7 @@
 Doors by name, as in C{--door NAME:ENDPOINT}.
 
 A door of the daemon's own is a room in L{fingerd.doors} with a function C{listener}, and a line in
-the table below. Others come as plugins: see L{fingerd.model.interfaces.IDoor}.
+the table below. Others come as plugins: see L{fingerd.model.plugins.IDoor}.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from types import ModuleType
 from twisted.plugin import getPlugins
 
 from fingerd.doors.net.balancers import Balancers
-from fingerd.model.interfaces import IDoor, IListener
+from fingerd.model.interfaces import IListener
 from fingerd.model.limits import Limits
+from fingerd.model.plugins import IDoor
 from fingerd.service import FingerService
 
 # Only what is asked for is imported: not every site has every door.

@@ -2,232 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from twisted.copyright import version as twistedVersion
 from twisted.python import usage
 
+from fingerd import __version__
+from fingerd.daemon.config_file import readConfig
 from fingerd.daemon.defaults import fingerPorts, usersFile
+from fingerd.daemon.help_text import helpText
+from fingerd.daemon.option import Option
+from fingerd.daemon.option_table import BY_NAME, OPTIONS
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
-from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds
+from fingerd.model.limits import DEFAULTS, changed
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
-from fingerd.model.user import isLogin
 from fingerd.system import privileges
 from fingerd.system.pid_file import takeAwayStale
 from fingerd.system.state_directory import defaultStateDirectory
 from fingerd.text.replacing import parseReplacements
 
-
-def _oneOf(*words: str) -> Callable[[str], str]:
-    """What reads one of C{words}."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
-        return text
-
-    return read
-
-
-_FORM = _oneOf("text", "json")
-
-# Options that can be given more than once.
-_REPEATED = (
-    "listen",
-    "door",
-    "web",
-    "metrics",
-    "setter",
-    "ssh",
-    "directory",
-    "replace",
-    "mask",
-    "forward",
-    "proxy-from",
-    "limit",
-)
+_EXAMPLES = """\
+Examples:
+  twistd -n finger --users /etc/users
+  twistd -n finger --config /etc/fingerd/fingerd.toml --no-list"""
 
 
 class Options(usage.Options):
-    """What ``twistd finger`` can be told."""
+    """What ``twistd finger`` can be told: the rows of L{OPTIONS}."""
 
     longdesc = (
         "Answers finger queries (RFC 1288). Started by root, it opens its ports and then becomes "
         "the user fingerd, or nobody where there is no fingerd; twistd's own --uid and --gid win."
     )
-
-    optFlags = [
-        ["no-list", None, "Refuse to list the users."],
-        ["no-plan", None, "Show nobody's plan, whatever the fields say."],
-        ["match", None, "Find users by their full names too."],
-        ["history-queries", None, "Tell who asks what users have set before, if those allow it."],
-        ["no-setter", None, "Let nobody set a status over the network."],
-        ["create", None, "Let a status make a user whom no directory knows."],
-    ]
-
-    optParameters = [
-        ["web-url", None, None, "The web door's address. [default: what each client calls it]"],
-        ["web-history", None, 20, "Statuses in a user's feed; 0: what shows now.", noneOrMore],
-        [
-            "reload",
-            None,
-            30.0,
-            "Seconds between two looks at whether the directories' files have changed.",
-            seconds,
-        ],
-        ["list-fields", None, None, "What the list shows. [default: login,name,status]"],
-        [
-            "user-fields",
-            None,
-            None,
-            "What is shown of one user. [default: all but home-phone,public-key]",
-        ],
-        [
-            "verbose-fields",
-            None,
-            None,
-            "What /W shows. [default: all but home-phone; --user-fields, where that is given]",
-        ],
-        [
-            "set-policy",
-            None,
-            "owner",
-            "Who may set a status: owner (a user their own, root and the daemon's user anyone's) "
-            "or anyone (who can reach the setter).",
-        ],
-        [
-            "ssh-keys",
-            None,
-            None,
-            "The directory of users' keys: files LOGIN, as authorized_keys. [default: none]",
-        ],
-        [
-            "state",
-            None,
-            None,
-            "Where statuses are kept: a directory, or postgresql://HOST/DATABASE. "
-            "[default: /var/lib/fingerd for root, else ~/.local/state/fingerd; with --no-setter "
-            "none]",
-        ],
-        [
-            "query-log",
-            None,
-            "none",
-            "Where queries are logged, a line each: a file, - for the daemon's log, or none.",
-        ],
-        ["query-log-format", None, "json", "How such a line is written: json or text.", _FORM],
-        [
-            "log-peers",
-            None,
-            "full",
-            "What it tells of clients: their full addresses, masked ones (/24, /48), or none.",
-            _oneOf("full", "masked", "none"),
-        ],
-        ["log-format", None, "text", "How the daemon's own log is written: text or json.", _FORM],
-        [
-            "user",
-            None,
-            None,
-            "The user to become, when started by root. [default: fingerd, else nobody]",
-        ],
-    ]
+    # What the command is called, and what it takes.
+    command = "twistd finger"
+    synopsis = "twistd [twistd's options] finger [options]"
+    examples = _EXAMPLES
+    table: Sequence[Option] = OPTIONS
 
     def __init__(self) -> None:
         super().__init__()
-        for option in _REPEATED:
-            self[option] = []
+        # What was said of each option.
+        self._values: dict[str, list[object]] = {}
+        # By option and value, what whoever gave it calls the option, and the text that they gave
+        # where that is another one.
+        self._told: dict[tuple[str, object], tuple[str, str | None]] = {}
 
-    def opt_listen(self, description: str) -> None:
-        """
-        Where to take queries, as an endpoint string; can be given more than once.
-        [default: port 79 for root, else 7979, of all addresses, IPv4 and IPv6]
-        """
-        self["listen"].append(description)
+    def __str__(self) -> str:
+        return helpText(self.synopsis, self.longdesc, self.table, self.examples)
 
-    def opt_door(self, text: str) -> None:
-        """
-        NAME:ENDPOINT: another door, of a plugin's; can be given more than once. [default: none]
-        """
-        self["door"].append(text)
+    def opt_version(self) -> None:
+        """Say which version this is."""
+        print(f"fingerd {__version__}, Twisted {twistedVersion}")
+        raise SystemExit(0)
 
-    def opt_web(self, description: str) -> None:
+    def told(self, option: str, value: str, shown: str | None = None) -> str:
         """
-        Where to show pages, feeds and WebFinger over HTTP, as an endpoint string such as
-        tcp:8079:interface=127.0.0.1; can be given more than once. [default: none]
-        """
-        self["web"].append(description)
+        An option with a value as whoever gave it wrote it: C{--listen 79}, or C{FILE: listen 79}.
 
-    def opt_metrics(self, description: str) -> None:
+        @param shown: what to show of C{value}, if that isn't all of it.
         """
-        Where to say over HTTP what the daemon does, for Prometheus, and whether it is ready, as an
-        endpoint string such as tcp:9079:interface=127.0.0.1; can be given more than once.
-        [default: none]
-        """
-        self["metrics"].append(description)
+        named, text = self._told.get((option, value), (f"--{option}", None))
+        return f"{named} {text or shown or value}"
 
-    def opt_setter(self, description: str) -> None:
+    def give(self, option: Option, text: str, named: str, written: str | None = None) -> None:
         """
-        Where to take statuses, as an endpoint string; can be given more than once.
-        [default: tcp:1079:interface=127.0.0.1]
-        """
-        self["setter"].append(description)
+        Take an option that is given.
 
-    def opt_ssh(self, description: str) -> None:
+        @param text: its value, or the empty text where it has none.
+        @param named: what whoever gave it calls it.
+        @param written: what they wrote, where another option is short for this one.
+        @raise usage.UsageError: for a value that stands for nothing.
         """
-        Where users with a key set something by SSH, as an endpoint string such as tcp:2279; can be
-        given more than once. [default: none]
-        """
-        self["ssh"].append(description)
-
-    def opt_directory(self, url: str) -> None:
-        """
-        Where users are: file:FILE, toml:FILE, passwd:, exec:PROGRAM, finger://HOST,
-        postgresql://HOST/DATABASE, sqlite:FILE, ldap://HOST/BASE or none:, or a plugin's; can be
-        given more than once, and the first that knows a user answers.
-        [default: file:/etc/users; where there is no such file, the example of the daemon's]
-        """
-        self["directory"].append(url)
-
-    def opt_users(self, path: str) -> None:
-        """A users file: short for --directory file:FILE."""
-        self.opt_directory(f"file:{path}")
-
-    def opt_replace(self, pair: str) -> None:
-        """OLD=NEW: a text to be replaced in every answer; can be given more than once."""
-        self["replace"].append(pair)
-
-    def opt_mask(self, login: str) -> None:
-        """A user who, from outside, doesn't exist; can be given more than once."""
-        if not isLogin(login):
-            raise usage.UsageError(f"--mask {login}: no user can be called that")
-        self["mask"].append(login)
-
-    def opt_forward(self, host: str) -> None:
-        """
-        A host that queries may be forwarded to, as example.com or *.example.com; can be given
-        more than once. [default: none]
-        """
-        self["forward"].append(host)
-
-    def opt_proxy_from(self, network: str) -> None:
-        """
-        A network, as 192.0.2.0/24, or unix, from which a load balancer says by the PROXY protocol
-        where a client is; can be given more than once. [default: none]
-        """
-        self["proxy-from"].append(network)
-
-    def opt_limit(self, text: str) -> None:
-        """
-        NAME=VALUE: another value of one of the limits; docs/limits.md has their names. Can be given
-        more than once.
-        """
-        self["limit"].append(text)
-
-    def opt_history(self, count: str) -> None:
-        """Statuses that are kept of each user: short for --limit statusHistory=N."""
-        self.opt_limit(f"statusHistory={count}")
+        try:
+            value = option.read(text)
+        except ValueError as error:
+            raise usage.UsageError(f"{named} {text}: {error}") from None
+        if option.short is not None:
+            other, form = option.short
+            self.give(BY_NAME[other], form.format(text), named, text)
+            return
+        self._values.setdefault(option.name, []).append(value if option.value else True)
+        self._told[option.name, value] = named, written
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
@@ -236,10 +95,12 @@ class Options(usage.Options):
         @raise CannotStart: for what can't be read. twistd would answer a UsageError with pages
             of its own help before the one line that matters.
         """
+        # What the workers are to be told, too.
+        self["given"] = options or []
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            raise CannotStart(f"twistd finger: {error}") from None
+            raise CannotStart(f"{self.command}: {error}") from None
 
     def parseArgs(self, *arguments: str) -> None:
         """@raise usage.UsageError: for an argument that is no option."""
@@ -248,9 +109,42 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Work out what wasn't said, and what follows from what was."""
-        for option in ("setter", "ssh"):
-            if self["no-setter"] and self[option]:
-                raise usage.UsageError(f"--{option} and --no-setter exclude each other")
+        if config := self._values.get("config"):
+            self._takeOver(str(config[-1]))
+        for option in self.table:
+            said = self._values.get(option.name, [])
+            if option.repeated:
+                self[option.name] = said
+            else:
+                self[option.name] = said[-1] if said else option.default
+            for other in option.against if said else ():
+                if self._values.get(other):
+                    raise usage.UsageError(f"--{other} and --{option.name} exclude each other")
+        self._workOut()
+        if self["check"]:
+            from fingerd.daemon.check import checked  # noqa: PLC0415
+
+            raise SystemExit(checked(self))
+
+    def _takeOver(self, path: str) -> None:
+        """Give what a configuration file says and the command line doesn't."""
+        mine = {name: list(values) for name, values in self._values.items()}
+        try:
+            found = readConfig(path)
+        except ValueError as error:
+            raise usage.UsageError(f"--config {path}: {error}") from None
+        for option, texts in found:
+            target = option if option.short is None else BY_NAME[option.short[0]]
+            if any(name in mine and not BY_NAME[name].pairs for name in _excluding(target)):
+                continue
+            for text in texts:
+                self.give(option, text, f"{path}: {option.name}")
+        for name, values in mine.items():
+            if name in BY_NAME and BY_NAME[name].pairs:
+                # What is said last counts.
+                self._values[name] += values
+
+    def _workOut(self) -> None:
         if self["ssh-keys"] is not None and not self["ssh"]:
             raise usage.UsageError("--ssh-keys without --ssh: nobody could use them")
         if not self["listen"]:
@@ -261,23 +155,18 @@ class Options(usage.Options):
             self["directory"] = [f"file:{usersFile()}"]
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
-        try:
-            self["limits"] = changed(DEFAULTS, self["limit"])
-        except ValueError as error:
-            raise usage.UsageError(f"--limit {error}") from None
+        self["limits"] = changed(DEFAULTS, self["limit"])
         self["rules"] = self._rules()
         self._identities()
         if self.parent and self.parent.get("pidfile"):
-            takeAwayStale(self.parent["pidfile"])
+            takeAwayStale(self.parent["pidfile"], self["owner"])
 
     def _rules(self) -> Rules:
-        if self["set-policy"] not in ("owner", "anyone"):
-            raise usage.UsageError(f"--set-policy {self['set-policy']}: it is owner or anyone")
+        views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])
         try:
-            views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])
             replacements = parseReplacements(self["replace"])
         except ValueError as error:
-            raise usage.UsageError(str(error)) from None
+            raise usage.UsageError(f"--replace: {error}") from None
         return Rules(
             views=views.withoutPlan() if self["no-plan"] else views,
             replacements=replacements,
@@ -300,3 +189,31 @@ class Options(usage.Options):
             lesser = privileges.lesserUser(self["user"])
             self["identity"] = lesser if gid is None else lesser._replace(gid=gid)
             self["owner"] = self["identity"]
+
+
+def take(options: Sequence[Option], by: type[Options]) -> None:
+    """Let a class take these options: Twisted looks for a method of each."""
+    for option in options:
+        setattr(by, f"opt_{option.name.replace('-', '_')}", _method(option))
+
+
+def _method(option: Option) -> Callable[..., None]:
+    def takeValue(self: Options, text: str) -> None:
+        self.give(option, text, f"--{option.name}")
+
+    def takeFlag(self: Options) -> None:
+        self.give(option, "", f"--{option.name}")
+
+    method = takeValue if option.value else takeFlag
+    method.__doc__ = option.help
+    return method
+
+
+take(OPTIONS, Options)
+
+
+def _excluding(option: Option) -> set[str]:
+    """The options of which each, on the command line, is said instead of this one in a file."""
+    return {option.name, *option.against} | {
+        other.name for other in OPTIONS if option.name in other.against
+    }

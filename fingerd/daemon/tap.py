@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.internet import TimerService
 from twisted.application.service import IService
@@ -11,9 +12,10 @@ from twisted.internet.interfaces import IAddress
 
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
-from fingerd.daemon.upkeep import Daemon, Upkeep, whereOf
+from fingerd.daemon.stores import schemeOf, storeOf
+from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
-from fingerd.directories.connected.passwords import PASSWORD_SEEN, withoutPassword
+from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import (
     IDirectory,
@@ -22,17 +24,22 @@ from fingerd.model.interfaces import (
     IListener,
     IQueryLog,
     IStore,
+    ITried,
 )
-from fingerd.model.limits import Limits
+from fingerd.model.limits import Limits, ofEach
 from fingerd.service import FingerService
 from fingerd.system.monotonic import useMonotonicTime
 from fingerd.system.pid_file import LeftPidFile
+from fingerd.system.worker_role import Role, roleOf
+
+if TYPE_CHECKING:
+    from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.doors.net.balancers import Balancers
+    from fingerd.system.shared_table import Column
 
 __all__ = ["Options", "makeService"]
 
 T = TypeVar("T")
-
-_POSTGRESQL = ("postgresql:", "postgres:")
 
 # Modules that aren't chosen aren't imported; the others are now, while the code can be read.
 
@@ -46,32 +53,39 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     useMonotonicTime(reactor)
-    limits: Limits = options["limits"]
-    directories = [_directory(url, reactor, limits) for url in options["directory"]]
+    role = roleOf()
+    limits: Limits = ofEach(options["limits"], 1 if role is None else role.of)
+    directories = [makeDirectory(url, options, reactor) for url in options["directory"]]
+    column = None if role is None else _column(role)
+    store = _store(options, reactor, limits)
     asked: list[IListener] = []
     queryLog, reopen = _queryLog(options, reactor, limits)
     finger = FingerService(
         reactor,
         directories,
-        _store(options, reactor, limits),
+        store,
         limits,
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
         keyrings=_keyrings(options, reactor, limits),
+        column=column,
     )
-    balancers = None
-    if proxied := options["proxy-from"]:
-        from fingerd.doors.net.balancers import parseBalancers
-
-        balancers = _made("proxy-from", ", ".join(proxied), lambda _: parseBalancers(proxied))
+    # twistd goes there when this is done. Under twist there is no such option.
+    inBackground = options.parent is not None and not options.parent.get("nodaemon", True)
+    ports = _ports(reactor, role, options["workers"])
+    balancers = _balancers(options)
 
     def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
-        return _made(
-            option,
-            endpoint if option != "door" else f"{door}:{endpoint}",
-            lambda _: listenerOf(door, endpoint, finger, reactor, limits, balancers, **chosen),
-        )
+        def make() -> IListener:
+            listener = listenerOf(door, endpoint, finger, ports, limits, balancers, **chosen)
+            if inBackground and option != "door":
+                from fingerd.doors.net.trying import tryPort
+
+                tryPort(endpoint, reactor)
+            return listener
+
+        return _made(options, option, endpoint if option != "door" else f"{door}:{endpoint}", make)
 
     asked += [opened("listen", "finger", endpoint) for endpoint in options["listen"]]
     others = [opened("door", *text.partition(":")[::2]) for text in options["door"]]
@@ -79,10 +93,10 @@ def makeService(options: Options) -> IService:
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
     state = options["state"]
-    if options["ssh"] and state is not None and state.startswith(_POSTGRESQL):
+    if options["ssh"] and state is not None and (scheme := schemeOf(state)):
         raise CannotStart(
             "twistd finger: --ssh keeps its host key in the state directory, and there is none "
-            "with --state postgresql:"
+            f"with --state {scheme}:"
         )
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
@@ -91,41 +105,121 @@ def makeService(options: Options) -> IService:
         "open": lambda: all(door.address is not None for door in doors),
     }
     metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
-    upkeep = Upkeep(
-        finger,
-        reactor,
-        [whereOf(each) for each in (*asked, *others)],
-        [whereOf(each) for each in setters],
-        reopen,
-        options["log-format"],
-        limits,
-        [whereOf(each) for each in metrics],
-    )
-    daemon = Daemon(options["identity"])
+    form, where = options["log-format"], (_where(asked + others), _where(setters))
+    if role is None and options["workers"] > 1:
+        if metrics:
+            raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
+        return _parent(options, reactor, ports, limits, [store, queryLog], doors, where)
     timer = TimerService(options["reload"], finger.reload)
-    pidFile = LeftPidFile(options.parent or {})
-    for part in (pidFile, finger, *doors, *metrics, timer, upkeep):
+    parts = [finger, *doors, *metrics, timer]
+    if role is None or column is None:
+        daemon = Daemon(options["identity"])
+        told = _where(metrics)
+        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
+    else:
+        from fingerd.daemon.workers.link import Link
+        from fingerd.daemon.workers.prepared import becomeWorker
+
+        daemon = Daemon(options["identity"], becomeWorker)
+        parts.append(Link(reactor, role, finger, store, column, ports, reopen, form, limits))
+    return _together(daemon, options, parts)
+
+
+def _parent(
+    options: Options,
+    reactor: Any,
+    ports: Any,
+    limits: Limits,
+    kept: list[object],
+    doors: list[IListener],
+    where: tuple[list[Where], list[Where]],
+) -> Daemon:
+    """The parent of workers."""
+    from fingerd.daemon.workers.announcing import Announcing
+    from fingerd.daemon.workers.prepared import Prepared, becomeParent
+    from fingerd.daemon.workers.workers import Workers
+
+    announcing = Announcing(reactor, *where, options["log-format"], limits)
+    spawner = _spawner(options, reactor, ports, limits)
+    workers = Workers(reactor, ports, spawner, doors, announcing, limits)
+    return _together(Daemon(options["identity"], becomeParent), options, [Prepared(*kept), workers])
+
+
+def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:
+    for part in (LeftPidFile(options.parent or {}), *parts):
         IService(part).setServiceParent(daemon)
     return daemon
 
 
-def _directory(url: str, reactor: object, limits: Limits) -> IDirectory:
-    return _made("directory", withoutPassword(url), lambda _: fromURL(url, reactor, limits))
+def makeDirectory(url: str, options: Options, reactor: object) -> IDirectory:
+    """
+    The directory that a URL of the options names.
+
+    @raise CannotStart: when there can't be one, with the reason in words.
+    """
+
+    def make() -> IDirectory:
+        directory = fromURL(url, reactor, options["limits"])
+        if ITried.providedBy(directory):
+            directory.tryToStart()
+        return directory
+
+    return _made(options, "directory", url, make, withoutPassword(url))
+
+
+def _ports(reactor: object, role: Role | None, workers: int) -> Any:
+    """The reactor that opens ports: where there are workers, their parent does, and they do not."""
+    if role is None and workers == 1:
+        return reactor
+    from fingerd.doors.net.shared_ports import HandedPorts, KeptPorts
+
+    return KeptPorts(reactor) if role is None else HandedPorts(reactor, role.sockets)
+
+
+def _column(role: Role) -> Column:
+    """The worker's own, of what they share."""
+    from fingerd.system.shared_table import Column, SharedTable
+
+    # One that ends, and the one that takes its place, are there at the same time.
+    table = SharedTable(role.of + 1, role.peers, role.table)
+    # Programs that are started here don't inherit it.
+    os.set_inheritable(role.table, False)
+    return Column(table, role.column, role.of)
+
+
+def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spawner:
+    from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.system.shared_table import SharedTable
+
+    # With a column more: see above.
+    table = SharedTable(options["workers"] + 1, limits.peersCounted)
+    return Spawner(
+        reactor, ports, table, options["workers"], options["given"], options.parent or {}
+    )
+
+
+def _balancers(options: Options) -> Balancers | None:
+    proxied = options["proxy-from"]
+    if not proxied:
+        return None
+    from fingerd.doors.net.balancers import parseBalancers
+
+    return _made(options, "proxy-from", ", ".join(proxied), lambda: parseBalancers(proxied))
+
+
+def _where(listeners: list[IListener]) -> list[Where]:
+    return [whereOf(each) for each in listeners]
 
 
 def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
-    if options["state"] is None:
-        import time
-
-        from fingerd.stores.memory import MemoryStore
-
-        return MemoryStore(time.time, limits)
-    if options["state"].startswith(_POSTGRESQL):
-        url = options["state"]
-        return _made("state", withoutPassword(url), lambda _: _postgresql(url, reactor, limits))
-    from fingerd.stores.sqlite import SQLiteStore
-
-    return SQLiteStore(options["state"], reactor, options["owner"], limits)
+    state = options["state"]
+    return _made(
+        options,
+        "state",
+        state or "",
+        lambda: storeOf(state, options["owner"], reactor, limits, options["workers"]),
+        withoutPassword(state or ""),
+    )
 
 
 def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
@@ -134,16 +228,6 @@ def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
     from fingerd.directories.key_files import KeyFiles
 
     return [KeyFiles(options["ssh-keys"], reactor, limits)]
-
-
-def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
-    if withoutPassword(url) != url:
-        raise ValueError(PASSWORD_SEEN)
-    try:
-        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
-    except ImportError:
-        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
-    return PostgreSQLStore(url, reactor, limits)
 
 
 def _forwarder(
@@ -157,7 +241,9 @@ def _forwarder(
     def own() -> list[IAddress]:
         return [each.address for each in asked if each.address is not None]
 
-    return _made("forward", ", ".join(hosts), lambda _: Forwarder(hosts, own, reactor, limits))
+    return _made(
+        options, "forward", ", ".join(hosts), lambda: Forwarder(hosts, own, reactor, limits)
+    )
 
 
 def _queryLog(
@@ -179,9 +265,16 @@ def _queryLog(
     return log, log.reopen
 
 
-def _made(option: str, text: str, make: Callable[[str], T]) -> T:
-    """What an option's value stands for."""
+def _made(
+    options: Options, option: str, value: str, make: Callable[[], T], shown: str | None = None
+) -> T:
+    """
+    What an option's value stands for.
+
+    @param shown: what may be shown of the value, if that isn't all of it.
+    """
     try:
-        return make(text)
+        return make()
     except ValueError as error:
-        raise CannotStart(f"twistd finger: --{option} {text}: {error}") from None
+        told = options.told(option, value, shown)
+        raise CannotStart(f"{options.command}: {told}: {error}") from None

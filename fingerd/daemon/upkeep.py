@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from twisted.application.internet import TCPServer
 from twisted.application.service import IServiceCollection, MultiService, Service
@@ -30,9 +30,11 @@ from fingerd.service import FingerService
 from fingerd.system import privileges
 from fingerd.system.addresses import describe, ipAddress
 from fingerd.system.going_first import GoingFirst
-from fingerd.system.signals import OnSignal
+from fingerd.system.signals import OnSignal, hold
 from fingerd.system.systemd import Notifier
 from fingerd.text import cleaning
+
+__all__ = ["Upkeep"]
 
 # Where a door listens; None where it doesn't, or not yet.
 Where = Callable[[], IAddress | None]
@@ -45,12 +47,18 @@ class Daemon(MultiService):
     under twist, which has no such step of its own.
     """
 
-    def __init__(self, identity: privileges.Identity) -> None:
+    def __init__(
+        self,
+        identity: privileges.Identity,
+        becoming: Callable[[privileges.Identity], object] = privileges.become,
+    ) -> None:
         """
         @param identity: the user to become.
+        @param becoming: how that is done.
         """
         super().__init__()
         self._identity = identity
+        self._becoming = becoming
         self._privilegedStarted = False
 
     def privilegedStartService(self) -> None:
@@ -60,7 +68,7 @@ class Daemon(MultiService):
     def startService(self) -> None:
         if not self._privilegedStarted:
             self.privilegedStartService()
-        privileges.become(self._identity)
+        self._becoming(self._identity)
         super().startService()
 
 
@@ -92,10 +100,12 @@ class Upkeep(MultiService):
         @param measured: where the doors are at which the daemon is measured.
         """
         super().__init__()
+        # In a tac nothing has done so before.
+        hold()
         clock = cast(IReactorTime, reactor)
         threads = cast(IReactorFromThreads, reactor)
         logs = [DaemonLog(form, clock, limits).reopen, *([reopen] if reopen else [])]
-        notifier = Notifier(clock, os.environ, lambda: f"finger on {_addresses(asked)}")
+        notifier = Notifier(clock, os.environ, lambda: f"finger on {addresses(asked)}")
         reload = notifier.reloading(finger.reload)
         OnSignal(signal.SIGHUP, threads, *logs, reload).setServiceParent(self)
         # What logrotate(8) sends.
@@ -136,6 +146,16 @@ class Upkeep(MultiService):
         return cls(finger, cast(IReactorCore, reactor), asked, set)
 
 
+class Known(Protocol):
+    """What is to be said of users when the daemon starts: see L{FingerService}."""
+
+    def count(self) -> int | None:
+        """How many there are, or None where that isn't known at once."""
+
+    def someLogin(self) -> str | None:
+        """One to ask for, or None."""
+
+
 class StartLine(Service):
     """
     Says in one line of the log that the daemon runs: where it listens, how many users it has,
@@ -146,7 +166,7 @@ class StartLine(Service):
 
     def __init__(
         self,
-        finger: FingerService,
+        finger: Known,
         asked: Sequence[Where],
         set: Sequence[Where],
         measured: Sequence[Where] = (),
@@ -164,13 +184,13 @@ class StartLine(Service):
     def startService(self) -> None:
         super().startService()
         first = next((where() for where in self._asked), None)
-        setters = _addresses(self._set)
+        setters = addresses(self._set)
         count = self._finger.count()
         self._log.info(
             "finger on {ports}; setter {setters}; {metrics}{users}; try: {example}",
-            ports=_addresses(self._asked),
+            ports=addresses(self._asked),
             setters=f"on {setters}" if setters else "off",
-            metrics=f"metrics on {_addresses(self._measured)}; " if self._measured else "",
+            metrics=f"metrics on {addresses(self._measured)}; " if self._measured else "",
             users="no count of users"
             if count is None
             else f"{count} user{'' if count == 1 else 's'}",
@@ -192,7 +212,8 @@ def _whereOf(server: TCPServer) -> Where:
     return where
 
 
-def _addresses(doors: Iterable[Where]) -> str:
+def addresses(doors: Iterable[Where]) -> str:
+    """Where these doors are, in words."""
     found = [where() for where in doors]
     return ", ".join("(not open yet)" if each is None else describe(each) for each in found)
 

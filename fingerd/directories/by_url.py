@@ -2,7 +2,7 @@
 Directories by URL, as in ``file:/etc/users`` or ``finger://internal.example.com``.
 
 A kind of directory of the daemon's own is a module in this folder with a function C{fromURL}, and
-a line in the table below. Others come as plugins: see L{fingerd.model.interfaces.IDirectoryScheme}.
+a line in the table below. Others come as plugins: see L{fingerd.model.plugins.IDirectoryScheme}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from types import ModuleType
 
 from twisted.plugin import getPlugins
 
-from fingerd.model.interfaces import IDirectory, IDirectoryScheme
+from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.plugins import IDirectoryScheme
+
+__all__ = ["fromURL"]
 
 # Only what is asked for is imported: not every site has every kind.
 _MODULES = {

@@ -10,6 +10,8 @@ from zope.interface import implementer
 from fingerd.model.interfaces import ICounted, IHeldDirectory
 from fingerd.model.user import User
 
+__all__ = ["GivenUsers"]
+
 
 @implementer(IHeldDirectory, ICounted)
 class GivenUsers:

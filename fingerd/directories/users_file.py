@@ -22,6 +22,8 @@ from fingerd.directories.watched.watched_file import WatchedFile
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User, isLogin
 
+__all__ = ["UsersFile"]
+
 _WHITE_SPACE = (b" ", b"\t")
 
 

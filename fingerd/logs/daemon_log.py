@@ -37,10 +37,11 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.text.cleaning import escape
 
 FORMS = ("text", "json")
-# Queries: the text of such an event is whole lines, in the form that was chosen for them.
-_QUERIES = "fingerd.logs.query_log"
+# Queries, and what workers write: the text of such an event is whole lines, in the form that was
+# chosen for them.
+_LINES = ("fingerd.logs.query_log", "fingerd.logs.worker_lines")
 # What is written however much it is: queries, sums of what was left out, and what is printed.
-_WHOLE = (_QUERIES, "fingerd.logs.daemon_log", "stdout", "stderr")
+_WHOLE = (*_LINES, "fingerd.logs.daemon_log", "stdout", "stderr")
 # Of a line that stands for others, so many characters are repeated.
 _SHOWN = 200
 _ALL = Like(None)
@@ -51,7 +52,7 @@ def asText(event: LogEvent) -> str | None:
     An event as Twisted writes it: time, where it comes from, and the text; further lines of that
     begin in a TAB. What could drive a reader's terminal, or look like another line, is escaped.
     """
-    return _ofQueries(event) or escape(formatEventAsClassicLogText(event) or "") or None
+    return _wholeLines(event) or escape(formatEventAsClassicLogText(event) or "") or None
 
 
 def asJSON(event: LogEvent) -> str | None:
@@ -59,9 +60,9 @@ def asJSON(event: LogEvent) -> str | None:
     An event on a line in JSON, in ASCII: C{time}, C{level}, C{system} and C{message}, and where
     something failed in a way that was not foreseen, the C{traceback}.
     """
-    queries = _ofQueries(event)
-    if queries is not None:
-        return queries
+    lines = _wholeLines(event)
+    if lines is not None:
+        return lines
     message = formatEvent(event)
     said = {
         "time": _time(event.get("log_time")),
@@ -181,8 +182,8 @@ def _isAt(path: str, file: int) -> bool:
         return False
 
 
-def _ofQueries(event: LogEvent) -> str | None:
-    if str(event.get("log_namespace")).startswith(_QUERIES) and "lines" in event:
+def _wholeLines(event: LogEvent) -> str | None:
+    if str(event.get("log_namespace")).startswith(_LINES) and "lines" in event:
         return f"{event['lines']}\n"
     return None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Protocol
@@ -63,7 +65,8 @@ class Told(Protocol):
 
 class LogFile:
     """
-    An ordinary file, written by a thread of its own, since a disk may be stuck for any time.
+    An ordinary file, written by a thread of its own, since a disk may be stuck for any time. Other
+    processes may write to it too: it is locked (flock(2)) until the last line in it has its end.
 
     Bytes that can't be written are tried again every second, and those behind them wait. A line
     that was written in part is finished; if another file has taken the place by then, the line is
@@ -81,8 +84,6 @@ class LogFile:
         self._reactor = reactor
         self._told = told
         self._file: int | None = None
-        # Whether the last line in the file has no end.
-        self._torn = False
         # What the thread is to write; None ends it.
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self._reopening = Event()
@@ -108,7 +109,7 @@ class LogFile:
             file = openLog(self.path, os.O_NOFOLLOW if handedOver else 0)
             if handedOver:
                 _handOver(file, self._owner)
-            self._take(file)
+            self._file = file
         except OSError as error:
             reason = error.strerror or error
             raise CannotStart(f"can't log queries to {self.path}: {reason}") from None
@@ -154,19 +155,39 @@ class LogFile:
                 # The line that was begun in the old file is whole in the new one.
                 done = data.rfind(b"\n", 0, done) + 1
             try:
-                if self._torn:
-                    self._write(b"\n")
-                    self._torn = False
+                if data and not _isTorn(data, done):
+                    self._lock()
                 while done < len(data):
                     done += self._write(data[done:])
                 break
             except OSError as error:
                 self._reactor.callFromThread(self._told.failed, reasonOf(error))
+            finally:
+                if not _isTorn(data, done):
+                    self._unlock()
             if last:
-                self._torn = done > 0 and data[done - 1] != ord("\n")
                 return
             self._stopping.wait(_AGAIN)
         self._reactor.callFromThread(self._told.written, len(data))
+
+    def _lock(self) -> None:
+        """
+        Wait for others who write to the file. A line without an end is one whose writer is over.
+
+        @raise OSError: when that line can't be ended.
+        """
+        assert self._file is not None
+        # Where files can't be locked, lines of several writers may be torn when the disk is full.
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            self._write(b"\n")
+
+    def _unlock(self) -> None:
+        assert self._file is not None
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _write(self, data: bytes) -> int:
         assert self._file is not None
@@ -185,13 +206,13 @@ class LogFile:
             os.close(file)
             return False
         os.close(self._file)
-        self._take(file)
+        self._file = file
         return True
 
-    def _take(self, file: int) -> None:
-        size = os.fstat(file).st_size
-        self._torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-        self._file = file
+
+def _isTorn(data: bytes, done: int) -> bool:
+    """Whether so much of the data ends in the middle of a line."""
+    return done > 0 and data[done - 1 : done] != b"\n"
 
 
 def _handOver(file: int, owner: Identity) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__all__ = ["CannotStart", "DirectoryError", "SettingRefused"]
+
 
 class CannotStart(SystemExit, Exception):
     """
@@ -9,8 +11,11 @@ class CannotStart(SystemExit, Exception):
 
     As a L{SystemExit} it ends the process with status 1 and with one line on standard error. As
     an L{Exception} it is caught by twistd, which then takes its pid file away and, when it has
-    daemonized already, hands the first 100 bytes of the reason to the shell that waits for it.
+    daemonized already, hands the first 98 bytes of the reason to the shell that waits for it, with
+    the name of this class before it: so that name is a short one.
     """
+
+    __module__ = "builtins"
 
 
 class SettingRefused(Exception):

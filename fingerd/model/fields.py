@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+__all__ = ["Field", "Views", "parseFields"]
+
 
 class Field(StrEnum):
     """
@@ -48,7 +50,8 @@ SEVERAL_LINES: Fields = frozenset({Field.STATUS, Field.PROJECT, Field.PLAN, Fiel
 # RFC 1288 2.5.1 and 2.5.2: the full name, at least.
 ALWAYS: Fields = frozenset({Field.LOGIN, Field.NAME})
 
-_WORDS = {**{field.word: frozenset({field}) for field in Field}, "all": ALL}
+# What an option can say, and the fields that it means.
+FIELD_WORDS = {**{field.word: frozenset({field}) for field in Field}, "all": ALL}
 
 
 def parseFields(text: str) -> Fields:
@@ -62,12 +65,12 @@ def parseFields(text: str) -> Fields:
     words = [word.strip().lower().replace("_", "-") for word in text.split(",")]
     named = [word for word in words if word]
     if not named:
-        raise ValueError(f"no field is named; there are {', '.join(_WORDS)}")
+        raise ValueError(f"no field is named; there are {', '.join(FIELD_WORDS)}")
     fields = ALWAYS
     for word in named:
-        if word not in _WORDS:
-            raise ValueError(f"{word!r} is not a field; there are {', '.join(_WORDS)}")
-        fields |= _WORDS[word]
+        if word not in FIELD_WORDS:
+            raise ValueError(f"{word!r} is not a field; there are {', '.join(FIELD_WORDS)}")
+        fields |= FIELD_WORDS[word]
     return fields
 
 

@@ -10,19 +10,32 @@ L{IDirectory} objects who there is, and its L{IStore} what they have set.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import Attribute, Interface
 
 from fingerd.model.counts import Figures, Readings
-from fingerd.model.limits import Limits
 from fingerd.model.query import Name, Query
 from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
 from fingerd.model.reply import Reply
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit, IVisits
+
+__all__ = [
+    "ICounted",
+    "IDirectory",
+    "IFingerService",
+    "IFingerSetterService",
+    "IForwarder",
+    "IHeldDirectory",
+    "IListener",
+    "IQueryLog",
+    "IReloadable",
+    "IStore",
+    "IVerboseDirectory",
+]
 
 
 class IFingerService(Interface):
@@ -174,47 +187,10 @@ class IForwarder(Interface):
         """
 
 
-class IDirectoryScheme(Interface):
-    """
-    A kind of directory, as the option C{--directory SCHEME:REST} names it. A plugin provides
-    this and L{twisted.plugin.IPlugin}, in a module of C{twisted.plugins}.
-    """
-
-    scheme: str = Attribute("What stands before the colon.")
-
-    def directory(rest: str, reactor: object, limits: Limits) -> IDirectory:
-        """
-        The directory that ``rest``, what stands behind the colon, describes. It may be a
-        service, and is then started and stopped with the daemon.
-
-        @raise ValueError: when it describes none, with the reason in words.
-        """
-
-
 class IListener(Interface):
     """An open door. It is a service too (L{twisted.application.service.IService})."""
 
     address: IAddress | None = Attribute("Where it listens, or None where it doesn't, or not yet.")
-
-
-class IDoor(Interface):
-    """
-    A kind of door, as the option C{--door NAME:ENDPOINT} names it. A plugin provides this and
-    L{twisted.plugin.IPlugin}, in a module of C{twisted.plugins}.
-    """
-
-    name: str = Attribute("What stands before the first colon.")
-
-    def listener(
-        service: IFingerService, endpoint: str, reactor: object, limits: Limits
-    ) -> IListener:
-        """
-        The door. It is a service, which opens the door when it starts and closes it when it stops.
-
-        @param service: what the door asks. It provides L{IFingerSetterService} too.
-        @param endpoint: an endpoint string of Twisted's.
-        @raise ValueError: when C{endpoint} describes none, with the reason in words.
-        """
 
 
 class IReloadable(Interface):
@@ -231,6 +207,24 @@ class IWatching(IReloadable):
     """A directory that tells how the readings went of what it holds a copy of."""
 
     readings: Readings | None = Attribute("How they went; None where it holds no copy after all.")
+
+
+class ITried(Interface):
+    """A directory that can say, before it is started, why it couldn't be."""
+
+    def tryToStart() -> None:
+        """
+        Look whether it could be started. Nothing is read, and nothing takes long.
+
+        @raise ValueError: when it couldn't, with the reason in words.
+        """
+
+
+class IWithHomes(Interface):
+    """A directory that reads what is in users' homes."""
+
+    def closedHomes() -> list[str]:
+        """The logins of those whose home this process can't enter. This may block."""
 
 
 class ICounted(Interface):
@@ -281,6 +275,9 @@ class IStore(Interface):
         @param whole: instead, the newest C{most} changes that are kept, of every part, clearings
             among them.
         """
+
+    def onChange(callback: Callable[[], object]) -> None:
+        """Call this whenever what shows has changed, by whomever, before that is acknowledged."""
 
 
 class IQueryLog(Interface):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+__all__ = ["DEFAULTS", "Limits"]
+
 # Clients that a port accepts before others have their turn. Twisted's own number grows as long as
 # so many come: the bytes of those who are there then wait, until newcomers take their places.
 ACCEPTED_AT_ONCE = 50
@@ -46,10 +48,16 @@ class Limits:
     peerQueries: int = 300
     # Peers whose queries are counted: of more, those that have been silent longest are forgotten.
     peersCounted: int = 65_536
-    # Bytes of answers that clients haven't taken yet: of more, the oldest are given up.
+    # Bytes of answers that clients haven't taken yet: of more, the oldest of a peer
+    # that has several is given up, or the oldest.
     unsentAnswers: int = 256 * 1024 * 1024
     # Connections to all setter ports. Statuses are set on this machine only.
     setterConnections: int = 500
+    # Those of one user, of root too: whoever holds all they can get leaves most to others.
+    userConnections: int = 100
+    # Statuses that a user who may not set everyone's sets in a minute, each of them a line of the
+    # log; after a rest all of them at once. A program that tells what is playing needs fewer.
+    userSettings: int = 60
     # Connections to all ssh ports: more than people who set their status in one moment...
     sshConnections: int = 200
     # ...and those of one peer. For one more, its own that has been silent longest is closed.
@@ -81,6 +89,9 @@ class Limits:
     proxyHeaderSize: int = 4096
     # A lookup: nmap and Metasploit wait 5 seconds for the answer and no longer.
     lookupTime: float = 4.5
+    # That somebody isn't known is said this long after the question, or at a multiple of it, where
+    # a source had to be waited for: by the time that takes nobody can tell whom it hides.
+    unknownTime: float = 0.01
     # A request to the web door, its line and headers together.
     webHeaders: int = 16 * 1024
     # Until all of it is there.
@@ -124,8 +135,9 @@ class Limits:
     statusSize: int = 1024
     # A status with an end, which is more than a year away: a mistake, or for good.
     statusTime: float = 366 * 86400.0
-    # Lines of the log of any one kind that are written in this time, of changes and refusals those
-    # of one user; the others are counted. Of kinds that strangers can make up there are as many.
+    # Lines of the log of any one kind that are written in this time, of refusals to set a status
+    # those of one user; the others are counted. Of kinds that strangers can make up there are as
+    # many.
     repeatsLogged: int = 20
     repeatsTime: float = 60.0
     # How much of a query the query log shows: names are shorter.
@@ -137,6 +149,8 @@ class Limits:
     stopTime: float = 5.0
     # ...and clients that have asked nothing yet get this long to ask.
     stopSilence: float = 1.0
+    # A worker (--workers) that says nothing for so long hangs: it is ended, and another started.
+    workerSilence: float = 30.0
     # A line of the users file.
     usersFileLine: int = 64 * 1024
     # A users file that changed this recently may still be being written: it is read later.
@@ -200,9 +214,44 @@ class Limits:
     statusesLocked: float = 3.0
     # What another process has set shows here after this long.
     statusesRefresh: float = 1.0
+    # What was set is acknowledged when all workers (--workers) show it, or at the latest then.
+    statusesShown: float = 0.1
 
 
 DEFAULTS = Limits()
+
+# Of what a process keeps, starts or holds open for itself, each of several workers has its part.
+# (What they count together is not among these: see L{fingerd.system.shared_table}.)
+_PARTED = (
+    "sshConnections",
+    "sshPeerConnections",
+    "sshLogins",
+    "peerLookups",
+    "unsentAnswers",
+    "lingering",
+    "webPages",
+    "upstreamQueries",
+    "upstreamWaiting",
+    "nameLookups",
+    "queryLogWaiting",
+    "repeatsLogged",
+    "passwdThreads",
+    "passwdWaiting",
+    "setterThreads",
+    "setterWaiting",
+    "programsAtOnce",
+    "programsWaiting",
+    "databaseThreads",
+    "databaseWaiting",
+    "statusesWaiting",
+    "historiesWaiting",
+)
+
+
+def ofEach(limits: Limits, workers: int) -> Limits:
+    """The limits of each of so many workers, where C{limits} are those of all of them."""
+    parts = {name: -(-getattr(limits, name) // workers) for name in _PARTED}
+    return replace(limits, **parts)
 
 
 def changed(limits: Limits, texts: Iterable[str]) -> Limits:

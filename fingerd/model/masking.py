@@ -17,6 +17,8 @@ from itertools import pairwise
 from fingerd.model.user import User
 from fingerd.text.cleaning import clean
 
+__all__ = ["Mask"]
+
 # Where the record of a user begins, in the forms of finger(1) and of other servers.
 _RECORD = re.compile(r"^(?:login(?: name)?|user(?: ?name)?)[ \t]*:", re.I | re.M)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from fingerd.model.record import Setter
 
+__all__ = ["SetPolicy"]
+
 NOT_TOLD = "Not set: it can't be told which user is asking"
 # What whoever reads the log may do about it.
 NOT_TOLD_BUT = "the client was gone: let it read the answer, or use fingerset or a UNIX socket"
@@ -27,10 +29,14 @@ class SetPolicy:
     anyone: bool = False
     create: bool = False
 
+    def trusts(self, by: Setter) -> bool:
+        """Whether ``by`` sets anyone's status, whatever the policy."""
+        # The daemon changes its user after this object was made: so its user is asked for now.
+        return by.uid in (0, os.geteuid())
+
     def refusal(self, by: Setter, login: str) -> str | None:
         """Why ``by`` may not set the status of ``login``, in words for them, or None."""
-        # The daemon changes its user after this object was made: so its user is asked for now.
-        if self.anyone or by.uid in (0, os.geteuid()):
+        if self.anyone or self.trusts(by):
             return None
         if by.login is None:
             return NOT_TOLD if by.uid is None else NO_ACCOUNT

@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+__all__ = ["Name", "Query", "parse"]
+
 _SEPARATORS = re.compile(r"[ \t,]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 

@@ -25,6 +25,8 @@ class Part(StrEnum):
 
 YES = "yes"
 
+__all__ = ["Change", "Changed", "Part", "Record", "Setter", "Status"]
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -10,6 +10,8 @@ from fingerd.model.fields import Fields
 from fingerd.model.record import Status
 from fingerd.model.user import User
 
+__all__ = ["Outcome", "Reply"]
+
 Outcome = Literal[
     "found",  # a user, or some
     "unknown",  # no such user, or none that may be seen

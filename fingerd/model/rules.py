@@ -9,6 +9,8 @@ from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
 from fingerd.text.replacing import NOTHING, Replacements
 
+__all__ = ["Rules"]
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

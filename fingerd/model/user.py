@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from fingerd.text.cleaning import clean
 
+__all__ = ["HIDDEN", "User", "isLogin"]
+
 
 class User(NamedTuple):
     """

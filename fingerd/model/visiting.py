@@ -11,6 +11,8 @@ from zope.interface import Attribute, Interface
 
 from fingerd.model.reply import Outcome
 
+__all__ = ["IVisit", "IVisits"]
+
 
 class IVisit(Interface):
     """
@@ -56,7 +58,7 @@ class IVisit(Interface):
         @param size: the bytes of the answer.
         @param unsent: how many of them are to be kept until the client takes them.
         @return: whether to send it: False where the client is gone, or where too many bytes are
-            unsent and this client has waited longest to take its own.
+            unsent and this client's are given up.
         """
 
     def close() -> None:
@@ -85,7 +87,11 @@ class IVisits(Interface):
         """A door that was open is closed: nobody comes in by it any more."""
 
     def enter(
-        door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+        door: str,
+        host: str | None,
+        end: Callable[[], object],
+        lookedAt: bool = False,
+        peer: str | None = None,
     ) -> IVisit | None:
         """
         Let a client in.
@@ -95,6 +101,7 @@ class IVisits(Interface):
         @param end: see L{IVisit}.
         @param lookedAt: whether the door has looked for what the client has sent already. Else no
             newcomer gets this client's place before the reactor has had the time to do so.
+        @param peer: whom the client counts as, where that isn't the client's host.
         @return: None where there is no place for the client: close its connection.
         """
 

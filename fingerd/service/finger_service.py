@@ -38,11 +38,13 @@ from fingerd.model.visiting import IVisit
 from fingerd.service.rates import Rates
 from fingerd.service.replies import Replies
 from fingerd.service.settings import Settings
+from fingerd.service.shared_visits import SharedVisits
 from fingerd.service.users import Users
 from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
+from fingerd.system.shared_table import SETTERS, VISITS, Column
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
@@ -72,6 +74,7 @@ class FingerService(MultiService):
         logins: Logins | None = None,
         now: Callable[[], float] = time.time,
         keyrings: Sequence[IKeyring] = (),
+        column: Column | None = None,
     ) -> None:
         """
         @param clock: the reactor.
@@ -83,6 +86,8 @@ class FingerService(MultiService):
         @param logins: tells the login of a uid; the system is asked, if there is none.
         @param now: the time, in seconds since the epoch.
         @param keyrings: where users' SSH keys are, beside the directories that have some.
+        @param column: of what several workers share, so that limits hold for all of them; there is
+            none where this process is the daemon.
         """
         super().__init__()
         # Timers keep their time, whoever sets the clock on the wall.
@@ -93,18 +98,18 @@ class FingerService(MultiService):
         self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
         self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
-        self.visits = Visits(
-            limits, clock, limits.connections, limits.peerConnections, queryLog, counts
-        )
-        self.setters = self._others("setterConnections")
-        self.measurers = self._others("metricsConnections")
-        self.remoteSetters = self._others("sshConnections", limits.sshPeerConnections)
+        self._column = column
+        peer, log = limits.peerConnections, queryLog
+        self.visits = self._counted(VISITS, "connections", peer, log)
+        self.setters = self._counted(SETTERS, "setterConnections", limits.userConnections)
+        self.measurers = self._counted(None, "metricsConnections")
+        self.remoteSetters = self._counted(None, "sshConnections", limits.sshPeerConnections)
         self._logIns = Rates(limits.sshLogins, limits.peersCounted)
         # What can change, and is looked at again from time to time.
         self._sources: list[object] = [*directories, *keyrings]
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
-        self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts)
+        self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
         self._settings = Settings(
             users, store, limits, rules, failures, clock, self._logins, now, counts
         )
@@ -231,10 +236,24 @@ class FingerService(MultiService):
     def _visits(self) -> tuple[Visits, ...]:
         return self.visits, self.setters, self.remoteSetters, self.measurers
 
-    def _others(self, limit: str, perPeer: int | None = None) -> Visits:
-        """Visits of those who don't ask for users: a limit's name says how many there may be."""
+    def _counted(
+        self,
+        row: int | None,
+        limit: str,
+        perPeer: int | None = None,
+        queryLog: IQueryLog | None = None,
+    ) -> Visits:
+        """
+        Visits at doors of one kind.
+
+        @param row: where workers count them together, if they do.
+        @param limit: the name of the limit that says how many there may be.
+        """
         most: int = getattr(self._limits, limit)
-        return Visits(self._limits, self._clock, most, perPeer, counts=self._counts, limit=limit)
+        facts = (self._limits, self._clock, most, perPeer, queryLog, self._counts, limit)
+        if self._column is None or row is None:
+            return Visits(*facts)
+        return SharedVisits(*facts, column=self._column, row=row)
 
     def _stop(self, drained: object) -> Deferred[None]:
         self._logins.stop()

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from fingerd.logs.failures import tookTooLong
 from fingerd.model.limits import Limits
+from fingerd.system.shared_table import LOOKUPS, Column
 
 T = TypeVar("T")
 
@@ -28,9 +29,15 @@ class Lookups:
     other peers.
     """
 
-    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(self, limits: Limits, clock: IReactorTime, column: Column | None = None) -> None:
+        """
+        @param clock: the reactor.
+        @param column: of what several workers share, if there are any: they have C{limits.lookups}
+            together.
+        """
         self._limits = limits
         self._clock = clock
+        self._column = column
         # How many lookups have no result yet, those that wait for a turn included.
         self._count = 0
         self._underWay: dict[str, int] = {}
@@ -54,19 +61,19 @@ class Lookups:
         # Most lookups have their result by now, and need neither a timer nor to be counted.
         if lookup.called and not lookup.paused:
             return lookup
-        if self._count >= self._limits.lookups:
+        if self._areMany():
             lookup.addErrback(lambda _: None)
             lookup.cancel()
             return fail(TooManyLookups())
-        self._count += 1
+        self._add(1)
         self._begun(peer)
         lookup.addTimeout(self._limits.lookupTime, self._clock, tookTooLong)
         return lookup.addBoth(self._over, peer)
 
     def _later(self, peer: str, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
-        if self._count >= self._limits.lookups:
+        if self._areMany():
             return fail(TooManyLookups())
-        self._count += 1
+        self._add(1)
         until = self._clock.seconds() + self._limits.lookupTime
         turns = self._waiting.setdefault(peer, deque())
         turn: Deferred[None] = Deferred()
@@ -82,7 +89,7 @@ class Lookups:
             return lookup.addBoth(self._over, peer)
 
         def never(failure: Failure) -> Failure:
-            self._count -= 1
+            self._add(-1)
             if turn in turns:
                 turns.remove(turn)
             return failure
@@ -90,12 +97,23 @@ class Lookups:
         turn.addTimeout(self._limits.lookupTime, self._clock, _noTurn)
         return turn.addCallbacks(came, never)
 
+    def _areMany(self) -> bool:
+        """Whether there are as many as there may be."""
+        column = self._column
+        count = self._count if column is None else column.total(LOOKUPS)
+        return count >= self._limits.lookups
+
+    def _add(self, change: int) -> None:
+        self._count += change
+        if self._column is not None:
+            self._column.count(LOOKUPS, self._count)
+
     def _begun(self, peer: str | None) -> None:
         if peer is not None:
             self._underWay[peer] = self._underWay.get(peer, 0) + 1
 
     def _over(self, result: T, peer: str | None) -> T:
-        self._count -= 1
+        self._add(-1)
         if peer is not None:
             self._ended.append(peer)
             # A lookup that is over as soon as it begins ends in here too. Were it to begin the next

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
@@ -16,6 +18,7 @@ from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
 from fingerd.model.query import Name, Query
+from fingerd.model.record import Status
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
@@ -24,8 +27,11 @@ from fingerd.service.lookups import Lookups, TooManyLookups
 from fingerd.service.rates import Rates
 from fingerd.service.shown import Shown, ShownUsers
 from fingerd.service.users import Users
+from fingerd.system.shared_table import Column
 from fingerd.system.sharing import Shared
 from fingerd.text.cleaning import clean
+
+T = TypeVar("T")
 
 
 class Replies:
@@ -45,11 +51,13 @@ class Replies:
         failures: Failures,
         clock: IReactorTime,
         counts: Counts,
+        column: Column | None = None,
     ) -> None:
         """
         @param forwarder: what asks other hosts. Without one, no query is forwarded.
         @param clock: the reactor.
         @param counts: where it is counted who came to a limit.
+        @param column: of what several workers share, if there are any.
         """
         self._refusals = counts.refusals
         self._users = users
@@ -59,7 +67,7 @@ class Replies:
         self._forwarder = forwarder
         self._failures = failures
         self._clock = clock
-        self._rates = Rates(limits.peerQueries, limits.peersCounted)
+        self._rates = Rates(limits.peerQueries, limits.peersCounted, column)
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         # The latest lists, verbose and not, with what they were made of.
         self._lists: dict[bool, tuple[Listing, Reply]] = {}
@@ -67,7 +75,7 @@ class Replies:
         # looked for.
         self._latest: dict[tuple[int, int], Reply] = {}
         self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
-        self._lookups = Lookups(limits, clock)
+        self._lookups = Lookups(limits, clock, column)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._listDenied = Reply("refused", texts.LIST_DENIED)
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)
@@ -221,8 +229,10 @@ class Replies:
         if asked is not None:
             return await self._askPast(*asked, visit)
         try:
-            users = await self._lookups.run(
-                visit.peer, lambda: Deferred.fromCoroutine(self._users.find(login, verbose))
+            users = await self._evenly(
+                self._lookups.run(
+                    visit.peer, lambda: Deferred.fromCoroutine(self._users.find(login, verbose))
+                )
             )
             return self._found(users, verbose) if users else self._unknown
         except Exception:
@@ -243,16 +253,42 @@ class Replies:
     async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
         most = most if Field.STATUS in self._views.user else 0
         try:
-            user, set = await self._lookups.run(
-                visit.peer, lambda: Deferred.fromCoroutine(self._users.withHistory(login, most))
+            found = await self._evenly(
+                self._lookups.run(
+                    visit.peer, lambda: Deferred.fromCoroutine(self._withHistory(login, most))
+                )
             )
-            if user is None:
+            if found is None:
                 return self._unknown
+            user, set = found
             reply = self._found((user,), False)
             reply.history = self._shown.statuses(set)
             return reply
         except Exception:
             return self._failed(f"looking up the history of {login!r}", visit)
+
+    async def _withHistory(self, login: str, most: int) -> tuple[User, Sequence[Status]] | None:
+        user, set = await self._users.withHistory(login, most)
+        return None if user is None else (user, set)
+
+    async def _evenly(self, lookup: Deferred[T]) -> T:
+        """
+        What C{lookup} gives. Where that is nothing, and takes a while, it takes as long for those
+        who are hidden as for those whom nobody knows: some sources tell one of them sooner.
+        """
+        atOnce = lookup.called
+        began = self._clock.seconds()
+        found = await lookup
+        if not found and not atOnce:
+            step = self._limits.unknownTime
+            now = self._clock.seconds()
+            until = now + step - (now - began) % step
+            while now < until:
+                # The reactor sleeps whole milliseconds; what is left of one passes in its turns,
+                # each of which takes longer than a microsecond.
+                await deferLater(self._clock, max(1e-6, until - now - 0.001))
+                now = self._clock.seconds()
+        return found
 
     def _found(self, users: Sequence[User], verbose: bool) -> Reply:
         fields = self._views.verbose if verbose else self._views.user

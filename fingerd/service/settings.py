@@ -20,6 +20,7 @@ from fingerd.model.limits import Limits
 from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
+from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
 
@@ -61,6 +62,7 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
+        self._rates = Rates(limits.userSettings, limits.peersCounted)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
@@ -75,7 +77,7 @@ class Settings:
             until = None if change.seconds is None else now + change.seconds
             status = Status(change.text, now, by.who, until, change.part)
             await self._store.setStatus(login, status)
-            audit.changed(by, login, change.text, until, change.part)
+            audit.changed(by, login, change.text, until, self._logged(by), change.part)
             return self._changed(login, change.part, before)
 
         return await self._doing(login, by, kept, lambda: self._check(change))
@@ -88,7 +90,7 @@ class Settings:
             part = await self._store.undo(login)
             if part is None:
                 raise SettingRefused(NOTHING_TO_UNDO)
-            audit.takenBack(by, login, part)
+            audit.takenBack(by, login, part, self._logged(by))
             return self._changed(login, part, before)
 
         return await self._doing(login, by, undone)
@@ -98,7 +100,7 @@ class Settings:
 
         async def erased(by: Setter) -> None:
             await self._store.erase(login)
-            audit.takenBack(by, login, None)
+            audit.takenBack(by, login, None, self._logged(by))
             self._wasChanged()
 
         await self._doing(login, by, erased)
@@ -127,8 +129,11 @@ class Settings:
         return Changed(part, self._store.held(login).of(part), before.of(part))
 
     def _wasChanged(self) -> None:
-        self._users.lists.changed()
         self._counts["set"] += 1
+
+    def _logged(self, by: Setter) -> int | None:
+        """How many lines C{by} has in the log for what they change; None: one for each change."""
+        return self._limits.userSettings if self._rules.setting.trusts(by) else None
 
     async def _doing(
         self,
@@ -147,6 +152,7 @@ class Settings:
             if _CONTROL.search(login):
                 raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
             check()
+            self._count(by)
             by = await self._named(by)
             await self._allow(login, by)
             outcome = "failed"
@@ -186,6 +192,13 @@ class Settings:
         longest = self._limits.statusTime
         if not 0 < change.seconds <= longest:
             raise SettingRefused(f"Not set: a status lasts from 1s to {longest / 86400:.0f}d")
+
+    def _count(self, by: Setter) -> None:
+        """@raise SettingRefused: where C{by} has set as many statuses as one user may."""
+        if self._rules.setting.trusts(by):
+            return
+        if not self._rates.take(by.account, self._clock.seconds()):
+            raise SettingRefused(texts.TOO_MANY_SETTINGS)
 
     async def _named(self, by: Setter) -> Setter:
         """C{by} with the login that the system has for their uid."""

@@ -47,6 +47,7 @@ class Users:
         """
         asked = list(zip(directories, counts.lookups, strict=True))
         self.lists = Lists(asked, store, limits, rules, clock, failures, self.known, self._mask)
+        store.onChange(self.lists.changed)
         self._directories = asked
         self._store = store
         self._rules = rules

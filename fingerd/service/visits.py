@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -78,6 +79,8 @@ class Visits:
         self._answered: dict[Visit, None] = {}
         self._unsent: dict[Visit, int] = {}
         self._unsentBytes = 0
+        # How many such answers a peer has.
+        self._unsentOf: defaultdict[str | None, int] = defaultdict(int)
         self._emptied: Deferred[None] | None = None
 
     def __len__(self) -> int:
@@ -96,10 +99,16 @@ class Visits:
         self._lookWhetherEmpty()
 
     def enter(
-        self, door: str, host: str | None, end: Callable[[], object], lookedAt: bool = False
+        self,
+        door: str,
+        host: str | None,
+        end: Callable[[], object],
+        lookedAt: bool = False,
+        peer: str | None = None,
     ) -> Visit | None:
         """See L{IVisits}."""
-        peer = None if host is None else peerOf(host)
+        if peer is None and host is not None:
+            peer = peerOf(host)
         if peer is not None and not self._mayHaveMore(peer):
             return None
         # Until the one that makes room is closed, there may be one too many.
@@ -148,15 +157,20 @@ class Visits:
         if unsent:
             self._unsent[visit] = unsent
             self._unsentBytes += unsent
+            self._unsentOf[visit.peer] += 1
             while self._unsentBytes > self._limits.unsentAnswers:
                 self._counts.refusals["unsentAnswers"] += 1
-                next(iter(self._unsent)).close()
+                self._toGiveUp().close()
 
     def release(self, visit: Visit) -> None:
         """The answers of this visit, if it has any, count as taken."""
         self._answered.pop(visit, None)
-        if self._unsent:
-            self._unsentBytes -= self._unsent.pop(visit, 0)
+        unsent = self._unsent.pop(visit, 0)
+        if unsent:
+            self._unsentBytes -= unsent
+            self._unsentOf[visit.peer] -= 1
+            if not self._unsentOf[visit.peer]:
+                del self._unsentOf[visit.peer]
 
     def left(self, visit: Visit) -> None:
         """A visit is over."""
@@ -218,6 +232,15 @@ class Visits:
         if emptied is not None and not self._open and self._doors <= 0:
             self._emptied = None
             emptied.callback(None)
+
+    def _toGiveUp(self) -> Visit:
+        """
+        The visit whose answer is given up first: the oldest of a peer's that has several, so that
+        those who ask for many and don't read them cost nobody else an answer; or the oldest.
+        """
+        some = islice(self._unsent, _LOOKED_AT)
+        several = (each for each in some if each.peer and self._unsentOf[each.peer] > 1)
+        return next(several, next(iter(self._unsent)))
 
     def _mayHaveMore(self, peer: str) -> bool:
         if self._perPeer is None or self._byPeer.get(peer, 0) < self._perPeer:

@@ -8,9 +8,10 @@ a commit returns (``synchronous=FULL``).
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ from fingerd.model.limits import Limits
 from fingerd.model.record import Part, Status
 from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.showing import earlier
+from fingerd.stores.soundness import damaged, primary, rows, trouble
+from fingerd.stores.witness import Witness
 from fingerd.system.state_directory import HOST_KEY
 
 NAME = "statuses.sqlite"
@@ -56,11 +59,11 @@ SELECT id, login, status, set_at, set_by, until, part FROM lasting
 WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 """
 _AGAIN = """
-SELECT login, status, set_at, set_by, until, part FROM lasting
+SELECT id, login, status, set_at, set_by, until, part FROM lasting
 WHERE login = ? AND id < ? AND part <> '' ORDER BY id
 """
 _HISTORY = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = :login AND part = 'status' AND (until IS NULL OR until > :now) AND id > (
     SELECT coalesce(max(id), 0) FROM statuses
     WHERE login = :login AND part = 'status' AND status = ''
@@ -68,7 +71,7 @@ WHERE login = :login AND part = 'status' AND (until IS NULL OR until > :now) AND
 ORDER BY id DESC LIMIT :most
 """
 _WHOLE = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = :login AND part <> ''
 ORDER BY id DESC LIMIT :most
 """
@@ -81,10 +84,6 @@ ORDER BY id DESC LIMIT 1
 # Rows in one statement: with six values each, no SQLite takes that for too many.
 _ROWS = 100
 _NO_ID = 2**63 - 1
-
-
-class Replaced(Exception):
-    """The file is no longer the one that was opened: what is written to it would be lost."""
 
 
 class Database:
@@ -107,7 +106,7 @@ class Database:
             "check_same_thread": False,
         }
         self._limits = limits
-        self._file: tuple[int, int] | None = None
+        self._witness = Witness(self.path, _SCRIPTS)
 
     def open(self) -> sqlite3.Connection:
         """
@@ -117,20 +116,33 @@ class Database:
         @raise CannotStart: when it can't be used, with the reason in words.
         """
         try:
-            if os.path.exists(self.path):
+            if not os.path.exists(self.path):
+                self._make()
+            elif not os.path.getsize(self.path):
+                raise damaged(self.path, "the file is empty")
+            else:
                 self._examine()
             connection: sqlite3.Connection = sqlite3.connect(**self.arguments)
             try:
                 self._upgrade(connection)
-                prepare(connection)
-                info = os.stat(self.path)
+                _prepare(connection)
             except BaseException:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
             raise CannotStart(f"can't keep statuses in {self.path}: {error}") from None
-        self._file = (info.st_dev, info.st_ino)
         return connection
+
+    def opened(self) -> None:
+        """All that is in the database has been read, and its connection is closed."""
+        self._witness.opened()
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Begin with the connection that is used from now on."""
+        _prepare(connection)
+        # This opens the log.
+        connection.execute("SELECT 1 FROM statuses LIMIT 1").fetchall()
+        self._witness.begin()
 
     def news(self, cursor: sqlite3.Cursor, seen: int, end: int = _NO_ID) -> list[Row]:
         """
@@ -138,32 +150,31 @@ class Database:
         C{limits.statusesAtOnce} when there are no more.
         """
         news: list[Row] = []
-        found = cursor.execute(_NEWS, (seen, end, self._limits.statusesAtOnce)).fetchall()
-        for row in found:
+        for row in rows(cursor, _NEWS, (seen, end, self._limits.statusesAtOnce)):
             news.append(row)
             if not row[-1]:
-                again = cursor.execute(_AGAIN, (row[1], row[0])).fetchall()
-                news += ((row[0], *each) for each in again)
+                again = rows(cursor, _AGAIN, (row[1], row[0]))
+                news += ((row[0], *each[1:]) for each in again)
+        if news:
+            self._witness.saw(news[-1])
         return news
 
     def history(
         self, cursor: sqlite3.Cursor, login: str, now: float, most: int, whole: bool = False
-    ) -> list[Status]:
+    ) -> list[Row]:
         """See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch."""
         query = _WHOLE if whole else _HISTORY
-        rows = cursor.execute(query, {"login": login, "now": now, "most": most})
-        return [Status(text, when, by, until, Part(part)) for text, when, by, until, part in rows]
+        return rows(cursor, query, {"login": login, "now": now, "most": most})
 
     def turn(self, cursor: sqlite3.Cursor, settings: Sequence[Setting], seen: int) -> list[Row]:
         """
-        Write ``settings``, in a transaction that is to be committed then, and give back the
-        L{news}.
+        Write and commit ``settings``, and give back the L{news}.
 
-        @raise Replaced: when somebody took the file away.
+        @raise Replaced: when somebody has meddled with the files.
         """
+        self._witness.look(cursor)
         if not settings:
             return self.news(cursor, seen)
-        self._see()
         set: list[tuple[str, Status]] = []
         for login, what in settings:
             if isinstance(what, Status):
@@ -173,18 +184,16 @@ class Database:
                 self._takeBack(cursor, login, what)
                 set = []
         first = self._keep(cursor, set)
-        if len(set) < len(settings):
-            return self.news(cursor, seen)
-        others = self.news(cursor, seen, first)
-        if len(others) >= self._limits.statusesAtOnce:
+        takenBack = len(set) < len(settings)
+        others = self.news(cursor, seen, _NO_ID if takenBack else first)
+        cursor.connection.commit()
+        self._witness.written()
+        if takenBack or len(others) >= self._limits.statusesAtOnce:
             return others
         # What was just written needn't be read.
-        return others + [(id, *row) for id, row in enumerate(map(_fields, set), first)]
-
-    def _see(self) -> None:
-        info = os.stat(self.path)
-        if (info.st_dev, info.st_ino) != self._file:
-            raise Replaced(f"{self.path} was replaced while it was in use")
+        written: list[Row] = [(id, *row) for id, row in enumerate(map(_fields, set), first)]
+        self._witness.saw(written[-1])
+        return others + written
 
     def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Status]]) -> int:
         """Write what is set, and give back the id of the first; the others' follow it."""
@@ -217,6 +226,22 @@ class Database:
             cursor.execute("DELETE FROM statuses WHERE id = ?", last[:1])
             what.part = Part(last[1])
 
+    def _make(self) -> None:
+        """
+        Make the database under another name first: under its own there is never an empty one, of
+        which nobody could say whether something was in there.
+        """
+        new = f"{self.path}-{secrets.token_hex(8)}"
+        try:
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                _bringUpToDate(connection)
+            # Another daemon may have been sooner.
+            with suppress(FileExistsError):
+                os.link(new, self.path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(new)
+
     def _examine(self) -> None:
         """Look at the file in a way that can't change it."""
         # A connection that may write would move a log that a crash has left into the damaged file.
@@ -233,50 +258,44 @@ class Database:
     def _look(self, connection: sqlite3.Connection) -> None:
         try:
             (schema,) = connection.execute("PRAGMA user_version").fetchone()
-            if schema > len(_SCRIPTS):
-                raise CannotStart(
-                    f"the statuses in {self.path} were written by a newer fingerd: "
-                    f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
-                )
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
             if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
-            found = str(error)
-        if found != "ok":
+            raise damaged(self.path, str(error)) from None
+        if schema > len(_SCRIPTS):
             raise CannotStart(
-                f"the statuses in {self.path} are damaged ({found.splitlines()[-1]}); nothing was "
-                "changed: move them and the files beside them away, then put a backup there or "
-                "begin anew"
+                f"the statuses in {self.path} were written by a newer fingerd: "
+                f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
             )
+        found = trouble(connection, _SCRIPTS[:schema])
+        if found is not None:
+            raise damaged(self.path, found)
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         # In one transaction: two daemons may do this at the same time.
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        (schema,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={number}")
-        connection.commit()
+        _bringUpToDate(connection)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     """Make a commit wait until what it writes is on disk, and leave nothing of what it deletes."""
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
 
 
+def _bringUpToDate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={number}")
+    connection.commit()
+
+
 def tidy(cursor: sqlite3.Cursor) -> None:
     """Move what is in the log into the database."""
     cursor.execute("PRAGMA wal_checkpoint").fetchall()
-
-
-def primary(error: Exception) -> int:
-    """SQLite's code for what went wrong, without its details; 0 for any other error."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
 
 
 def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | None, str]:

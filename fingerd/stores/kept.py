@@ -80,6 +80,8 @@ class KeptStore(HeldStore, Service):
         self._limits = limits
         # The id of the last row that is in memory.
         self._seen = 0
+        # What others see, too, before it is acknowledged; see C{share}.
+        self._show: Callable[[int], Deferred[None]] | None = None
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._waiting: list[_Waiting] = []
@@ -114,6 +116,40 @@ class KeptStore(HeldStore, Service):
     @abstractmethod
     def _words(self, error: Exception) -> str | None:
         """What a client is told whose status wasn't set; None of an error that wasn't foreseen."""
+
+    def _isSound(self, row: Row) -> bool:
+        """
+        Whether there is nothing wrong with a row. While the daemon runs, one that has something
+        costs nobody else theirs.
+
+        @raise CannotStart: where it doesn't run yet.
+        """
+        return True
+
+    def share(self, show: Callable[[int], Deferred[None]]) -> None:
+        """
+        Acknowledge a status when others show it.
+
+        @param show: called with the id of the last that is kept; fires when all up to this one show
+            everywhere, and never fails.
+        """
+        self._show = show
+
+    async def look(self, last: int | None = None) -> int:
+        """
+        Take over what other processes have set by now.
+
+        @param last: the id of a status that is to be among it: a look is spared if it is there.
+        @return: the id of the last that shows here.
+        """
+        # One that is under way may have begun too early.
+        for _ in range(2):
+            if not self.running or (last is not None and self._seen >= last):
+                break
+            self._look()
+            assert self._working is not None
+            await self._working
+        return self._seen
 
     def history(
         self, login: str, most: int, whole: bool = False, ended: bool = False
@@ -214,20 +250,26 @@ class KeptStore(HeldStore, Service):
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
-        for number, login, text, when, by, until, part in rows:
-            if part:
-                self._showing.put(login, Status(text, when, by, until, Part(part)))
-            else:
-                self._showing.forget(login)
+        for row in rows:
+            number, login, text, when, by, until, part = row
+            if self._isSound(row):
+                if part:
+                    self._showing.put(login, Status(text, when, by, until, Part(part)))
+                else:
+                    self._showing.forget(login)
             self._seen = number
+        if rows:
+            self._changed()
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
         if written and self._trouble is not None:
             self._trouble = None
             self._log.info("{where}: statuses are kept again", where=self._where)
-        for waiting in written:
-            waiting.kept.callback(None)
+        if self._show is None or not written:
+            _tell(written)
+        else:
+            self._show(self._seen).addCallback(lambda _: _tell(written))
 
     def _refuse(self, error: Exception, batch: Sequence[_Waiting]) -> None:
         words = self._words(error)
@@ -242,3 +284,8 @@ class KeptStore(HeldStore, Service):
             )
         for waiting in batch:
             waiting.kept.errback(SettingRefused(words or CANT_KEEP))
+
+
+def _tell(written: Sequence[_Waiting]) -> None:
+    for waiting in written:
+        waiting.kept.callback(None)

@@ -14,6 +14,8 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Part, Record, Status
 from fingerd.stores.showing import Showing, earlier
 
+__all__ = ["MemoryStore"]
+
 
 class HeldStore:
     """A store that has all that shows in memory, and so tells it without waiting."""
@@ -24,6 +26,14 @@ class HeldStore:
         """
         self._now = now
         self._showing = Showing(limits)
+        self._callbacks: list[Callable[[], object]] = []
+
+    def onChange(self, callback: Callable[[], object]) -> None:
+        self._callbacks.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._callbacks:
+            callback()
 
     def held(self, login: str) -> Record:
         return self._showing.get(login, self._now())
@@ -74,6 +84,7 @@ class MemoryStore(HeldStore):
             lasting = self._showing.lasting(login)
             gone = [each for each in excess if each not in lasting]
             self._set[login] = [each for each in set if each not in gone]
+        self._changed()
         return succeed(None)
 
     def undo(self, login: str) -> Deferred[Part | None]:
@@ -88,9 +99,11 @@ class MemoryStore(HeldStore):
         self._showing.forget(login)
         for status in set:
             self._showing.put(login, status)
+        self._changed()
         return succeed(undone.part)
 
     def erase(self, login: str) -> Deferred[None]:
         self._set.pop(login, None)
         self._showing.forget(login)
+        self._changed()
         return succeed(None)

@@ -12,11 +12,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
-from fingerd.stores.database import FILES, Database, Replaced, prepare, primary, tidy
+from fingerd.model.record import Part, Status
+from fingerd.stores.database import FILES, Database, tidy
 from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
+from fingerd.stores.soundness import damaged, primary, unsound
+from fingerd.stores.witness import Replaced
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
+
+__all__ = ["SQLiteStore"]
 
 LOCKED = "Not set: another program has locked the statuses, try again"
 DISK_FULL = "Not set: the disk is full"
@@ -64,15 +68,25 @@ class SQLiteStore(KeptStore):
         self, login: str, most: int, whole: bool, after: float
     ) -> Deferred[Sequence[Status]]:
         assert self._pool is not None
-        read: Deferred[Sequence[Status]] = self._pool.runInteraction(
-            self._database.history, login, after, most, whole
-        )
-        return read
+        read = self._pool.runInteraction(self._database.history, login, after, most, whole)
+        statuses: Deferred[Sequence[Status]] = read.addCallback(self._statuses)
+        return statuses
+
+    def _statuses(self, rows: Sequence[Row]) -> list[Status]:
+        return [Status(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
 
     def _words(self, error: Exception) -> str | None:
         if not isinstance(error, sqlite3.Error | OSError | Replaced):
             return None
         return _WORDS.get(primary(error), CANT_KEEP)
+
+    def _isSound(self, row: Row) -> bool:
+        wrong = unsound(row)
+        if wrong is not None:
+            if self._pool is None:
+                raise damaged(self._database.path, wrong)
+            self._log.error("{where}: {wrong}, and is left out", where=self._where, wrong=wrong)
+        return wrong is None
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -89,12 +103,13 @@ class SQLiteStore(KeptStore):
                 pass
         finally:
             connection.close()
+        self._database.opened()
         self._pool = ConnectionPool(
             "sqlite3",
             **self._database.arguments,
             cp_min=1,
             cp_max=1,
-            cp_openfun=prepare,
+            cp_openfun=self._database.prepare,
             cp_reactor=self._reactor,
         )
         super().startService()
@@ -106,6 +121,6 @@ class SQLiteStore(KeptStore):
             pool, self._pool = self._pool, None
             # The log is moved in the pool's thread, not when the connection is closed in the
             # reactor's. Where this fails, the next start does it.
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, Replaced):
                 await pool.runInteraction(tidy)
             pool.close()

@@ -12,6 +12,8 @@ from twisted.internet.address import IPv6Address as TCP6
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress
 
+__all__ = ["everyInterface"]
+
 
 def everyInterface() -> list[str]:
     """

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 T = TypeVar("T")
 
@@ -22,6 +23,8 @@ class Deadlines(Generic[T]):
     All have the same time, so the oldest is always the first to run out: one timer, set for the
     oldest, serves any number of them, and one that is over in time costs no timer at all.
     """
+
+    _log = Logger()
 
     def __init__(self, seconds: float, expire: Callable[[T], None], clock: IReactorTime) -> None:
         self._seconds = seconds
@@ -66,7 +69,9 @@ class Deadlines(Generic[T]):
         for thing in due:
             # What was done to one may have been the end of another.
             if self._until.pop(thing, None) is not None:
-                self._expire(thing)
+                # Whatever goes wrong with one, the others' time is over too.
+                with self._log.failuresHandled("What a deadline ends"):
+                    self._expire(thing)
         if self._until and self._timer is None:
             oldest = next(iter(self._until.values()))
             self._timer = self._clock.callLater(max(oldest - now, 0.0), self._look)

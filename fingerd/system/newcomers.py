@@ -7,6 +7,8 @@ import socket
 import sys
 from contextlib import suppress
 
+from twisted.internet.epollreactor import EPollReactor
+
 from fingerd.system import sockdiag
 
 # Seconds. Linux counts in retransmissions of its answer to a newcomer, of which the first is due
@@ -26,6 +28,18 @@ def holdSilent(listening: socket.socket) -> None:
     """
     if listening.family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _HELD)
+
+
+def wakeOne(reactor: object, listening: socket.socket) -> None:
+    """
+    Let the system wake one process for a newcomer, and not all that wait for newcomers at the same
+    socket: to be called whenever a reactor has begun to. A reactor without epoll(7) is woken each
+    time. (One client after the other costs four workers a third less for that.)
+    """
+    if isinstance(reactor, EPollReactor):
+        # Twisted has no way to say so, and asks for nothing else at a socket that listens.
+        reactor._poller.unregister(listening)
+        reactor._poller.register(listening, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
 
 def keepOut(listening: socket.socket) -> None:

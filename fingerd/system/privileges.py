@@ -15,6 +15,9 @@ from twisted.logger import Logger
 from twisted.python.util import switchUID
 
 from fingerd.model.errors import CannotStart
+from fingerd.system.worker_role import roleOf
+
+__all__ = ["Identity", "lesserUser"]
 
 _log = Logger()
 
@@ -31,16 +34,22 @@ class Identity(NamedTuple):
     gid: int | None
 
 
+def startedByRoot() -> bool:
+    """Whether root has started the daemon. A worker asks what its parent was."""
+    role = roleOf()
+    return os.geteuid() == 0 if role is None else role.byRoot
+
+
 def lesserUser(name: str | None = None) -> Identity:
     """
     The user that the daemon becomes when it is started by root: the one called ``name`` or, by
     default, ``fingerd`` where there is one, else ``nobody``. A daemon that anyone else has started
-    stays what it is.
+    stays what it is, and so does a worker: its parent has become that user.
 
     @raise CannotStart: when there is no such user.
     """
     if os.geteuid() != 0:
-        if name is not None:
+        if name is not None and not startedByRoot():
             raise CannotStart(f"only root can become the user {name!r}")
         return Identity(None, None)
     for candidate in _LESSER_USERS if name is None else (name,):

@@ -8,6 +8,8 @@ from typing import TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+__all__ = ["inSlices"]
+
 T = TypeVar("T")
 
 # What work is made of that takes long: it yields after each step, which is short, and returns what

@@ -8,7 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fingerd.model.errors import CannotStart, reasonOf
-from fingerd.system.privileges import Identity
+from fingerd.system.privileges import Identity, startedByRoot
+
+__all__ = ["defaultStateDirectory"]
 
 # The key by which SSH clients know this host, where there is such a door.
 HOST_KEY = "ssh_host_ed25519_key"
@@ -20,7 +22,7 @@ _OPEN_FILE = _OPEN | os.O_NOFOLLOW | os.O_NONBLOCK
 
 def defaultStateDirectory() -> str:
     """Where state is kept unless the administrator says otherwise."""
-    if os.geteuid() == 0:
+    if startedByRoot():
         return "/var/lib/fingerd"
     base = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(base):

@@ -111,12 +111,12 @@ def parseReplacements(options: Iterable[str]) -> Replacements:
     What the options ``--replace OLD=NEW`` describe. The first equals sign ends OLD; NEW may be
     empty.
 
-    @raise ValueError: which option can't be understood, and why.
+    @raise ValueError: when one of them can't be understood, with the reason.
     """
     pairs = []
     for option in options:
         old, equals, new = option.partition("=")
         if not equals or not old:
-            raise ValueError(f"--replace {option!r}: it takes OLD=NEW")
+            raise ValueError("it takes OLD=NEW")
         pairs.append((old, new))
     return Replacements(pairs)

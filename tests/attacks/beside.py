@@ -1,7 +1,8 @@
 """
 Good clients, who go on asking while something happens to the daemon, and check every answer.
 
-They are a process of their own, so that nothing that the test does makes them wait.
+They are a process of their own, so that nothing that the test does makes them wait. Where the tests
+are run by root, they are another user than the attackers are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.daemon import PATIENCE, ROOT
+from tests.support.daemon import AS_NOBODY, IS_ROOT, PATIENCE, ROOT
 
 # Seconds between one's answer and the next one's query. Each asks from another address, of so many:
 # none of them asks more often than a peer may.
@@ -61,7 +62,14 @@ class Beside:
         """
         what = [[[s.decode("latin-1") for s in sent], said.decode()] for sent, said in questions]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.attacks.beside", str(port), str(setterPort)]
+            [
+                *(AS_NOBODY if IS_ROOT else ()),
+                sys.executable,
+                "-m",
+                "tests.attacks.beside",
+                str(port),
+                str(setterPort),
+            ]
             + ([] if certificate is None else [str(certificate)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

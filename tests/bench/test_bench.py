@@ -73,6 +73,13 @@ class BenchTests(SynchronousTestCase):
         """What idle connections cost is measured, and none is lost meanwhile."""
         self.check("idle")
 
+    def test_workers(self) -> None:
+        """What workers cost is measured, with one process beside it."""
+        self.check("workers")
+        figures = json.loads((self.out / "workers.json").read_text())["figures"]
+        self.assertEqual({"2", "4"}, figures["held"].keys())
+        self.assertGreaterEqual(sum(figures["held"]["4"]), 30)
+
     def test_statuses(self) -> None:
         """What setting statuses costs is measured, and every one is in some commit."""
         self.check("statuses", "--settings=100")

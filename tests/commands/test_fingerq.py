@@ -104,6 +104,13 @@ class FingerqTests(Sockets):
             ended = await self.run_("--port", str(port), target)
             self.assertEqual(ended, Ended(b"Happy\n", b"", 0))
 
+    async def test_port(self) -> None:
+        """A port may stand behind the host, and wins over --port."""
+        for interface, host in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+            port = self.serve(moshez="Happy", interface=interface)
+            ended = await self.run_("--port", "1", f"moshez@{host}:{port}")
+            self.assertEqual(ended, Ended(b"Happy\n", b"", 0))
+
     async def test_requests(self) -> None:
         """-l asks for all there is; a host before the last one is for the last one to ask."""
         server = Upstream(upstreams.says(b"Happy\r\n"))
@@ -246,7 +253,9 @@ class ParserTests(SynchronousTestCase):
             (["zoe@"], "'' is not a host"),
             (["zoe@a..b"], "'a..b' is not a host"),
             ([f"zoe@{'x' * 64}"], "is not a host"),
-            (["zoe@host:79"], "'host:79' is not a host"),
+            (["zoe@host:x"], "'x' is not a port"),
+            (["zoe@host:0"], "'0' is not a port"),
+            (["zoe@:79"], "'' is not a host"),
             (["a\nb@127.0.0.1"], "control characters"),
             (["\udcff@127.0.0.1"], "isn't UTF-8"),
             (["--port", "0", "x"], "'0' is not a port"),

@@ -9,17 +9,42 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange, needs, needsRoot
+from tests.support.daemon import NOBODY, PATIENCE, ROOT, TWISTD, Daemon, exchange, needs, needsRoot
 from tests.support.ports import temporaryFolder
 
 USERS = f"--users={ROOT / 'etc' / 'users.example'}"
+
+
+# Runs twistd, and sends itself signals with all that is imported or opened, from the module or the
+# file that its first argument names on, until a port is opened.
+_SIGNALLED = """
+import os, signal, sys
+first, sent = sys.argv.pop(1), None
+def hook(event, arguments):
+    global sent
+    if event in ("import", "open") and arguments[0] == first and sent is None:
+        sent = 0
+    if sent is not None and sent >= 0 and event != "os.kill":
+        if event == "socket.bind":
+            print("signalled", sent, flush=True)
+            sent = -1
+            return
+        sent += 1
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGUSR1)
+sys.addaudithook(hook)
+from twisted.scripts.twistd import run
+run()
+"""
 
 
 class QueryLogTests(SynchronousTestCase):
@@ -150,6 +175,24 @@ class DaemonLogTests(SynchronousTestCase):
                 daemon.signal(signal.SIGTERM)
                 self.assertEqual(daemon.ended(), -signal.SIGTERM)
 
+    def test_signalsAtTheStart(self) -> None:
+        """
+        Nor do they while it starts: from when its first code is loaded until its ports are open it
+        gets them again and again, and then it answers.
+        """
+        pidfile = f"{self.folder}/pid"
+        plugin = "-n", f"--pidfile={pidfile}", *self.listen, "--no-setter"
+        # In a tac nothing of it may be there before the services are.
+        tac = "-noy", str(ROOT / "finger.tac"), f"--pidfile={pidfile}"
+        environment = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
+        for first, arguments in (("fingerd.daemon.tap", plugin), (pidfile, tac)):
+            command = sys.executable, "-c", _SIGNALLED, first
+            with Daemon(*arguments, command=command, environment=environment) as daemon:
+                daemon.says(r"signalled [1-9]")
+                self.assertTrue(daemon.ask(b"moshez\r\n"))
+                daemon.signal(signal.SIGTERM)
+                self.assertEqual(daemon.ended(), -signal.SIGTERM)
+
     def test_tac(self) -> None:
         """The same goes for finger.tac."""
         environment = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
@@ -162,9 +205,12 @@ class DaemonLogTests(SynchronousTestCase):
             self.assertEqual(daemon.ended(), -signal.SIGTERM)
 
     def test_settings(self) -> None:
-        """Of a user's settings the log has a few in a minute, and at the stop, how many more."""
+        """
+        Of what root sets for everyone the log has as many lines as any user may set in a minute,
+        and at the stop, how many more there were.
+        """
         setter = "--setter=tcp:0:interface=127.0.0.1"
-        with Daemon("-n", "--pidfile=", *self.listen, setter, "--limit=repeatsLogged=3") as daemon:
+        with Daemon("-n", "--pidfile=", *self.listen, setter, "--limit=userSettings=3") as daemon:
             for number in range(8):
                 self.assertEqual(daemon.set("moshez", f"Busy {number}"), b"OK\r\n")
             daemon.signal(signal.SIGTERM)
@@ -279,15 +325,53 @@ class RotationTests(SynchronousTestCase):
         self.stop()
         self.assertNotIn("pid file", self.log.read_text())
         self.assertEqual(self.pidfile.owner(), "root")
-        other = subprocess.Popen(["sleep", "600"])
-        try:
-            self.pidfile.write_text(str(other.pid))
-            port = self.start()
-            self.assertEqual(exchange(port, b"moshez\r\n"), b"Happy and very well\r\n")
-            self.stop()
-        finally:
-            other.kill()
-            other.wait()
+        port = self.start()
+        self.assertEqual(exchange(port, b"moshez\r\n"), b"Happy and very well\r\n")
+
+    def test_pidOfAnother(self) -> None:
+        """
+        So it does where another process has the old pid by then, be it another twistd, or somebody
+        else's that looks like the daemon; and where a full disk has left no pid in the file.
+        """
+        self.pidfile.write_text("")
+        self.start()
+        self.stop()
+        own = f"--pidfile={self.pidfile}"
+        for words, user in (
+            (["sleep"], 0),
+            (["twistd", f"{own}2"], 0),
+            (["twistd", "--pidfile=", "finger"], 0),
+            (["twistd", "finger"], 0),
+            (["twistd", own], NOBODY - 1),
+        ):
+            with self.process(words, user) as process:
+                self.pidfile.write_text(str(process.pid))
+                self.start()
+                self.stop()
+
+    def test_pidOfOwn(self) -> None:
+        """A process that was told to have its pid file there keeps it, however it was told."""
+        for words in (
+            [f"--pidfile={self.pidfile}"],
+            ["-n", "--pidfile", str(self.pidfile), "finger"],
+            ["--pidfile=other", "--pid=pid"],
+            ["-y", "finger.tac"],
+        ):
+            self.pidfile = self.folder / ("pid" if words[0] != "-y" else "twistd.pid")
+            for user in 0, NOBODY:
+                with self.process(["/usr/bin/twistd", *words], user) as process:
+                    self.pidfile.write_text(str(process.pid))
+                    self.assertRaises(self.failureException, self.start)
+                    self.assertEqual(self.pidfile.read_text(), str(process.pid))
+
+    @contextmanager
+    def process(self, words: Sequence[str], user: int) -> Iterator[subprocess.Popen[bytes]]:
+        """A process with these words on its command line, until the block ends."""
+        command = [words[0], "-c", "read end", *words[1:]]
+        with subprocess.Popen(
+            command, executable="/bin/sh", stdin=subprocess.PIPE, user=user, cwd=self.folder
+        ) as process:
+            yield process
 
     def test_running(self) -> None:
         """A daemon that runs keeps its pid file: another one with the same isn't started."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd import __version__
+from fingerd.daemon.option import GROUPS
+from fingerd.daemon.option_table import OPTIONS
 from fingerd.daemon.options import Options
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import Field
@@ -58,18 +63,56 @@ class OptionsTests(SynchronousTestCase):
         """What makes no sense ends the start with one line, which says what it was."""
         for argument, words in (
             ("--setter=tcp:0", "exclude each other"),
-            ("--replace=x", "--replace 'x': it takes OLD=NEW"),
+            ("--replace=x", "--replace x: it takes OLD=NEW"),
             ("--mask=a b", "--mask a b: no user can be called that"),
             ("--list-fields=shoe-size", "--list-fields shoe-size: 'shoe-size' is not a field"),
             ("--set-policy=some", "--set-policy some: it is owner or anyone"),
-            ("--history=many", "'many' is not a whole number above 0"),
+            ("--history=many", "--history many: 'many' is not a whole number above 0"),
             ("--history=0", "'0' is not a whole number above 0"),
-            ("--reload=soon", "'soon' is not a number of seconds above 0"),
+            ("--reload=soon", "--reload soon: 'soon' is not a number of seconds above 0"),
             ("--reload=0", "'0' is not a number of seconds above 0"),
             ("--reload=nan", "'nan' is not a number of seconds above 0"),
+            ("--web-history=x", "--web-history x: 'x' is not a whole number above 0"),
+            ("--log-peers=some", "--log-peers some: it is full, masked or none"),
+            ("--limit=peerQueries=x", "--limit peerQueries=x: 'x' is not a whole number above 0"),
+            ("--limit=peerQuery=9", "there is no limit called 'peerQuery'; is it peerQueries?"),
             ("--nonsense", "nonsense"),
             ("moshez", "'moshez'"),
         ):
             said = str(self.assertRaises(CannotStart, parsed, argument))
             self.assertIn(words, said)
             self.assertNotIn("\n", said)
+
+    def test_otherOptions(self) -> None:
+        """Every option of the program is one of the table: none has a way of its own."""
+        names = {name.rstrip("=") for name in Options().longOpt}
+        self.assertEqual(names, {option.name for option in OPTIONS} | {"help", "version"})
+        self.assertEqual({option.group for option in OPTIONS}, set(GROUPS))
+
+
+class HelpTests(SynchronousTestCase):
+    """C{twistd finger --help} and C{--version}."""
+
+    def said(self, option: str) -> str:
+        """What is printed before the program ends well."""
+        with redirect_stdout(io.StringIO()) as printed:
+            end = self.assertRaises(SystemExit, Options().parseOptions, [option])
+        self.assertEqual(end.code, 0)
+        return printed.getvalue()
+
+    def test_help(self) -> None:
+        """The help has every option with its value, in its group, on a terminal of 80 columns."""
+        text = self.said("--help")
+        self.assertLessEqual(max(map(len, text.split("\n"))), 79)
+        places = [text.index(f"\n{heading}:\n") for heading in GROUPS.values()]
+        self.assertEqual(places, sorted(places))
+        for option in OPTIONS:
+            place = text.index(f"\n  --{option.name} {option.value}".rstrip())
+            heading = places[list(GROUPS).index(option.group)]
+            self.assertGreater(place, heading, option.name)
+        self.assertIn("office-phone", text)
+        self.assertEqual(text.count("\n  twistd -n finger "), 2)
+
+    def test_version(self) -> None:
+        """The version is the daemon's own, and Twisted's."""
+        self.assertRegex(self.said("--version"), rf"^fingerd {__version__}, Twisted \d")

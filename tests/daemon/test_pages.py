@@ -6,11 +6,10 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fingerd.daemon.options import _REPEATED, Options
+from fingerd.daemon.option_table import OPTIONS
 from fingerd.model.fields import Field
 from fingerd.model.limits import DEFAULTS
 from tests.attacks.__main__ import attacks
@@ -60,22 +59,16 @@ def test_limits() -> None:
 def test_options() -> None:
     """Every option is in its table, which says of each whether it can be given more than once."""
     said = options("docs/options.md")
-    assert sorted(said) == sorted(
-        {name.rstrip("=") for name in Options().longOpt} - {"help", "version"}
-    )
+    assert sorted(said) == sorted(option.name for option in OPTIONS)
     repeated = [name for name, cells in said.items() if "can be given more than once" in cells[1]]
-    assert sorted(repeated) == sorted(_REPEATED)
+    assert sorted(repeated) == sorted(option.name for option in OPTIONS if option.repeated)
 
 
 def test_defaults() -> None:
     """An option whose default the program knows by itself has the same in the table."""
     said = options("docs/options.md")
-    parameters: list[list[Any]] = Options.optParameters  # type: ignore[assignment]
-    known = {each[0]: each[2] for each in parameters if each[2] is not None}
-    assert {name: said[name][2].strip("`") for name in known} == {
-        name: default if isinstance(default, str) else f"{default:g}"
-        for name, default in known.items()
-    }
+    known = {each.name: each.defaultText for each in OPTIONS if each.default is not None}
+    assert {name: said[name][2].strip("`") for name in known} == known
 
 
 def test_fewerOptions() -> None:

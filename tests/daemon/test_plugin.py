@@ -1,59 +1,68 @@
-"""The plugins in docs/plugin, a kind of directory and a kind of door, installed and asked."""
+"""The plugins in docs/plugin, a directory, a store and a door, installed and asked."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.daemon import doors
 from fingerd.directories import by_url
-from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange
+from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, exchange, run
+from tests.support.installing import INSTALL
 
 PLUGIN = ROOT / "docs/plugin"
-README = (PLUGIN / "README.md").read_text()
+PAGE = (ROOT / "docs/extending.md").read_text()
 START = ("-n", "--pidfile=")
-# Beside what the README's command says.
+# Beside what the page's command says.
 QUIET = ("--listen=tcp:0:interface=127.0.0.1", "--no-setter")
+
+# They share what is installed.
+pytestmark = pytest.mark.xdist_group("plugins")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Path]:
+    """A folder that the examples are installed in."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        # Building leaves things behind.
+        shutil.copytree(PLUGIN, folder / "source")
+        run(*INSTALL, "--target", str(folder / "installed"), str(folder / "source"))
+        yield folder
 
 
 class Installed(SynchronousTestCase):
     """With a third party's plugins beside the daemon."""
 
-    folder: ClassVar[Path]
+    folder: Path
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        cls.folder.chmod(0o755)
-        # Building leaves things behind.
-        shutil.copytree(PLUGIN, cls.folder / "source")
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "install", "-q", "--no-deps"),
-                *("--disable-pip-version-check", "--root-user-action=ignore"),
-                *("--target", cls.folder / "installed", cls.folder / "source"),
-            ],
-            check=True,
-        )
+    @pytest.fixture(autouse=True)
+    def _shared(self, shared: Path) -> None:
+        self.folder = shared
 
     @property
     def environment(self) -> dict[str, str]:
         return {"PYTHONPATH": f"{self.folder}/installed:{ROOT}"}
 
-    def refusal(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
-        """What a daemon that doesn't start says."""
+    def refusal(
+        self, *arguments: str, environment: dict[str, str] | None = None, set: bool = False
+    ) -> str:
+        """
+        What a daemon that doesn't start says.
+
+        @param set: whether statuses could be set, did it start.
+        """
+        quiet = (QUIET[0], "--setter=tcp:0:interface=127.0.0.1") if set else QUIET
         done = subprocess.run(
-            [TWISTD, *START, "finger", *arguments, *QUIET],
+            [TWISTD, *START, "finger", *arguments, *quiet],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -62,11 +71,12 @@ class Installed(SynchronousTestCase):
             cwd=self.folder,
         )
         self.assertEqual(done.returncode, 1)
-        return done.stderr
+        # Once it starts, it logs.
+        return done.stderr or done.stdout
 
     def documented(self) -> Daemon:
-        """The daemon that the README's command runs, its door at a port that is free."""
-        [command] = re.findall(r"^twistd -n finger (.+)$", README, re.M)
+        """The daemon that the page's command runs, its door at a port that is free."""
+        [command] = re.findall(r"^twistd -n finger (.+)$", PAGE, re.M)
         door = "json:tcp:0:interface=127.0.0.1"
         return Daemon(
             *(*START, "finger", *command.replace("json:tcp:7980", door).split(), *QUIET),
@@ -80,7 +90,7 @@ class DirectoryTests(Installed):
     """``--directory SCHEME:...``."""
 
     def test_asked(self) -> None:
-        """Installed by its own pyproject, it is named as its README says, and answers."""
+        """Installed by its own pyproject, it is named as the page says, and answers."""
         with self.documented() as daemon:
             self.assertEqual(
                 daemon.ask(b"moshez\r\n").decode().splitlines(),
@@ -139,6 +149,67 @@ class DirectoryTests(Installed):
         )
 
 
+class StoreTests(Installed):
+    """``--state SCHEME:...``."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        # Only who starts the daemon can write in here.
+        self.journal = Path(folder.name) / "journal"
+        self.users = self.folder / "users"
+        self.users.write_text("moshez:Happy and well\nradix:Writing\n")
+
+    def daemon(self) -> Daemon:
+        """A daemon with the journal for its store."""
+        return Daemon(
+            *(
+                *START,
+                "finger",
+                f"--state=journal:{self.journal}",
+                f"--directory=file:{self.users}",
+            ),
+            *("--listen=tcp:0:interface=127.0.0.1", "--setter=tcp:0:interface=127.0.0.1"),
+            environment=self.environment,
+            asRoot=True,
+        )
+
+    def test_kept(self) -> None:
+        """What is set is in a store of somebody's own, also when the daemon has ended."""
+        with self.daemon() as daemon:
+            self.assertEqual(daemon.set("moshez", "At lunch"), b"OK\r\n")
+            self.assertEqual(daemon.set("radix", "Gone"), b"OK\r\n")
+            self.assertEqual(daemon.set("radix", ""), b"OK\r\n")
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"At lunch\r\n")
+        self.assertEqual(len(self.journal.read_text().splitlines()), 3)
+        with self.daemon() as daemon:
+            self.assertEqual(daemon.ask(b"moshez\r\n"), b"At lunch\r\n")
+            self.assertEqual(daemon.ask(b"radix\r\n"), b"Writing\r\n")
+            self.assertIn(b"At lunch", daemon.ask(b"\r\n"))
+            self.assertEqual(daemon.set("xyzzy", "Here"), b"No such user\r\n")
+
+    def test_itsErrors(self) -> None:
+        """What is no store of its kind ends the start with its reason, in one line, unchanged."""
+        self.journal.write_text("moshez:Happy\n")
+        said = self.refusal(f"--state=journal:{self.journal}", set=True)
+        self.assertIn(f" {self.journal} is no journal of statuses\n", said)
+        self.assertNotIn("Traceback", said)
+        self.assertEqual(
+            self.refusal("--state=journal:x", "--workers=2", set=True),
+            "twistd finger: --state journal:x: "
+            "with --workers it must be a store that several processes can share\n",
+        )
+        self.assertEqual(self.journal.read_text(), "moshez:Happy\n")
+
+    def test_unknown(self) -> None:
+        """A kind that there isn't ends the start with a line that names those that there are."""
+        self.assertEqual(
+            self.refusal("--state=xyzzy:x", set=True),
+            "twistd finger: --state xyzzy:x: there is no kind of store called 'xyzzy'; "
+            "there are postgresql, journal; a directory is written ./xyzzy:x\n",
+        )
+
+
 class DoorTests(Installed):
     """``--door NAME:ENDPOINT``."""
 
@@ -148,8 +219,8 @@ class DoorTests(Installed):
         return int(port)
 
     def test_asked(self) -> None:
-        """A door of somebody's own answers what its README shows, beside the finger port."""
-        [shown] = re.findall(r"^\$ echo moshez .+\n((?:.+\n)+)```", README, re.M)
+        """A door of somebody's own answers what its PAGE shows, beside the finger port."""
+        [shown] = re.findall(r"^\$ echo moshez .+\n((?:.+\n)+)```", PAGE, re.M)
         with self.documented() as daemon:
             self.assertEqual(exchange(self.door(daemon), b"moshez\n").decode(), shown)
             self.assertIn(b"Room 42", daemon.ask(b"moshez\n"))
@@ -189,7 +260,7 @@ class DoorTests(Installed):
         """A door at no endpoint, or behind a load balancer, ends the start with one line."""
         self.assertEqual(
             self.refusal("--door=json:tcp:x"),
-            "twistd finger: --door json:tcp:x: invalid literal for int() with base 10: 'x'\n",
+            "twistd finger: --door json:tcp:x: 'x' is not the number of a port, as in tcp:79\n",
         )
         self.assertEqual(
             self.refusal("--door=json:tcp:0", "--proxy-from=192.0.2.0/24"),

@@ -13,13 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.daemon import IS_ROOT, ROOT, Daemon, needs, needsRoot, run, turnAt
 
 README = (ROOT / "README.md").read_text()
+UPGRADING = (ROOT / "docs/upgrading.md").read_text()
 # Those of a machine on which nothing was installed but by its packages.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def blocks(kind: str) -> list[str]:
+def blocks(kind: str, page: str = README) -> list[str]:
     """The blocks of code of one kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.M | re.S)
+    return re.findall(rf"^```{kind}\n(.*?)^```$", page, re.M | re.S)
 
 
 def clone(folder: Path) -> Path:
@@ -27,7 +28,7 @@ def clone(folder: Path) -> Path:
     run("git", "-c", "safe.directory=*", "clone", "-q", f"file://{ROOT}", str(folder / "clone"))
     # What is not committed yet is tested too.
     shutil.rmtree(folder / "clone/fingerd")
-    for name in ("fingerd", "etc", "twisted"):
+    for name in ("fingerd", "etc", "twisted", "docs"):
         shutil.copytree(
             ROOT / name,
             folder / "clone" / name,
@@ -74,14 +75,19 @@ class CommandTests(SynchronousTestCase):
                     self.assertEqual(shown, expected, said)
 
     def test_forReal(self) -> None:
-        """What root is to do to run it on port 79 makes a daemon that answers there."""
+        """
+        What root is to do to run it on port 79 makes a daemon that answers there. It is backed up,
+        upgraded with what was set, and removed, as the page on that says.
+        """
         needsRoot()
-        needs("finger")
+        needs("finger", "sqlite3")
         [commands] = [block for block in blocks("sh") if "useradd" in block]
+        backUp, restore, upgrade, remove, forget = blocks("sh", UPGRADING)
+        start = commands[commands.index("/opt/fingerd/bin/twistd") :]
         # The system's folders are these commands' own as long as they run, and as the system
         # left them for everyone else.
         script = f"""set -eu
-            for folder in /etc /opt /run /var/lib /var/log; do
+            for folder in /etc /opt /root /run /usr/local/bin /var/lib /var/log; do
                 mkdir -p {self.folder}$folder
                 [ $folder != /etc ] || cp -a /etc/. {self.folder}/etc
                 mount --bind {self.folder}$folder $folder
@@ -90,13 +96,33 @@ class CommandTests(SynchronousTestCase):
             {commands}
             finger moshez@localhost
             stat -c %U /proc/$(cat /run/fingerd.pid)
-            kill $(cat /run/fingerd.pid)
-            tail --pid=$(cat /run/fingerd.pid) -f /dev/null
+            fingerset --user moshez 'Writing a README'
+            {backUp}
+            {upgrade}
+            {start}
+            fingerq moshez@localhost:79
+            fingerset --user moshez 'Gone'
+            kill $(cat /run/fingerd.pid) && tail --pid=$(cat /run/fingerd.pid) -f /dev/null
+            {restore}
+            {start}
+            fingerq moshez
             cat /var/log/fingerd.log
+            {remove}
+            pgrep --exact twistd || id fingerd 2>/dev/null || echo removed
+            ls -d /etc/users /var/lib/fingerd
+            {forget}
+            find /etc /opt /run /usr/local/bin /var/lib /var/log -name '*finger*'
         """
         # Whatever happens to the tests, the daemon ends with them.
         alone = "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"
         shown = run("env", f"PATH={PATH}", *alone, "bash", "-c", script).decode()
-        self.assertTrue(shown.startswith("Happy and very well\nfingerd\n"), shown)
-        self.assertIn("Server Shut Down", shown)
+        log = r"(?s:.*?Server Shut Down.*?Server Shut Down.*?)"
+        self.assertRegex(
+            shown,
+            "\\A"
+            "Happy and very well\nfingerd\n"
+            "Writing a README\nWriting a README\n"
+            f"{log}"
+            "removed\n/etc/users\n/var/lib/fingerd\n\\Z",
+        )
         self.assertNotIn("Traceback", shown)

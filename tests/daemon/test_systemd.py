@@ -15,7 +15,8 @@ from tests.support.daemon import AS_NOBODY, ROOT, TWISTD, needs, run
 from tests.support.network import Network
 from tests.support.systemd import SERVICE, SOCKET, setting
 
-INSTALLED = "/opt/fingerd/bin/twistd"
+INSTALLED = "/opt/fingerd/bin/fingerd"
+FINGERD = str(Path(TWISTD).parent / "fingerd")
 HAPPY = b"Happy and well\r\n"
 
 
@@ -29,7 +30,7 @@ class UnitTests(SynchronousTestCase):
         self.folder = Path(folder.name)
         # It looks whether the program is there.
         for unit in (SERVICE, SOCKET):
-            text = unit.read_text().replace(INSTALLED, TWISTD)
+            text = unit.read_text().replace(INSTALLED, FINGERD)
             (self.folder / unit.name).write_text(text)
 
     def test_verify(self) -> None:
@@ -70,8 +71,10 @@ class SocketTests(SynchronousTestCase):
         79, over IPv4 and IPv6, and takes statuses: the first query starts it.
         """
         needs("systemd-socket-activate", "finger", "nc")
-        command = setting(SERVICE, "ExecStart").replace(INSTALLED, TWISTD)
+        command = setting(SERVICE, "ExecStart").replace(INSTALLED, FINGERD)
         for name, value in (
+            ("${CONFIGURATION_DIRECTORY}", str(ROOT / "etc")),
+            ("fingerd.toml", "fingerd.toml.example"),
             ("${RUNTIME_DIRECTORY}", str(self.folder)),
             ("${STATE_DIRECTORY}", f"{self.folder}/state"),
             ("$FINGERD_OPTIONS", f"--users={self.folder}/users"),
@@ -139,6 +142,6 @@ class DocumentTests(SynchronousTestCase):
         document = (ROOT / "docs" / "systemd.md").read_text()
         self.assertTrue(setting(SERVICE, "ExecStart").startswith(INSTALLED))
         self.assertIn("/opt/fingerd/bin/pip install", document)
-        for path in re.findall(r"\betc/fingerd\.\w+", document):
+        for path in re.findall(r"\betc/fingerd[\w.]+\w", document):
             self.assertTrue((ROOT / path).exists(), path)
         self.assertIn(setting(SERVICE, "EnvironmentFile").removeprefix("-"), document)

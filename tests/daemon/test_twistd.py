@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd import __version__
 from tests.support.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -259,12 +260,14 @@ class PluginTests(WithUsers):
             self.assertEqual(daemon.ask(b"moshez\r\n"), b"Happy and well\r\n")
 
     def test_help(self) -> None:
-        """Every option has a help text."""
-        text = run(TWISTD, "finger", "--help").decode()
-        for option in ("listen", "setter", "no-setter", "users", "reload", "user"):
-            self.assertRegex(text, rf"--{option}\b=?\s+[A-Z]", option)
+        """Asked for help, or for its version, twistd finger says it and ends."""
+        self.assertIn(b"\n  --listen ENDPOINT  ", run(TWISTD, "finger", "--help"))
+        for command in ("twistd finger", "fingerq", "fingerset"):
+            program, *rest = command.split()
+            said = run(str(Path(TWISTD).with_name(program)), *rest, "--version").decode()
+            self.assertRegex(said, rf"^finger(d|q|set) {re.escape(__version__)}\b")
 
-    def cannotStart(self, *arguments: str) -> str:
+    def cannotStart(self, *arguments: str, **environment: str) -> str:
         """The one line that such a start ends with."""
         # --listen comes first here, since a later one adds to it.
         done = subprocess.run(
@@ -273,6 +276,7 @@ class PluginTests(WithUsers):
             text=True,
             timeout=PATIENCE,
             cwd="/",
+            env={**os.environ, **environment},
             check=False,
         )
         self.assertEqual(done.returncode, 1, done)
@@ -292,7 +296,9 @@ class PluginTests(WithUsers):
                     f"--users={self.users}",
                     f"--state={self.folder}/state",
                 )
-                said = f"can't listen on {endpoint}: Address already in use"
+                said = (
+                    f"can't listen on {endpoint}: Address already in use; ss -ltnp says who has it"
+                )
                 self.assertTrue(line.endswith(said), line)
 
     def test_badOptions(self) -> None:
@@ -302,17 +308,19 @@ class PluginTests(WithUsers):
         """
         users = f"--users={self.users}"
         for arguments, words in (
-            (["--listen=7979"], "--listen 7979"),
-            (["--listen=tcp:finger"], "--listen tcp:finger"),
+            (["--listen=7979"], "--listen 7979: a port is written tcp:7979"),
+            (["--listen=tcp:finger"], "--listen tcp:finger: 'finger' is not the number of a port"),
             (["--listen=tcp:0:interfac=::1"], "--listen tcp:0:interfac"),
             (["--listen=tcp:99999"], "can't listen on tcp:99999"),
-            (["--listen=nonsense:1"], "--listen nonsense:1"),
+            (["--listen=nonsense:1"], "--listen nonsense:1: there is no kind of port called 'non"),
+            (["--listen=ssl:0"], "--listen ssl:0: /server.pem: No such file or directory"),
             (["--listen=tcp"], "--listen tcp: that is not how tcp: is written"),
             (["--listen=stdio:"], "standard input is no port"),
             (["--listen=systemd:domain=INET:index=0"], "systemd has passed no such socket"),
             (["--setter=tcp:"], "--setter tcp:"),
             (["--directory=nonsense"], "--directory nonsense: it needs a kind"),
             (["--directory=nonsense:x"], "no kind of directory called 'nonsense'"),
+            (["--directory=toml:/none"], "--directory toml:/none: there is no such file"),
             (["--directory=toml:"], "--directory toml:: there is no file's path in it"),
             (["--forward=a b"], "--forward a b: "),
             (["--nonsense"], "nonsense"),
@@ -326,7 +334,6 @@ class PluginTests(WithUsers):
     def test_badUsersFile(self) -> None:
         """A users file that can't be read ends the start."""
         for path, words in (
-            (str(self.users) + "-", "No such file or directory"),
             (str(self.folder), "not a regular file"),
             ("/dev/zero", "not a regular file"),
         ):
@@ -356,8 +363,29 @@ class PluginTests(WithUsers):
                 check=False,
             )
             self.assertEqual(done.returncode, 1)
-            self.assertIn("can't listen on tcp:", done.stderr)
+            port = other.getsockname()[1]
+            self.assertEqual(
+                done.stderr,
+                f"twistd finger: --listen tcp:{port}: can't listen there: Address already in use; "
+                "ss -ltnp says who has it\n",
+            )
             self.assertFalse(os.path.exists(f"{folder}/twistd.pid"))
+
+    def test_withoutTLS(self) -> None:
+        """Where what TLS needs isn't installed, the start says how to install it."""
+        without = self.folder / "without" / "OpenSSL"
+        without.mkdir(parents=True)
+        (without / "__init__.py").write_text("raise ImportError('no OpenSSL here')")
+        for folder in (without.parent, self.folder):
+            folder.chmod(0o755)
+        for port in ("ssl:443", "tls:/etc/certificates:443"):
+            line = self.cannotStart(
+                f"--listen={port}", "--no-setter", PYTHONPATH=str(without.parent)
+            )
+            self.assertEqual(
+                line,
+                f"twistd finger: --listen {port}: it needs an extra: pip install 'fingerd[tls]'",
+            )
 
 
 class EndpointTests(WithUsers):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import re
+import signal
 import socket
 import struct
 from pathlib import Path
@@ -166,6 +169,71 @@ class WhoMaySetTests(SynchronousTestCase):
         for line in changes:
             self.assertIn(f"set by uid {self.bob.pw_uid} ({self.bob.pw_name}) on", line)
         self.assertIn(self.status(self.bob), ("Here", f"By {self.bob.pw_name}"))
+
+    def connect(self, by: pwd.struct_passwd, *, unix: bool) -> socket.socket:
+        """A connection that ``by`` has made."""
+        with acting(by):
+            client = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+            self.addCleanup(client.close)
+            client.settimeout(PATIENCE)
+            client.connect(self.socket if unix else ("127.0.0.1", int(self.port)))
+        return client
+
+    def test_oneHoldsMany(self) -> None:
+        """
+        A user who holds as many connections as they can get takes nobody else's: who has begun to
+        ask before may end it, and who comes later is let in.
+        """
+        for unix in True, False:
+            begun = self.connect(self.bob, unix=unix)
+            begun.sendall(f"{self.bob.pw_name}\n".encode())
+            held = []
+            for _ in range(600):
+                # (Who is closed at once may hear of it before they know that they were connected.)
+                with contextlib.suppress(ConnectionResetError):
+                    held.append(self.connect(self.alice, unix=unix))
+            # When the last one is told something, or closed, all of them have been let in or not.
+            with contextlib.suppress(OSError):
+                held[-1].sendall(f"{self.alice.pw_name}\nBusy\n".encode())
+                held[-1].recv(100)
+            begun.sendall(b"Here all the time\n")
+            self.assertEqual(begun.recv(100), OK)
+            later = self.connect(self.bob, unix=unix)
+            later.sendall(f"{self.bob.pw_name}\nHere again\n".encode())
+            self.assertEqual(later.recv(100), OK)
+            self.assertEqual(self.status(self.bob), "Here again")
+            for client in held:
+                client.close()
+
+    def test_oneSetsMany(self) -> None:
+        """
+        A user who sets very many statuses is refused after some tens, and nobody else is. Each
+        change is a line of the log; of the refusals some are, and at the stop the others are
+        summed up.
+        """
+        said = []
+        for _ in range(150):
+            client = self.connect(self.alice, unix=True)
+            client.sendall(f"{self.alice.pw_name}\nBusy\n".encode())
+            said.append(client.recv(100))
+            client.close()
+        tooMany = b"Not set: too many statuses in a minute, try again later\r\n"
+        self.assertEqual(set(said), {OK, tooMany})
+        self.assertEqual(said[:60], [OK] * 60)
+        for other in self.bob, self.root:
+            door = self.doors["UNIX socket"]
+            self.assertEqual(self.set(other, other, "Busy", "-N", *door), OK)
+        self.daemon.signal(signal.SIGTERM)
+        self.daemon.ended()
+        log = "\n".join(self.daemon.log)
+        who = f"uid {self.alice.pw_uid} ({self.alice.pw_name})"
+        self.assertEqual(
+            log.count(f"] status of {self.alice.pw_name!r} set by {who}"), said.count(OK)
+        )
+        refused = log.count(f"] refused uid {self.alice.pw_uid} ")
+        self.assertLess(refused, 41)
+        more = re.findall(r"] (\d+) more lines like this one: refused", log)
+        self.assertEqual(refused + sum(map(int, more)), said.count(tooMany))
 
     def test_noAccount(self) -> None:
         """A user without an account is refused in words."""

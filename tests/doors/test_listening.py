@@ -73,8 +73,12 @@ class AtOnceTests(Sockets):
             description = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
             listener = self.listener(description)
             error = self.assertRaises(CannotStart, listener.startService)
-        self.assertEqual(str(error), f"can't listen on {description}: Address already in use")
+        said = "Address already in use; ss -ltnp says who has it"
+        self.assertEqual(str(error), f"can't listen on {description}: {said}")
         self.assertIsNone(listener.address)
+        # When it is free, the door can be opened.
+        listener.startService()
+        self.assertIsNotNone(listener.address)
 
 
 class LaterTests(Sockets):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
 import subprocess
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import cast
@@ -22,7 +24,7 @@ from fingerd.logs.query_log import QueryLog
 from fingerd.model.interfaces import IQueryLog
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.system.privileges import Identity
-from tests.support.ports import temporaryFolder, until
+from tests.support.ports import temporaryFolder, turn, until
 
 PRESENT = Identity(None, None)
 
@@ -166,6 +168,30 @@ class ReopeningTests(QueryLogCase):
         self.ask(log, "after")
         await log.stopService()
         self.assertEqual(self.queries(), ["after"])
+
+    async def test_othersLine(self) -> None:
+        """
+        Another process has begun a line, and the disk is full: until that line has its end nothing
+        comes into it. Where the process is killed instead, a new line begins.
+        """
+        log = self.start()
+        for end in (b"the end\n", b""):
+            other = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+            fcntl.flock(other, fcntl.LOCK_EX)
+            before = self.path.stat().st_size
+            os.write(other, b"a line without ")
+            self.ask(log, "moshez")
+            log._handOn()
+            await until(partial(_isWaitedFor, other))
+            self.assertEqual(self.path.read_bytes()[before:], b"a line without ")
+            os.write(other, end)
+            os.close(other)
+            while self.path.read_bytes().count(b"\n", before) < 2:
+                await turn()
+            first, second = self.path.read_bytes()[before:].splitlines()
+            self.assertEqual(first, b"a line without " + end.rstrip())
+            self.assertIn(b'query="moshez"', second)
+        await log.stopService()
 
     async def test_laterPossible(self) -> None:
         """As soon as the new one can be opened, it goes on in that, without being told again."""
@@ -357,3 +383,11 @@ class StandardLogTests(QueryLogCase):
         lines = str(formatEvent(event)).split("\n")
         self.assertEqual([line.split('"')[1] for line in lines], ["moshez", r"radix\u001b\n"])
         self.assertEqual(clock.getDelayedCalls(), [])
+
+
+def _isWaitedFor(lock: int) -> bool:
+    """Whether somebody waits for this lock on a file."""
+    info = os.fstat(lock)
+    place = f":{info.st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("->" in line and place in line for line in lines)

@@ -108,22 +108,36 @@ class AuditTests(LogCase):
         self.assertIn(r"for 'a\x1b[2J\nb{by}'", line)
 
     def test_many(self) -> None:
-        """A user who sets very many fills nothing, and hides nobody else's lines."""
+        """
+        A user who is refused very often fills nothing, and hides nobody else's lines; whatever is
+        changed has its line.
+        """
         for _ in range(1000):
-            audit.changed(BOB, "bob", "Busy", None)
             audit.refused(BOB, "alice", "Not yours")
-        audit.changed(ALICE, "alice", "Busy", None)
-        lines = self.written.lines()
-        self.assertEqual(len(lines), 7)
-        self.assertEqual(lines[-1], "status of 'alice' set by uid 1001 (alice) on 127.0.0.1:5")
-        self.clock.advance(60)
-        by = "uid 1002 (bob) on /run/fingerd/set"
+        audit.refused(ALICE, "bob", "Not yours")
+        self.assertEqual(len(self.written.lines()), 4)
         self.assertEqual(
-            self.written.lines(),
+            self.written.sums(),
             [
-                f"997 more lines like this one: status of 'bob' set by {by}",
-                f"997 more lines like this one: refused {by}, for 'alice': Not yours",
+                "997 more lines like this one: refused uid 1002 (bob) on /run/fingerd/set, "
+                "for 'alice': Not yours"
             ],
+        )
+        for number in range(40):
+            audit.changed(Setter(number, "someone", "here"), "someone", "Busy", None)
+            audit.changed(BOB, "bob", "Busy", None)
+        self.assertEqual(len(self.written.lines()), 80)
+        self.assertEqual(self.written.sums(), [])
+
+    def test_unlimited(self) -> None:
+        """Who may change as much as they like has a line for some of it, and a sum."""
+        root = Setter(0, "root", "here")
+        for number in range(40):
+            audit.changed(root, f"user{number}", "Busy", None, 30)
+        self.assertEqual(len(self.written.lines()), 30)
+        self.assertEqual(
+            self.written.sums(),
+            ["10 more lines like this one: status of 'user0' set by uid 0 (root) on here"],
         )
 
 

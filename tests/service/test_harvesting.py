@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.masking import Mask
+from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
-from fingerd.model.user import User
+from fingerd.model.user import HIDDEN, User
 from tests.harvesting import NAMES, WAYS, ask, hiding
 from tests.support.ports import Directory, temporaryFolder
 from tests.support.service import Finger
@@ -42,6 +43,38 @@ class HarvestingTests(SynchronousTestCase):
             self.assertIsNone(self.successResultOf(finger.getUser(name)))
         for directory in directories:
             self.assertEqual(directory.asked, ["nobodyatall", "maskeduser"])
+
+    def test_sameTime(self) -> None:
+        """
+        What a source needs more or less time for is said in the same moment: that a user isn't
+        known, is hidden or masked. Who is found is told at once.
+        """
+        clock = Clock()
+        rules = Rules(mask=Mask(["maskeduser"]))
+        took = {
+            "nobodyatall": (0.0041, None),
+            "hiddenuser": (0.0002, HIDDEN),
+            "maskeduser": (0.0073, User("maskeduser")),
+            "moshez": (0.003, User("moshez", status="Happy")),
+        }
+
+        def answers(login: str) -> Deferred[User | None]:
+            seconds, user = took[login]
+            return deferLater(clock, seconds, lambda: user)
+
+        finger = Finger(clock, [Directory(answers)], None, DEFAULTS, rules)
+        told: dict[str, list[float]] = {name: [] for name in took}
+
+        def said(reply: Reply, name: str) -> None:
+            told[name].append(clock.seconds())
+
+        for name in took:
+            finger.asked(name.encode()).addCallback(said, name)
+            finger.history(name, finger.visit(), 5).addCallback(said, name)
+        clock.pump([0.0001] * 300)
+        self.assertLess(max(told.pop("moshez")), 0.0035)
+        times = {time for times in told.values() for time in times}
+        self.assertEqual((len(times), *map(len, told.values())), (1, 2, 2, 2), told)
 
     def knows(self, login: str) -> Deferred[User | None]:
         """Directories that know the masked user."""

@@ -214,6 +214,27 @@ class VisitsTests(SynchronousTestCase):
         self.assertTrue(visits.makeRoom())
         self.assertEqual(ended, [0, 2])
 
+    def test_unsent(self) -> None:
+        """
+        Of answers that are too much to be kept, those of a peer go first that has several, however
+        new they are; then the oldest.
+        """
+        visits = self.visits(unsentAnswers=25)
+        ended: list[int] = []
+
+        def answered(number: int, host: str | None) -> bool:
+            visit = visits.enter("tcp", host, lambda: ended.append(number))
+            assert visit is not None
+            return visit.answered("found", 10, 10)
+
+        self.assertTrue(answered(0, "192.0.2.1"))
+        self.assertTrue(answered(1, "192.0.2.2"))
+        # Both are of this turn, and the newcomer has the most.
+        self.assertTrue(answered(2, "192.0.2.2"))
+        self.assertEqual(ended, [1])
+        self.assertTrue(answered(3, None))
+        self.assertEqual(ended, [1, 0])
+
     def test_doors(self) -> None:
         """Who still comes in while the doors are being closed is waited for as well."""
         visits = self.visits()
@@ -321,8 +342,8 @@ class LookupTests(SynchronousTestCase):
         self.assertEqual(refused.outcome, "limited")
         self.assertEqual(refused.words, "Too many queries at once; try again later")
         self.assertEqual(self.successResultOf(finger.asked(b"moshez")).outcome, "found")
-        waiting[0].callback(None)
-        self.assertEqual(self.successResultOf(first).outcome, "unknown")
+        waiting[0].callback(User("radix"))
+        self.assertEqual(self.successResultOf(first).outcome, "found")
         self.assertFalse(finger.asked(b"radix").called)
 
 

@@ -241,9 +241,9 @@ class TurnTests(SynchronousTestCase):
         second.cancel()
         third = finger.asked(b"moshez", "192.0.2.1")
         for number in range(2):
-            self.under[number].callback(None)
-        self.assertEqual(self.successResultOf(first).outcome, "unknown")
-        self.assertEqual(self.successResultOf(third).outcome, "unknown")
+            self.under[number].callback(User("moshez"))
+        self.assertEqual(self.successResultOf(first).outcome, "found")
+        self.assertEqual(self.successResultOf(third).outcome, "found")
         self.assertEqual(len(self.under), 2)
 
     def test_manyThatAreShort(self) -> None:
@@ -261,6 +261,8 @@ class TurnTests(SynchronousTestCase):
             self.assertEqual([part.outcome for _, part in reply.parts], ["found"] * 8)
         for under in self.under[1:]:
             under.callback(None)
+        # That somebody isn't known is said a moment later.
+        self.clock.pump([Limits().unknownTime / 2] * 3)
         self.assertEqual(
             [self.successResultOf(each).outcome for each in slow], ["several"] * len(slow)
         )
@@ -270,4 +272,5 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(len(self.under), Limits().peerLookups + 4)
         for under in self.under[-4:]:
             under.callback(None)
+        self.clock.pump([Limits().unknownTime / 2] * 3)
         self.assertEqual([self.successResultOf(each).outcome for each in again], ["unknown"] * 4)

@@ -27,6 +27,7 @@ CONTROL = "Not set: a status has no control characters"
 TOO_LONG = "Not set: a status has 1024 bytes at most"
 TIME = "Not set: a status lasts from 1s to 366d"
 NOT_LASTING = "Not set: what is cleared doesn't last"
+TOO_MANY = "Not set: too many statuses in a minute, try again later"
 NO_SUCH_USER = "No such user"
 
 # One whose login the system tells, one who has no account, and one of whom nothing is known.
@@ -213,6 +214,47 @@ class OwnerTests(Settings):
         self.assertEqual(self.logins.asked, [])
 
 
+class BudgetTests(Settings):
+    """How many statuses a user may set."""
+
+    def setMany(self, by: Setter, login: str = "moshez") -> None:
+        """As many as a user may set in a minute."""
+        for _ in range(DEFAULTS.userSettings):
+            self.isSet(login, Change("Busy"), by)
+
+    def test_minute(self) -> None:
+        """So many in a minute are set; then some more as time passes, and again as many later."""
+        self.setMany(MOSHEZ)
+        self.assertEqual(self.refusal("moshez", Change("Free"), MOSHEZ), TOO_MANY)
+        self.clock.advance(60 / DEFAULTS.userSettings)
+        self.isSet("moshez", Change("Free"), MOSHEZ)
+        self.assertEqual(self.refusal("moshez", Change("Busy"), MOSHEZ), TOO_MANY)
+        self.clock.advance(60)
+        self.setMany(MOSHEZ)
+
+    def test_refused(self) -> None:
+        """What is refused counts too: to find out that it is takes a look at the directories."""
+        for _ in range(DEFAULTS.userSettings):
+            self.assertEqual(self.refusal("radix", Change("Busy"), MOSHEZ), NOT_YOURS)
+        self.assertEqual(self.refusal("moshez", Change("Busy"), MOSHEZ), TOO_MANY)
+
+    def test_others(self) -> None:
+        """One user's many cost nobody else theirs; those who aren't known count as one."""
+        self.finger = self.made(policy=SetPolicy(anyone=True))
+        for by in MOSHEZ, UNKNOWN, Setter(None, "radix", "here"):
+            self.setMany(by)
+            self.assertEqual(self.refusal("moshez", Change("Free"), by), TOO_MANY)
+        elsewhere = Setter(None, None, "elsewhere")
+        self.assertEqual(self.refusal("moshez", Change("Free"), elsewhere), TOO_MANY)
+        self.isSet("moshez", Change("Free"), NOBODY)
+
+    def test_everyones(self) -> None:
+        """Who may set everyone's isn't limited: that may be a program for all users."""
+        for uid in 0, os.geteuid():
+            for _ in range(2):
+                self.setMany(Setter(uid, None, "here"))
+
+
 class FailureTests(Settings):
     """What is said when a status can't be set."""
 
@@ -273,5 +315,5 @@ class FailureTests(Settings):
         for _ in range(1000):
             self.failureResultOf(self.finger.set("radix", Change("Busy"), MOSHEZ))
         self.assertEqual(len(written.lines()), DEFAULTS.repeatsLogged)
-        [line] = written.sums()
+        [line] = [line for line in written.sums() if "more lines" in line]
         self.assertIn(f"{1000 - DEFAULTS.repeatsLogged} more lines like this one: refused", line)

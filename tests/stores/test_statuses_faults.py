@@ -7,10 +7,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest
 
 from fingerd.model.errors import CannotStart
@@ -18,6 +20,7 @@ from fingerd.model.record import Status
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.sqlite import DISK_FULL, LOCKED
 from tests.stores.statuses import SQLiteCase, outcome
+from tests.support.daemon import run
 
 
 class DiskFullTests(SQLiteCase):
@@ -182,3 +185,111 @@ class GoneTests(SQLiteCase):
         os.replace(f"{self.path}.backup", self.path)
         setting = store.setStatus("moshez", Status("Writing", 2.0))
         self.assertEqual(await outcome(setting), CANT_KEEP)
+
+    async def test_logRemoved(self) -> None:
+        """
+        The same where the log has been taken away; what was acknowledged before is there at the
+        next start.
+        """
+        store = self.store()
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        os.unlink(f"{self.path}-wal")
+        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        self.assertEqual(await outcome(setting), CANT_KEEP)
+        await store.stopService()
+        self.assertEqual(self.shown(self.store()), "Happy and well")
+
+    async def test_overwritten(self) -> None:
+        """
+        Where something is written over the database, be it sound or not, a status is acknowledged
+        only if that and all before it are there at the next start, since the log has them.
+        """
+        for moved in False, True:
+            for written in "older", "other", "part", "nothing":
+                store = self.store()
+                await store.setStatus("moshez", Status("Happy and well", 1.0))
+                # What is copied is whole: the log is in it.
+                self.sql("PRAGMA wal_checkpoint(TRUNCATE)", f"VACUUM INTO '{self.path}.older'")
+                await store.setStatus("moshez", Status("Writing", 2.0))
+                copy = f"{self.path}.{written}"
+                if written == "other":
+                    run("cp", f"{self.path}.older", copy)
+                    self.sql(
+                        "INSERT INTO statuses VALUES (9, 'shawn', 'x', 1, '', NULL, 'status')",
+                        to=copy,
+                    )
+                elif written != "older":
+                    run("sh", "-c", f"head -c {4096 * (written == 'part')} {self.path} >{copy}")
+                if moved:
+                    self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                # As nobody should do it: cp opens the file that is there, and writes over it.
+                run("cp", copy, self.path)
+                said = await outcome(store.setStatus("moshez", Status("Reading", 3.0)))
+                if moved or written == "nothing":
+                    self.assertEqual(said, CANT_KEEP, (moved, written))
+                    self.assertEqual(self.shown(store), "Writing")
+                await store.stopService()
+                if said == "OK":
+                    again = self.store()
+                    kept = [status.text for status in await again.history("moshez", 9)]
+                    self.assertEqual(kept, ["Reading", "Writing", "Happy and well"])
+                    await again.stopService()
+                shutil.rmtree(self.state)
+
+    def sql(self, *statements: str, to: str | None = None) -> None:
+        """Let another program do something with the database."""
+        script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as other:\n"
+        script += "    other.isolation_level = None\n"
+        script += "    for each in sys.argv[2:]: other.execute(each).fetchall()"
+        run(sys.executable, "-c", script, to or self.path, *statements)
+
+
+class SharedTests(SQLiteCase):
+    """What other programs may do with the database."""
+
+    async def test_logMoved(self) -> None:
+        """Where another moves the log into the database, or writes to it, setting goes on."""
+        store = self.store(statusesRefresh=0.01)
+        for number in range(5):
+            await store.setStatus("moshez", Status(f"{number}", 1.0))
+            with closing(sqlite3.connect(self.path)) as other:
+                other.execute(
+                    "INSERT INTO statuses VALUES (NULL, 'shawn', 'x', 1, '', NULL, 'status')"
+                )
+                other.commit()
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        self.assertEqual(self.shown(store, "shawn"), "x")
+
+    async def test_muchWritten(self) -> None:
+        """So it does when so much has been set that the log was moved, again and again."""
+        store = self.store()
+        for number in range(30):
+            settings = [
+                store.setStatus(f"u{n}", Status(f"{number}" * 300, 1.0)) for n in range(100)
+            ]
+            await gatherResults(settings)
+        self.assertEqual(len(store), 100)
+
+    async def test_badRow(self) -> None:
+        """
+        A row that makes no sense costs that row, which the log names, and nobody else's right to
+        set.
+        """
+        store = self.store()
+        await store.setStatus("shawn", Status("Reading", 1.0))
+        with closing(sqlite3.connect(self.path)) as other:
+            for login, text in ("'moshez'", "CAST(x'ff' AS TEXT)"), ("'shawn'", "x'41'"):
+                values = f"(NULL, {login}, {text}, 1, '', NULL, 'status')"
+                other.execute(f"INSERT INTO statuses VALUES {values}")
+            other.commit()
+        with capturedLogs() as events:
+            await store.setStatus("radix", Status("Writing", 1.0))
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        self.assertIn(f"{self.path}: row 2, of 'moshez', is not UTF-8, and is left out", said)
+        self.assertIn(f"{self.path}: row 3, of 'shawn', has no text, and is left out", said)
+        self.assertEqual([self.shown(store, of) for of in ("moshez", "shawn")], [None, "Reading"])
+        self.assertEqual([s.text for s in await store.history("shawn", 9)], ["Reading"])
+        self.assertEqual(await store.history("moshez", 9), [])
+        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        self.assertEqual(self.shown(store), "Happy and well")

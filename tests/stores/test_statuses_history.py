@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import Status
+from fingerd.model.record import Part, Status
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from tests.stores.statuses import SQLiteCase
@@ -36,6 +36,8 @@ class RuleTests(SynchronousTestCase):
         with TemporaryDirectory() as state:
             database = Database(state, DEFAULTS)
             with closing(database.open()) as connection:
+                database.opened()
+                database.prepare(connection)
                 database.turn(connection.cursor(), set_, 0)
                 for login in ("moshez", "shawn", "nobody"):
                     for now in (0.0, len(wanted) / 2, len(wanted) + 5.0):
@@ -46,7 +48,8 @@ class RuleTests(SynchronousTestCase):
                         plain = [s for s in plain if s.until is None or s.until > now]
                         for most in (1, 3, 100):
                             cursor = connection.cursor()
-                            kept = database.history(cursor, login, now, most)
+                            rows = database.history(cursor, login, now, most)
+                            kept = [Status(*row[2:6], Part(row[6])) for row in rows]
                             self.assertEqual(kept, plain[:most])
                             held = self.successResultOf(memory.history(login, most))
                             self.assertEqual(held, plain[:most])

@@ -171,6 +171,8 @@ class ShowingTests(SynchronousTestCase):
         with TemporaryDirectory() as state:
             database = Database(state, limits)
             with closing(database.open()) as connection:
+                database.opened()
+                database.prepare(connection)
                 self.checkRestarts(database, connection, wanted, together)
 
     def checkRestarts(

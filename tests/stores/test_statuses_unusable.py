@@ -24,7 +24,20 @@ from fingerd.stores.database import NAME
 from fingerd.system.privileges import lesserUser
 from tests.kill import kill
 from tests.stores.statuses import SQLiteCase
+from tests.support.daemon import ROOT
 from tests.support.setting import SetterDaemon
+
+# Makes a database, and is killed the first time that this happens.
+_CUT = """
+import os, sys
+from twisted.internet import reactor
+from fingerd.stores.sqlite import SQLiteStore
+def hook(event, arguments):
+    if event == {event!r} and {state!r} in str(arguments):
+        os.kill(os.getpid(), 9)
+sys.addaudithook(hook)
+SQLiteStore({state!r}, reactor).startService()
+"""
 
 
 class UnusableTests(SQLiteCase):
@@ -114,13 +127,72 @@ os.kill(os.getpid(), 9)
             "they have schema 1000, this one knows 2",
         )
 
-    async def test_unfinished(self) -> None:
-        """A database whose making was cut off is made again."""
+    async def test_emptied(self) -> None:
+        """A database of length zero ends the start: there was one, of which nothing is left."""
+        await self.keepSome()
+        os.truncate(self.path, 0)
+        self.assertIn("are damaged (the file is empty)", self.refusal())
+
+    def test_neverEmpty(self) -> None:
+        """However its making is cut off, no empty database is left, and the next start makes it."""
         os.mkdir(self.state, 0o700)
-        with open(self.path, "wb"):
-            pass
-        store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        for event in "sqlite3.connect", "os.link", "os.remove":
+            crash = _CUT.format(state=self.state, event=event)
+            done = subprocess.run([sys.executable, "-c", crash], cwd=ROOT, check=False)
+            self.assertEqual(done.returncode, -signal.SIGKILL)
+            if os.path.exists(self.path):
+                self.assertGreater(os.path.getsize(self.path), 0)
+        self.store()
+
+    async def change(self, *statements: str) -> None:
+        """Meddle with a database that has some statuses."""
+        await self.keepSome()
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            database.execute("PRAGMA writable_schema = ON")
+            for statement in statements:
+                database.execute(statement)
+
+    async def test_notText(self) -> None:
+        """A status that isn't UTF-8, or is no text, ends the start, and is named."""
+        for bad, words in ("CAST(x'ff' AS TEXT)", "is not UTF-8"), ("x'41'", "has no text"):
+            await self.change(f"UPDATE statuses SET status = {bad} WHERE login = 'user7'")
+            with closing(sqlite3.connect(self.path)) as database:
+                query = "SELECT max(id) FROM statuses WHERE login = 'user7'"
+                [number] = database.execute(query).fetchone()
+            self.assertIn(f"are damaged (row {number}, of 'user7', {words})", self.refusal())
+            shutil.rmtree(self.state)
+
+    async def test_schema(self) -> None:
+        """So does a schema that is another than the one that was made."""
+        for statement, words in (
+            ("DROP VIEW lasting", "the view lasting is"),
+            ("ALTER TABLE statuses ADD COLUMN more", "the table statuses is"),
+            ("DROP INDEX statuses_of_login", "the index statuses_of_login is"),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON statuses BEGIN DELETE FROM statuses; END",
+                "the trigger t is",
+            ),
+        ):
+            await self.change(statement)
+            self.assertIn(f"are damaged ({words} not as it was made)", self.refusal())
+            shutil.rmtree(self.state)
+
+    async def test_index(self) -> None:
+        """So does an index that lies about its table."""
+        await self.keepSome()
+        ours = "FROM sqlite_schema WHERE name = 'statuses_of_login'"
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            database.execute("PRAGMA writable_schema = ON")
+            index = database.execute(f"SELECT * {ours}").fetchone()
+            database.execute(f"DELETE {ours}")
+        # Nobody knows of the index now, nor keeps it.
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            database.execute("UPDATE statuses SET login = 'other' WHERE login = 'user7'")
+            database.execute("PRAGMA writable_schema = ON")
+            database.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
+        with closing(sqlite3.connect(self.path)) as database:
+            self.assertEqual(database.execute("PRAGMA quick_check").fetchall(), [("ok",)])
+        self.assertIn("are damaged (row ", self.refusal())
 
     async def test_rollbackJournal(self) -> None:
         """A write that was cut off before the log was there is undone, and the start goes on."""
@@ -196,9 +268,16 @@ class ProcessTests(SQLiteCase):
         self.assertTrue(daemon.answers())
         self.assertEqual(daemon.set("moshez", "Happy and well"), "OK")
         self.assertEqual(daemon.end(signal.SIGTERM), -signal.SIGTERM)
-        with open(os.path.join(home, "state", NAME), "r+b") as file:
+        path = os.path.join(home, "state", NAME)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE statuses SET status = CAST(x'ff' AS TEXT)")
+            database.commit()
+        self.assertIn(" are damaged (row 1, of 'moshez', is not UTF-8); ", self.refused(home))
+        with open(path, "r+b") as file:
             file.write(b"damaged")
         self.assertIn(" are damaged (file is not a database); ", self.refused(home))
+        os.truncate(path, 0)
+        self.assertIn(" are damaged (the file is empty); ", self.refused(home))
 
     def test_killed(self) -> None:
         """A daemon that is killed while clients set statuses loses none it acknowledged."""

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from unittest import SkipTest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -122,7 +123,7 @@ class Daemon:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self) -> Self:
         try:
             start = self.says(_START_LINE)
         except BaseException:

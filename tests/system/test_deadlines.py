@@ -78,6 +78,25 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(self.expired, ["a"])
 
+    def test_failing(self) -> None:
+        """Where something fails with one, all others expire as ever, in that moment and later."""
+
+        def expire(thing: str) -> None:
+            self.expired.append(thing)
+            if thing == "a":
+                raise RuntimeError(thing)
+
+        deadlines: Deadlines[str] = Deadlines(10, expire, self.clock)
+        for thing in "a", "b":
+            deadlines.add(thing)
+        self.clock.advance(1)
+        deadlines.add("c")
+        self.clock.advance(9)
+        self.assertEqual(self.expired, ["a", "b"])
+        self.clock.advance(1)
+        self.assertEqual(self.expired, ["a", "b", "c"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
     def test_stop(self) -> None:
         """Once stopped there is no timer left."""
         self.deadlines.add("a")

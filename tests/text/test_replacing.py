@@ -42,9 +42,9 @@ class ParseReplacementsTests(SynchronousTestCase):
     def test_mistakes(self) -> None:
         """What makes no sense is refused in words."""
         for options, words in (
-            (["Microsoft"], "--replace 'Microsoft': it takes OLD=NEW"),
-            (["=x"], "--replace '=x': it takes OLD=NEW"),
-            ([""], "--replace '': it takes OLD=NEW"),
+            (["Microsoft"], "it takes OLD=NEW"),
+            (["=x"], "it takes OLD=NEW"),
+            ([""], "it takes OLD=NEW"),
             (["a=b", "a=c"], "'a' is replaced twice"),
             (["a\nb=c"], "'a\\nb' has several lines: a replacement is within a line"),
             (["\u200b=c"], "'\\u200b' has nothing that could be replaced"),

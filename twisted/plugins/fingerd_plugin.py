@@ -2,4 +2,4 @@
 
 from twisted.application.service import ServiceMaker
 
-finger = ServiceMaker("finger", "fingerd.daemon.tap", "A finger daemon.", "finger")
+finger = ServiceMaker("finger", "fingerd.daemon.maker", "A finger daemon.", "finger")

@@ -31,7 +31,7 @@ from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccoun
 from fingerd.directories.watched.file_url import pathIn
 from fingerd.model.counts import Readings
 from fingerd.model.errors import DirectoryError
-from fingerd.model.interfaces import IDirectory, IReloadable, IWatching
+from fingerd.model.interfaces import IDirectory, IReloadable, IWatching, IWithHomes
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
 from fingerd.system.threads import Threads
@@ -44,7 +44,7 @@ EVERYONE = range(LARGEST_UID + 1)
 _LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
-@implementer(IDirectory, IWatching)
+@implementer(IDirectory, IWatching, IWithHomes)
 class Passwd(MultiService):
     """
     The users of L{IAccounts}, with what is in their homes.
@@ -108,6 +108,19 @@ class Passwd(MultiService):
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
         return self._threads.run(limit, partial(self._list, self._accounts.listing(limit)))
+
+    def closedHomes(self) -> list[str]:
+        """The logins of those whose home this process can't enter. This may block."""
+        found = []
+        for account in self._accounts.listing(self._limits.listedUsers)():
+            try:
+                os.stat(os.path.join(account.home, "."))
+            except PermissionError:
+                found.append(account.login)
+            except OSError:
+                # There is none.
+                continue
+        return found
 
     def reload(self) -> Deferred[None]:
         """Read a file of accounts again if it has changed: see L{IReloadable}."""

@@ -18,7 +18,7 @@ from fingerd.directories.watched.regular_file import State, openRegular, stateOf
 from fingerd.directories.watched.table import Table
 from fingerd.model.counts import Readings
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
-from fingerd.model.interfaces import ICounted, IHeldDirectory, IWatching
+from fingerd.model.interfaces import ICounted, IHeldDirectory, ITried, IWatching
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
 
@@ -28,7 +28,7 @@ _PIECE = 4 * 1024
 _PATIENCE = 2.0
 
 
-@implementer(IHeldDirectory, IWatching, ICounted)
+@implementer(IHeldDirectory, IWatching, ICounted, ITried)
 class WatchedFile(Service):
     """
     The users in a file. A subclass says what its format is.
@@ -78,6 +78,11 @@ class WatchedFile(Service):
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def tryToStart(self) -> None:
+        """See L{ITried}."""
+        if not os.path.lexists(self._path):
+            raise ValueError("there is no such file")
 
     def held(self, login: str) -> User | None:
         text = self._table.get(login)

@@ -19,6 +19,8 @@ from fingerd.system.addresses import hostOf
 from fingerd.system.sharing import Shared
 from fingerd.system.slices import inSlices
 
+__all__ = ["FingerFactory"]
+
 
 class FingerProtocol(ExchangeProtocol):
     """

@@ -68,6 +68,8 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
     _log = Logger()
     delimiter = b"\n"
     visit: IVisit | None = None
+    # Whom the client counts as, where that isn't the host.
+    peer: str | None = None
     # Bytes that came after the request.
     _surplus = 0
     # The client sends no more.
@@ -144,7 +146,7 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
     def connectionMade(self) -> None:
         if self.visit is None:
             self.visit = self.exchanges.visits.enter(
-                self.exchanges.doorOf(self.host), self.host, self.abort
+                self.exchanges.doorOf(self.host), self.host, self.abort, peer=self.peer
             )
         else:
             self.visit.end = self.abort

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from importlib.util import find_spec
+
 from twisted.application.service import Service
 from twisted.internet import endpoints
 from twisted.internet.defer import Deferred
@@ -20,9 +23,21 @@ from zope.interface import implementer
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.interfaces import IListener
 
+__all__ = ["Listener", "endpoint"]
+
 # Twisted's own default, 50, makes clients of a burst wait for seconds.
 BACKLOG = 4096
 _HAVE_BACKLOG = ("tcp", "tcp6", "unix", "ssl", "tls")
+_INTERNET = ("tcp", "tcp6", "ssl", "tls")
+_KINDS = (*_HAVE_BACKLOG, "systemd")
+# What needs more than a plain installation has.
+_TLS = ("ssl", "tls")
+# What to do about a port that can't be opened.
+_CURES: dict[int | None, str] = {
+    errno.EADDRINUSE: "; ss -ltnp says who has it",
+    errno.EACCES: "; ports below 1024 are for root, or for a socket of systemd's",
+    errno.EADDRNOTAVAIL: "; ip address says which this machine has",
+}
 
 
 @implementer(IListener)
@@ -61,8 +76,10 @@ class Listener(Service):
         opening = self._opening = object()
         listening = self._endpoint.listen(self._factory)
         listening.addCallbacks(self._opened, self._failed, callbackArgs=(opening,))
-        if self._failure is not None:
-            raise CannotStart(self._trouble(self._failure))
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._opening = None
+            raise CannotStart(self._trouble(failure))
 
     def startService(self) -> None:
         if self._opening is None:
@@ -89,10 +106,16 @@ class Listener(Service):
             self._log.error("{trouble}", trouble=self._trouble(failure))
 
     def _trouble(self, failure: Failure) -> str:
-        error = failure.value
-        if isinstance(error, CannotListenError):
-            error = error.socketError
-        return f"can't listen on {self._description}: {reasonOf(error)}"
+        return f"can't listen on {self._description}: {whyNot(self._description, failure.value)}"
+
+
+def whyNot(description: str, error: BaseException | None) -> str:
+    """Why the port that C{description} describes can't be opened, and what to do about that."""
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    number = error.errno if isinstance(error, OSError) else None
+    cure = _CURES.get(number, "") if description.partition(":")[0] in _INTERNET else ""
+    return reasonOf(error) + cure
 
 
 def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
@@ -102,7 +125,13 @@ def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
 
     @raise ValueError: when it describes none, with what is wrong with it.
     """
-    kind, colon, _ = description.partition(":")
+    kind, colon, rest = description.partition(":")
+    if kind.isdigit() and not colon:
+        raise ValueError(f"a port is written tcp:{kind}")
+    if kind in _TLS and not _hasTLS():
+        raise ValueError("it needs an extra: pip install 'fingerd[tls]'")
+    if kind in ("tcp", "tcp6") and not (port := rest.partition(":")[0]).isdigit() and port:
+        raise ValueError(f"{port!r} is not the number of a port, as in {kind}:79")
     if kind == "stdio":
         raise ValueError("a daemon's standard input is no port")
     if kind in _HAVE_BACKLOG and colon and "backlog=" not in description:
@@ -113,7 +142,22 @@ def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
         raise ValueError("systemd has passed no such socket") from error
     except TypeError as error:
         raise ValueError(f"that is not how {kind}: is written") from error
+    except OSError as error:
+        # Of a certificate or a key.
+        raise ValueError(f"{error.filename}: {reasonOf(error)}") from error
     except Exception as error:
+        if str(error).startswith("Unknown endpoint type"):
+            known = ", ".join(_KINDS)
+            raise ValueError(
+                f"there is no kind of port called {kind!r}; there are {known}"
+            ) from None
         # Twisted's parsers and those of plugins raise all kinds of things.
         raise ValueError(reasonOf(error)) from error
     return found
+
+
+def _hasTLS() -> bool:
+    try:
+        return find_spec("OpenSSL.SSL") is not None
+    except ImportError:
+        return False

@@ -34,14 +34,33 @@ _LOOK = 0.02
 _DONE = Failure(ConnectionDone())
 
 
-class _Port(tcp.Port):
+class Port(tcp.Port):
     """What is the same for all ports."""
 
     # Whether clients speak first, and nothing is to be done for one that has said nothing.
     asksFirst = False
     # What fires when it is closed, from when it is to be.
     stopped: Deferred[None] | None = None
+    # Whether those who are accepted may have been kept out.
+    isLast = False
+    # Which descriptor its socket had when this process was passed it, if it was.
+    passed: int | None = None
+    # Whether other processes accept clients at the same socket.
+    isShared = False
+    # Whether clients are accepted here, and not by others who have the socket.
+    isRead = True
     _prefix = ""
+
+    @property
+    def isMade(self) -> bool:
+        """Whether its socket is this port's own, and not one that somebody else has made."""
+        return self._preexistingSocket is None
+
+    def inherit(self, listening: socket.socket) -> None:
+        """Take this socket, which others read too, instead of making one. To be called first."""
+        listening.setblocking(False)
+        self.isShared = True
+        self._preexistingSocket = listening
 
     def startListening(self) -> None:
         """Open the port."""
@@ -50,6 +69,12 @@ class _Port(tcp.Port):
         self._prefix = super().logPrefix()
         if self.asksFirst:
             newcomers.holdSilent(self.socket)
+
+    def startReading(self) -> None:
+        """Accept clients, beside others who have the socket."""
+        super().startReading()
+        if self.passed is not None or self.isShared:
+            newcomers.wakeOne(self.reactor, self.socket)
 
     def logPrefix(self) -> str:
         """What the port is called in the log."""
@@ -70,14 +95,19 @@ class _Port(tcp.Port):
         if self.stopped is None:
             self.stopped = Deferred()
             if self._shouldShutdown:
+                self.lastCall()
                 newcomers.keepOut(self.socket)
-                self.transport = self._letIn  # type: ignore[assignment]
             # (Other sockets are somebody else's too, who may go on with them.)
             clock = cast(IReactorTime, self.reactor)
             self._stopWhenEmpty(clock, clock.seconds() + _LAST, connDone)
         return self.stopped
 
     stopListening = loseConnection
+
+    def lastCall(self) -> None:
+        """From now on, let in everyone who is accepted: newcomers are, or will be, kept out."""
+        self.isLast = True
+        self.transport = self._letIn  # type: ignore[assignment]
 
     def _stopWhenEmpty(self, clock: IReactorTime, until: float, connDone: Failure) -> None:
         assert self.stopped is not None
@@ -98,14 +128,14 @@ class _Port(tcp.Port):
         raise NotImplementedError
 
 
-class TCPPort(_Port):
+class TCPPort(Port):
     """A TCP port."""
 
     def _areWaiting(self) -> bool:
         return newcomers.areWaiting(self.socket)
 
 
-class UNIXPort(_Port, unix.Port):
+class UNIXPort(Port, unix.Port):
     """
     A UNIX socket.
 
@@ -118,31 +148,47 @@ class UNIXPort(_Port, unix.Port):
         # Twisted's own lock would stay behind too, with the number of a process that may live
         # again.
         self.wantPID = 0
-        made = self._preexistingSocket is None
-        if made and _isFile(self._bindPath) and not _isFree(self._bindPath):
+        made = self.isMade
+        if made and isFile(self._bindPath) and not isFree(self._bindPath):
             inUse = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             raise CannotListenError(None, self._bindPath, inUse)
         super().startListening()
+        self._shouldShutdown = made
+
+    @property
+    def path(self) -> bytes:
+        """Where it is."""
+        path: bytes = self._bindPath
+        return path
+
+    def inherit(self, listening: socket.socket) -> None:
+        """See L{Port}."""
+        super().inherit(listening)
+        # The file is another process's, which has set its mode and takes it away: a name in no
+        # folder is left alone.
+        self._bindPath = b"\0" + self._bindPath
 
     def connectionLost(self, reason: Failure) -> None:
         """The socket is closed."""
-        if _isFile(self._bindPath):
+        if isFile(self._bindPath):
             with suppress(OSError):
                 os.unlink(self._bindPath)
         tcp.Port.connectionLost(self, reason)
 
     def _areWaiting(self) -> bool:
+        if not self.isRead:
+            return False
         # It can't be asked. As many as may be accepted in one turn: there may be more.
         self.doRead()
         return self.numberAccepts > ACCEPTED_AT_ONCE
 
 
-def _isFile(path: bytes) -> bool:
+def isFile(path: bytes) -> bool:
     """Whether a socket has a file: those of Linux's abstract names have none."""
     return path[:1] not in (b"", b"\0")
 
 
-def _isFree(path: bytes) -> bool:
+def isFree(path: bytes) -> bool:
     """
     Whether there is no file, or there was only the socket of somebody who listens no more: that is
     removed.
@@ -169,11 +215,14 @@ class Ports:
 
     def __init__(self, reactor: object, asksFirst: bool = False) -> None:
         """
-        @param reactor: what opens ports of its own.
-        @param asksFirst: whether clients of all these ports speak first, see L{_Port.asksFirst}.
+        @param reactor: a reactor, or one of these, which then has a say in how ports are opened.
+        @param asksFirst: whether clients of all these ports speak first, see L{Port.asksFirst}.
         """
-        self.reactor = reactor
+        self.reactor: Any = reactor
         self._asksFirst = asksFirst
+        if isinstance(reactor, Ports):
+            self.reactor = reactor.reactor
+            self.open = reactor.open  # type: ignore[method-assign]
 
     def listenTCP(
         self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
@@ -212,17 +261,28 @@ class Ports:
         """See L{IReactorSocket}."""
         if addressFamily == socket.AF_UNIX:
             return self.opened(
-                UNIXPort._fromListeningDescriptor(self.reactor, fileDescriptor, factory)
+                UNIXPort._fromListeningDescriptor(self.reactor, fileDescriptor, factory),
+                fileDescriptor,
             )
         return self.opened(
-            TCPPort._fromListeningDescriptor(self.reactor, fileDescriptor, addressFamily, factory)
+            TCPPort._fromListeningDescriptor(self.reactor, fileDescriptor, addressFamily, factory),
+            fileDescriptor,
         )
 
-    def opened(self, port: _Port) -> IListeningPort:
-        """Open a port that is made."""
+    def opened(self, port: Port, passed: int | None = None) -> IListeningPort:
+        """
+        Open a port that is made.
+
+        @param passed: the descriptor of its socket in the process that is passed it.
+        """
+        port.passed = passed
         port.asksFirst = port.asksFirst or self._asksFirst
-        port.startListening()
+        self.open(port)
         return cast(IListeningPort, port)
+
+    def open(self, port: Port) -> None:
+        """How each port is opened."""
+        port.startListening()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.reactor, name)

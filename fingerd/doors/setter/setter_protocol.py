@@ -47,14 +47,14 @@ class FingerSetterProtocol(ExchangeProtocol):
         self._needed = 2
 
     def connectionMade(self) -> None:
-        super().connectionMade()
-        if not self._isPresent():
-            return
         local = isLocal(self.transport.getPeer())
         # The owner is asked for now: once the client has gone, it can't be told any more.
         uid = self.exchanges.owner(self.transport) if local else None
         self._by = Setter(uid, None, owner.where(self.transport))
-        if not local:
+        if local:
+            self.peer = self._by.account
+        super().connectionMade()
+        if not local and self._isPresent():
             self.requestIsWhole()
             self._refuse(NOT_LOCAL)
 

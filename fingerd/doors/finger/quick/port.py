@@ -101,7 +101,7 @@ class QuickPort(TCPPort):
         """Let a client in, and answer it if it has asked. This never fails."""
         visit = None
         try:
-            if self.stopped is not None:
+            if self.isLast:
                 letIn(client)
             try:
                 data = client.recv(READ, socket.MSG_DONTWAIT)

@@ -30,6 +30,7 @@ class QuickTCP(Ports):
             return self.opened(
                 QuickPort._fromListeningDescriptor(
                     self.reactor, fileDescriptor, addressFamily, factory
-                )
+                ),
+                fileDescriptor,
             )
         return super().adoptStreamPort(fileDescriptor, addressFamily, factory)

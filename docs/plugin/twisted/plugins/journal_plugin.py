@@ -1,0 +1,5 @@
+"""Makes ``--state journal:FILE`` known."""
+
+from journal import JournalScheme
+
+journal = JournalScheme()

@@ -1,0 +1,143 @@
+"""Limits hold for the daemon as a whole, however many workers it has."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import Counter
+
+from fingerd.model import texts
+from tests.daemon.test_workers import ANSWER, WorkersCase
+from tests.support.daemon import PATIENCE, exchange
+from tests.support.workers import Watched, WorkersDaemon
+
+# As a load balancer says where a client is.
+HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.1 1024 79\r\n"
+MOST = 40
+
+
+class Held:
+    """Connections that are held open by a client."""
+
+    def __init__(self, port: int, count: int, begun: bytes) -> None:
+        """
+        @param begun: what they send at first, so that they are accepted at once.
+        """
+        self._selector = selectors.DefaultSelector()
+        self._clients = []
+        for _ in range(count):
+            client = socket.create_connection(("127.0.0.1", port), PATIENCE)
+            client.sendall(begun)
+            self._clients.append(client)
+            self._selector.register(client, selectors.EVENT_READ)
+        self.ended: Counter[bytes] = Counter()
+
+    def waitForEnds(self, count: int) -> int:
+        """Wait until so many are over, or more; how many are."""
+        while self.ended.total() < count:
+            for key, _ in self._selector.select(PATIENCE):
+                client = key.fileobj
+                assert isinstance(client, socket.socket)
+                try:
+                    data = client.recv(100)
+                except ConnectionResetError:
+                    data = b""
+                self.ended[data] += 1
+                self._selector.unregister(client)
+        return self.ended.total()
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._selector.close()
+        for client in self._clients:
+            client.close()
+
+
+class LimitTests(WorkersCase):
+    """Four workers, and clients of one address."""
+
+    def started(self, *limits: str) -> WorkersDaemon:
+        """A daemon with these limits."""
+        return self.daemon(*(f"--limit={limit}" for limit in limits), workers=4)
+
+    def hold(self, port: int, count: int, begun: bytes = b"m") -> Held:
+        """Hold connections until the test is over."""
+        held = Held(port, count, begun)
+        self.addCleanup(held.close)
+        return held
+
+    def assertNear(self, count: float, most: float) -> None:
+        """It is within a tenth of the limit."""
+        self.assertGreaterEqual(count, 0.9 * most - 1)
+        self.assertLessEqual(count, 1.1 * most + 1)
+
+    def checkQueries(self, daemon: WorkersDaemon, header: bytes = b"") -> None:
+        """One client asks twice as often as it may."""
+        began = time.monotonic()
+        answers = Counter(exchange(daemon.port, header + b"moshez\r\n") for _ in range(2 * MOST))
+        # Some more as time goes on.
+        allowed = MOST * (1 + (time.monotonic() - began) / 60)
+        self.assertNear(answers[ANSWER], allowed)
+        self.assertEqual(len(answers), 2, answers)
+
+    def test_queries(self) -> None:
+        """One peer asks so often in a minute, also where a load balancer says who it is."""
+        with self.started(f"peerQueries={MOST}") as daemon:
+            self.checkQueries(daemon)
+        options = (f"--limit=peerQueries={MOST}", "--proxy-from=127.0.0.1")
+        with self.daemon(*options, workers=4) as daemon:
+            self.checkQueries(daemon, HEADER)
+
+    def test_peerConnections(self) -> None:
+        """
+        One peer has so many connections, also where a load balancer says who it is. A worker that
+        is killed gives back those that it had.
+        """
+        limits = (f"--limit=peerConnections={MOST}", "--limit=connectionTime=3600")
+        for header in (b"", HEADER):
+            proxied = ("--proxy-from=127.0.0.1",) if header else ()
+            with self.daemon(*limits, *proxied, workers=4) as daemon:
+                held = self.hold(daemon.port, 2 * MOST, header + b"m")
+                self.assertNear(2 * MOST - held.waitForEnds(MOST - MOST // 10), MOST)
+                victims = daemon.workers()
+                for victim in victims:
+                    watched = Watched(victim)
+                    watched.kill()
+                    self.assertTrue(watched.over())
+                held.waitForEnds(2 * MOST)
+                for victim in victims:
+                    daemon.says(rf"the worker with pid {victim} has ended")
+                again = self.hold(daemon.port, 2 * MOST, header + b"m")
+                self.assertNear(2 * MOST - again.waitForEnds(MOST - MOST // 10), MOST)
+
+    def test_connections(self) -> None:
+        """Of more connections than there may be, the oldest end, whichever workers have them."""
+        limits = (f"connections={MOST}", "peerConnections=1000", "connectionTime=3600")
+        with self.started(*limits) as daemon:
+            held = self.hold(daemon.port, 2 * MOST)
+            self.assertNear(2 * MOST - held.waitForEnds(MOST - MOST // 10), MOST)
+            # And there is still room for who asks.
+            for _ in range(20):
+                self.assertEqual(daemon.ask(b"moshez\r\n"), ANSWER)
+
+    def test_lookups(self) -> None:
+        """So many lookups wait, and others are refused in words."""
+        limits = (f"--limit=lookups={MOST}", "--limit=lookupTime=3600", "--limit=upstreamTime=3600")
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(100)
+            upstream = f"--directory=finger://127.0.0.1:{silent.getsockname()[1]}"
+            more = (
+                upstream,
+                "--limit=peerConnections=1000",
+                "--limit=upstreamWait=3600",
+                "--limit=connectionTime=3600",
+                "--limit=upstreamWaiting=1000",
+                "--limit=peerLookups=1000",
+            )
+            with self.daemon(*limits, *more, "--limit=stopTime=0.1", workers=4) as daemon:
+                held = self.hold(daemon.port, 2 * MOST, b"nobody\r\n")
+                self.assertNear(2 * MOST - held.waitForEnds(MOST - MOST // 10), MOST)
+                [words] = held.ended
+                self.assertIn(texts.TOO_MANY_LOOKUPS.encode(), words)
