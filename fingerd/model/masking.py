@@ -21,6 +21,8 @@ __all__ = ["Mask"]
 
 # Where the record of a user begins, in the forms of finger(1) and of other servers.
 _RECORD = re.compile(r"^(?:login(?: name)?|user(?: ?name)?)[ \t]*:", re.I | re.M)
+# A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
+_WORD = re.compile(r"(?<![\w.-])(?:[\w-]|\.(?=\w))+")
 
 
 class Mask:
@@ -34,13 +36,15 @@ class Mask:
         """
         self._logins = frozenset(login.casefold() for login in logins)
         self._exactly = frozenset(exactly)
-        # A login ends where no login goes on: "root" isn't in "rooted", nor in "my-root".
-        names = "|".join(re.escape(login) for login in sorted(self._logins | self._exactly))
-        self._word = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.I) if names else None
+        names = self._logins | {login.casefold() for login in self._exactly}
+        # Most logins are a word each, and words are found in no time, however many are looked for.
+        self._words = frozenset(filter(_WORD.fullmatch, names))
+        others = "|".join(map(re.escape, sorted(names - self._words)))
+        self._other = re.compile(rf"(?<![\w.-])(?:{others})(?![\w-]|\.\w)") if others else None
 
     def __bool__(self) -> bool:
         """Whether it hides anybody."""
-        return self._word is not None
+        return bool(self._words) or self._other is not None
 
     def hides(self, login: str) -> bool:
         """Whether there is no user ``login`` from outside."""
@@ -52,10 +56,10 @@ class Mask:
 
     def user(self, user: User | None) -> User | None:
         """``user``, without hidden users' records in the report; None where nothing is left."""
-        if user is None or self._word is None or not user.report:
+        if user is None or not self or not user.report:
             return user
         report = clean(user.report)
-        if self._word.search(report) is not None:
+        if self._isIn(report):
             report = "".join(record for record in _records(report) if not self._isOfHidden(record))
             if not report.strip():
                 return None
@@ -67,7 +71,7 @@ class Mask:
         where the list was asked for with C{/W}, and the lines that name one. A report that has
         nothing left is dropped.
         """
-        if self._word is None:
+        if not self:
             return list(users)
         seen = []
         for user in users:
@@ -80,7 +84,7 @@ class Mask:
         return seen
 
     def _listed(self, report: str) -> str:
-        if self._word is None or self._word.search(report) is None:
+        if not self._isIn(report):
             return report
         # What comes before the first record is a table: each of its lines is about another user.
         whole = (
@@ -89,11 +93,18 @@ class Mask:
             if _RECORD.match(record) is None or not self._isOfHidden(record)
         )
         lines = "".join(whole).split("\n")
-        return "\n".join(line for line in lines if self._word.search(line) is None)
+        return "\n".join(line for line in lines if not self._isIn(line))
 
     def _isOfHidden(self, record: str) -> bool:
         # What names the user of a record is its first line; the rest is what they wrote.
-        return self._word is not None and self._word.search(record.partition("\n")[0]) is not None
+        return self._isIn(record.partition("\n")[0])
+
+    def _isIn(self, text: str) -> bool:
+        """Whether C{text} names somebody who is hidden."""
+        text = text.casefold()
+        if not self._words.isdisjoint(_WORD.findall(text)):
+            return True
+        return self._other is not None and self._other.search(text) is not None
 
 
 def _records(report: str) -> list[str]:

@@ -121,7 +121,8 @@ class CommandTests(SynchronousTestCase):
             shown,
             "\\A"
             "Happy and very well\nfingerd\n"
-            "Writing a README\nWriting a README\n"
+            "moshez: Writing a README\nWriting a README\n"
+            "moshez: Gone; before it: Writing a README\nWriting a README\n"
             f"{log}"
             "removed\n/etc/users\n/var/lib/fingerd\n\\Z",
         )
