@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.commands import fingerset as program
 from fingerd.commands.fingerset import NO_ANSWER, REFUSED, Trouble, ask, main
-from tests.support.daemon import PATIENCE, Daemon
+from tests.support.daemon import PATIENCE, Daemon, exchange
 from tests.support.ports import TCP, TIME, Sockets, until
 from tests.support.real_users import NOT_ROOT, become, commonDirectory, makeUser
 
@@ -41,6 +42,11 @@ def fingerset(*arguments: str | bytes, given: bytes = b"", by: list[str] | None 
         env={**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "80"},
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def said(words: str, login: str = ME) -> Said:
+    """What it says where all is well."""
+    return 0, f"{login}: {words}\n", ""
 
 
 class FingersetTests(SynchronousTestCase):
@@ -74,7 +80,7 @@ class FingersetTests(SynchronousTestCase):
         self.here = f"--socket={self.socket}"
         self.port = f"--port={self.daemon.setterPort}"
         for login in (ME, "moshez"):
-            self.addCleanup(self.daemon.set, login, "")
+            self.addCleanup(exchange, self.daemon.setterPort, f"{login} erase\n".encode())
         # What other tests have made it say.
         self.daemon.log.clear()
 
@@ -83,57 +89,119 @@ class FingersetTests(SynchronousTestCase):
         return self.daemon.ask(login.encode() + b"\r\n").decode().replace("\r\n", "\n")
 
     def test_set(self) -> None:
-        """It sets one's own status, says nothing and ends with 0: on the socket and on TCP."""
-        for number, place in enumerate((self.here, self.port)):
-            self.assertEqual(fingerset(place, f"Writing {number}"), (0, "", ""))
-            self.assertEqual(self.status(), f"Writing {number}\n")
-        self.assertEqual(fingerset(self.here, "At", "lunch"), (0, "", ""))
+        """It sets one's own status and says what it did: on the socket and on TCP."""
+        self.assertEqual(fingerset(self.here, "Writing"), said("Writing"))
+        self.assertEqual(self.status(), "Writing\n")
+        self.assertEqual(fingerset(self.port, "At", "lunch"), said("At lunch; before it: Writing"))
         self.assertEqual(self.status(), "At lunch\n")
 
     def test_asItIs(self) -> None:
         """A status arrives as it was given: backslashes, line ends and all letters."""
         for text in (r"C:\new \\ \o/ \ ".strip(), "☕ im Café,\nמשה", "- x -", "%s {by}"):
-            self.assertEqual(fingerset(self.here, "--", text), (0, "", ""))
+            self.assertEqual(fingerset(self.here, "--", text)[0], 0)
             self.assertEqual(self.status(), f"{text}\n")
 
     def test_standardInput(self) -> None:
         """A status of several lines can come from standard input."""
-        self.assertEqual(fingerset(self.here, "-", given=b"One\r\n\n two\\n\n"), (0, "", ""))
+        done = fingerset(self.here, "-", given=b"One\r\n\n two\\n\n")
+        self.assertEqual(done, said("One   two\\n"))
         self.assertEqual(self.status(), "One\n\n two\\n\n")
 
     def test_clear(self) -> None:
         """--clear takes back what was set."""
         fingerset(self.here, "Writing")
-        self.assertEqual(fingerset(self.here, "--clear"), (0, "", ""))
+        self.assertEqual(fingerset(self.here, "--clear"), said("no status set; before it: Writing"))
         self.assertEqual(self.status(), "Here\n")
 
     def test_user(self) -> None:
         """--user names another user, for those who may."""
-        self.assertEqual(fingerset(self.here, "--user", "moshez", "On holiday"), (0, "", ""))
+        done = fingerset(self.here, "--user", "moshez", "On holiday")
+        self.assertEqual(done, said("On holiday", "moshez"))
         self.assertEqual((self.status("moshez"), self.status()), ("On holiday\n", "Here\n"))
 
     def test_for(self) -> None:
-        """--for says how long the status lasts."""
-        self.assertEqual(fingerset(self.port, "--for", "1h30m", "At lunch"), (0, "", ""))
+        """--for says how long the status lasts; it says by the clock when that is over."""
+        status, told, _ = fingerset(self.port, "--for", "1h30m", "At lunch")
+        self.assertEqual(status, 0)
+        self.assertRegex(told, rf"\A{ME}: At lunch, until [-0-9 ]*\d\d:\d\d\n\Z")
         self.assertEqual(self.status(), "At lunch\n")
         self.daemon.says(rf"status of '{ME}' set until \d+-\d\d-\d\dT\d\d:\d\d:\d\dZ by uid ")
 
+    def test_plan(self) -> None:
+        """A plan comes from a file or from standard input, a project with the option."""
+        plan = Path(self.mktemp())
+        plan.write_text("To write.\nAnd\tmore.\n")
+        self.assertEqual(
+            fingerset(self.here, "--plan", str(plan)), said("plan: To write. And more.")
+        )
+        done = fingerset(self.port, "--project", "fingerd")
+        self.assertEqual(done, said("project: fingerd"))
+        answer = self.status()
+        self.assertIn("Status: Here\nProject: fingerd\nPlan:\nTo write.\nAnd\tmore.\n", answer)
+        done = fingerset(self.here, "--plan", "-", "--for", "2h", given=b"x\n" * 30000)
+        self.assertEqual(done[:1], (0,))
+        self.assertIn("x x x …, until ", done[1])
+        self.assertIn("Plan:\n" + "x\n" * 30000, self.status())
+        self.assertEqual(fingerset(self.here, "--plan", "-", given=b"x" * 65537)[0], REFUSED)
+        for part in "plan", "project":
+            self.assertEqual(fingerset(self.here, "--clear", part)[0], 0)
+        self.assertEqual(self.status(), "Here\n")
+        missing = fingerset(self.here, "--plan", "/nonexistent")
+        words = "fingerset: /nonexistent: No such file or directory; see fingerset --help\n"
+        self.assertEqual(missing, (2, "", words))
+
+    def test_hide(self) -> None:
+        """--hide hides a user, and --show takes that back; --undo does so too."""
+        self.assertEqual(fingerset(self.here, "--hide"), said("hidden"))
+        self.assertEqual(self.status(), "No such user\n")
+        self.assertEqual(fingerset(self.here, "--show"), said("shown; before it: hidden"))
+        self.assertEqual(self.status(), "Here\n")
+        self.assertEqual(fingerset(self.here, "--undo"), said("hidden"))
+        self.assertEqual(fingerset(self.here, "--undo"), said("shown; before it: hidden"))
+        self.assertEqual(self.status(), "Here\n")
+
+    def test_told(self) -> None:
+        """Alone it tells what is set, by whom and since when; --history tells what was."""
+        self.assertEqual(fingerset(self.here), said("nothing set"))
+        fingerset(self.here, "Writing")
+        fingerset(self.here, "--hide")
+        fingerset(self.here, "At \\n lunch")
+        status, told, _ = fingerset(self.port)
+        self.assertEqual(status, 0)
+        by = r", since [-0-9 ]*\d\d:\d\d, set by uid \d+ \(\S+\)\n"
+        self.assertRegex(told, rf"\A{ME}: At \\n lunch{by}{ME}: hidden{by}\Z")
+        status, told, _ = fingerset(self.here, "--history")
+        lines = [line[18:].partition(" (uid")[0] for line in told.splitlines()]
+        self.assertEqual(lines[:3], ["At \\n lunch", "hidden", "Writing"])
+
+    def test_erase(self) -> None:
+        """--erase forgets everything."""
+        fingerset(self.here, "Writing")
+        fingerset(self.here, "--public-history")
+        done = fingerset(self.here, "--erase")
+        self.assertEqual(done, said("all that was set is erased, the history included"))
+        self.assertEqual(fingerset(self.here, "--history"), (0, "", ""))
+        self.assertEqual(fingerset(self.here), said("nothing set"))
+        words = "fingerset: Not set: there is nothing to take back\n"
+        self.assertEqual(fingerset(self.here, "--undo"), (REFUSED, "", words))
+
     def test_socketFirst(self) -> None:
         """The socket is asked first, then the port; each alone where only that is named."""
-        self.assertEqual(fingerset(self.here, "--port=1", "Socket"), (0, "", ""))
+        self.assertEqual(fingerset(self.here, "--port=1", "Socket"), said("Socket"))
         self.assertEqual(self.status(), "Socket\n")
         self.daemon.says(f"set by .* on {self.socket}")
-        self.assertEqual(fingerset("--socket=/nonexistent", self.port, "Port"), (0, "", ""))
+        done = fingerset("--socket=/nonexistent", self.port, "Port")
+        self.assertEqual(done, said("Port; before it: Socket"))
         self.assertEqual(self.status(), "Port\n")
-        status, _, said = fingerset("--socket=/nonexistent", "Nobody")
+        status, _, words = fingerset("--socket=/nonexistent", "Nobody")
         self.assertEqual(status, NO_ANSWER)
         self.assertEqual(
-            said, "fingerset: no server to ask (/nonexistent: No such file or directory)\n"
+            words, "fingerset: no server to ask (/nonexistent: No such file or directory)\n"
         )
-        status, _, said = fingerset("--port=1", "Nobody")
+        status, _, words = fingerset("--port=1", "Nobody")
         self.assertEqual(status, NO_ANSWER)
         self.assertEqual(
-            said,
+            words,
             "fingerset: no server to ask (127.0.0.1:1: Connection refused; "
             "[::1]:1: Connection refused)\n",
         )
@@ -147,8 +215,8 @@ class FingersetTests(SynchronousTestCase):
             (["x" * 1025], "Not set: a line has 1024 bytes at most"),
             (["x" + "\n" * 600 + "x"], "Not set: a line has 1024 bytes at most"),
         ):
-            said = fingerset(self.here, *arguments)
-            self.assertEqual(said, (REFUSED, "", f"fingerset: {words}\n"), arguments)
+            done = fingerset(self.here, *arguments)
+            self.assertEqual(done, (REFUSED, "", f"fingerset: {words}\n"), arguments)
         self.assertEqual(self.status(), "Here\n")
 
     def test_notTheirs(self) -> None:
@@ -157,12 +225,12 @@ class FingersetTests(SynchronousTestCase):
             self.skipTest(NOT_ROOT)
         alice = makeUser("fd-alice-", self.addCleanup)
         for place in (self.here, self.port):
-            said = fingerset(place, "--user", "moshez", "Hacked", by=become(alice))
+            done = fingerset(place, "--user", "moshez", "Hacked", by=become(alice))
             words = "Not set: a user sets their own status only"
-            self.assertEqual(said, (REFUSED, "", f"fingerset: {words}\n"))
+            self.assertEqual(done, (REFUSED, "", f"fingerset: {words}\n"))
             # Theirs it would be, if a directory knew them.
-            said = fingerset(place, "Mine", by=become(alice))
-            self.assertEqual(said, (REFUSED, "", "fingerset: No such user\n"))
+            done = fingerset(place, "Mine", by=become(alice))
+            self.assertEqual(done, (REFUSED, "", "fingerset: No such user\n"))
         self.assertEqual(self.status("moshez"), "Happy\n")
 
 
@@ -172,8 +240,12 @@ class CommandLineTests(SynchronousTestCase):
     def test_mistakes(self) -> None:
         """A command line that makes no sense ends with 2, and one line says why."""
         cases: list[tuple[list[str], str]] = [
-            ([], "give a status"),
-            (["--clear", "Writing"], "give a status"),
+            (["--hide", "Writing"], "one thing is done at a time"),
+            (["--hide", "--undo"], "one thing is done at a time"),
+            (["--clear", "Writing"], "invalid choice: 'Writing'"),
+            (["--for", "2h", "--undo"], "--for is for what is set"),
+            (["--for", "2h"], "--for is for what is set"),
+            (["--project", " "], "the project is empty"),
             ([""], "use --clear"),
             (["  "], "use --clear"),
             (["--for", "soon", "x"], "such as 90s"),
@@ -232,7 +304,7 @@ class Answering(Protocol):
 class ServerTests(Sockets):
     """Servers that misbehave."""
 
-    def asking(self, said: bytes | None, clock: Clock | None = None) -> Deferred[None]:
+    def asking(self, said: bytes | None, clock: Clock | None = None) -> Deferred[Sequence[str]]:
         """Ask a server that says this."""
         self.asked: list[bytes] = []
         factory = Factory()
@@ -245,7 +317,7 @@ class ServerTests(Sockets):
             ask([("there", endpoint)], b"moshez\nBusy\n", TIME if clock is None else clock)
         )
 
-    async def trouble(self, asking: Deferred[None]) -> Trouble:
+    async def trouble(self, asking: Deferred[Sequence[str]]) -> Trouble:
         """What goes wrong."""
         with self.assertRaises(Trouble) as raised:
             await asking

@@ -104,6 +104,23 @@ class RealAccountsTests(Accounts):
             self.assertEqual((user["plan"], user["project"]), ("", "The engine"))
             plan.unlink()
 
+    def test_hideClosed(self) -> None:
+        """Where that is wanted, those whose homes can't be entered are hidden, in lists too."""
+        ada, eve = self.ada.pw_name, self.eve.pw_name
+        self.addCleanup(self.base.chmod, 0o755)
+        for closed in self.home, self.base:
+            closed.chmod(0o700)
+            shown, hidden = asked("closed-homes=show", ada)[0], asked("closed-homes=hide", ada)[0]
+            self.assertEqual((shown["name"], hidden), ("Ada Lovelace", "hidden"))
+            found, listed = asked("closed-homes=hide", eve, "")
+            self.assertNotIn(ada, [user["login"] for user in listed])
+            if closed is self.home:
+                self.assertEqual(found["name"], eve.capitalize())
+        # What isn't there isn't closed.
+        self.base.chmod(0o755)
+        self.home.rmdir()
+        self.assertEqual(asked("closed-homes=hide", ada)[0]["name"], "Ada Lovelace")
+
     def test_closedHome(self) -> None:
         """A user with a closed home is shown as the account says."""
         self.write(".plan", "Rest")
@@ -360,6 +377,8 @@ class URLTests(SynchronousTestCase):
             ("", "passwd:"),
             ("min-uid=500", "passwd:"),
             ("max-uid=60000,min-uid=0", "passwd:"),
+            ("closed-homes=hide,min-uid=500", "passwd:"),
+            ("/etc/people?closed-homes=show", "passwd:/etc/people"),
             ("/etc/people", "passwd:/etc/people"),
             ("/etc/people?", "passwd:/etc/people"),
             ("///etc/people", "passwd:/etc/people"),
@@ -369,7 +388,7 @@ class URLTests(SynchronousTestCase):
 
     def test_nonsense(self) -> None:
         """Anything else is refused, in words."""
-        neither = "is neither min-uid=N, nor max-uid=N, nor a path from / on"
+        neither = "is neither min-uid=N, nor max-uid=N, nor closed-homes=hide, nor a path from / on"
         uid = "is not a uid: a number from 0 to 4294967294"
         for rest, reason in (
             ("etc/passwd", f"'etc/passwd' {neither}"),
@@ -377,6 +396,8 @@ class URLTests(SynchronousTestCase):
             ("min-uid=1000,", f"'' {neither}"),
             ("gid=1", f"'gid=1' {neither}"),
             ("min-uid", f"'' {uid}"),
+            ("closed-homes=no", "closed-homes is hide or show, not 'no'"),
+            ("closed-homes", "closed-homes is hide or show, not ''"),
             ("min-uid=-1", f"'-1' {uid}"),
             ("min-uid=1000&max-uid=2000", f"'1000&max-uid=2000' {uid}"),
             ("min-uid=4294967295", f"'4294967295' {uid}"),

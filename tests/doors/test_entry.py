@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.plain.finger1_layout import age, entry, known
+from fingerd.doors.plain.finger1_layout import age, entry, known, timeOf
 from fingerd.model.fields import ALL, ALWAYS, Field, Fields
 from fingerd.model.user import User
 from fingerd.service.shown import Shown
@@ -176,3 +176,22 @@ class AgeTests(SynchronousTestCase):
     def test_anyTimes(self, since: float | None, now: float | None) -> None:
         """No times, however odd, make it fail."""
         self.assertRegex(age(since, now), r"^(|just now|\d+ [a-z]+ ago)$")
+
+
+class EndTests(SynchronousTestCase):
+    """When a status ends."""
+
+    def test_words(self) -> None:
+        """It is told to the minute, in two units at most, beside the age."""
+        for seconds, words in (
+            (1, "1 minute"),
+            (89, "1 minute"),
+            (7199.5, "2 hours"),
+            (5400, "1 hour 30 minutes"),
+            (86400 * 31 + 3600 * 2 + 60, "1 month 1 day"),
+            (86400 * 366, "1 year 1 day"),
+        ):
+            user = User("m", status="At lunch", statusSet=0.0, statusUntil=60.0 + seconds)
+            self.assertEqual(timeOf(user, 60.0), f"1 minute ago, ends in {words}")
+        self.assertEqual(timeOf(user._replace(statusUntil=None), 60.0), "1 minute ago")
+        self.assertEqual(timeOf(User("m", statusUntil=120.0), 60.0), "ends in 1 minute")

@@ -78,6 +78,39 @@ class SetterTests(Sockets):
             self.assertEqual(await self.ask(self.setter, clear), OK, clear)
             self.assertEqual(await self.status(), b"Happy and well\r\n")
 
+    async def test_longer(self) -> None:
+        """The longer form sets a plan, hides and shows; the answer tells what shows now."""
+        plan = b"To write.\\nAnd more: " + b"\\\\" * 32000
+        answer = await self.ask(self.setter, b"moshez plan 2h\n" + plan + b"\n")
+        lines = answer.split(b"\r\n")
+        self.assertEqual(lines[::2], [b"OK", b""])
+        self.assertRegex(lines[1], rb"^now\tplan\t\d+\t\d+\tuid \d+ \(\S+\)\tTo write.\\nAnd")
+        shown = await self.status()
+        self.assertIn(b"Plan:\r\nTo write.\r\nAnd more: " + b"\\" * 32000 + b"\r\n", shown)
+        for request, status in (
+            (b"moshez hide\n", b"No such user\r\n"),
+            (b"moshez show\r\n", shown),
+            (b"moshez undo\n", b"No such user\r\n"),
+            (b"moshez erase\n", b"Happy and well\r\n"),
+        ):
+            answer = await self.ask(self.setter, request)
+            self.assertEqual(answer.split(b"\r\n")[0], b"OK")
+            self.assertEqual(await self.status(), status)
+        self.assertEqual(await self.ask(self.setter, b"moshez tell\n"), OK)
+        self.assertEqual(await self.ask(self.setter, b"moshez history\n"), OK)
+        nothing = b"Not set: there is nothing to take back\r\n"
+        self.assertEqual(await self.ask(self.setter, b"moshez undo\n"), nothing)
+
+    async def test_longestPlan(self) -> None:
+        """A plan has 64 KiB at most; a status' line in the longer form is no longer than before."""
+        for first, size, words in (
+            (b"moshez plan\n", 65537, b"Not set: a plan has 65536 bytes at most\r\n"),
+            (b"moshez plan\n", 131073, b"Not set: a line has 131072 bytes at most\r\n"),
+            (b"moshez status\n", 1025, b"Not set: a line has 1024 bytes at most\r\n"),
+        ):
+            self.assertEqual(await self.ask(self.setter, first + b"x" * size + b"\n"), words)
+        self.assertEqual(await self.status(), b"Happy and well\r\n")
+
     async def test_clearNothing(self) -> None:
         """To clear what was never set is no mistake."""
         self.assertEqual(await self.ask(self.setter, b"moshez\n\n"), OK)

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fingerd.doors.setter.grammar import Setting, encode, linesOf, parse
+from fingerd.doors.setter.grammar import (
+    MAY_END,
+    WITH_TEXT,
+    Setting,
+    Verb,
+    encode,
+    linesOf,
+    parse,
+    readTold,
+    told,
+)
+from fingerd.model.record import Part, Status
+from fingerd.text.cleaning import clean
 from fingerd.text.lasting import seconds
 
 
@@ -98,3 +110,77 @@ class EndTests(SynchronousTestCase):
         for bad in (b"\x1b[2J", b"\x00", b"\r", b"\x7f", b"\xc2\x9b"):
             words = str(self.assertRaises(ValueError, read, b"moshez 3\nBusy\n2" + bad + b"h\n"))
             self.assertIn("control characters", words)
+
+
+class LongerTests(SynchronousTestCase):
+    """The longer form."""
+
+    def test_verbs(self) -> None:
+        """What is to be done stands behind the user, and how long it lasts behind that."""
+        for request, wanted in {
+            b"moshez plan\nTo write.\\nAnd more.\n": Setting(
+                "moshez", "To write.\nAnd more.", None, Verb.PLAN
+            ),
+            b" moshez \tstatus  2h \nAt lunch\n": Setting("moshez", "At lunch", 7200, Verb.STATUS),
+            b"moshez project\n\n": Setting("moshez", "", None, Verb.PROJECT),
+            b"moshez hide 1d\n": Setting("moshez", "", 86400, Verb.HIDE),
+            b"moshez undo\n": Setting("moshez", "", None, Verb.UNDO),
+        }.items():
+            self.assertEqual(read(request), wanted)
+            self.assertEqual(linesOf(request.split(b"\n")[0]), request.count(b"\n"))
+
+    def test_others(self) -> None:
+        """A login is none of these words, and a word that is none of them is the talk's form."""
+        for first in (b"plan", b" undo", b"moshez plans", b"moshez Plan", b"a b plan", b"plan 3x"):
+            self.assertEqual(linesOf(first), 2, first)
+        self.assertEqual(read(b"plan\nA user's status\n"), Setting("plan", "A user's status"))
+        self.assertEqual(read(b"hide hide\n"), Setting("hide", "", None, Verb.HIDE))
+
+    def test_refused(self) -> None:
+        """A time where nothing ends, or that is none, is refused in words."""
+        for request, words in {
+            b"moshez undo 2h\n": "behind undo nothing is said",
+            b"moshez show me\n": "behind show nothing is said",
+            b"moshez hide soon\n": "such as 90s",
+            b"moshez plan 2h 3h\nx\n": "such as 90s",
+            b"moshez hide 2h\x1b\n": "control characters",
+            b"moshez plan\n\xff\n": "UTF-8",
+        }.items():
+            self.assertIn(words, str(self.assertRaises(ValueError, read, request)))
+
+    @given(
+        st.sampled_from(Verb),
+        st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\t\\")),
+        st.none() | st.integers(0, 10**9),
+    )
+    def test_roundTrip(self, verb: Verb, text: str, seconds: int | None) -> None:
+        """Whatever is asked for arrives as it was."""
+        text = text.strip(" \t\n") if verb in WITH_TEXT else ""
+        wanted = Setting("moshez", text, seconds if verb in MAY_END else None, verb)
+        data = encode(wanted)
+        self.assertEqual(read(data), wanted)
+        self.assertEqual(linesOf(data.split(b"\n")[0]), data.count(b"\n"))
+
+    @given(st.sampled_from(Verb), st.binary(), st.binary())
+    def test_anyBytes(self, verb: Verb, behind: bytes, line: bytes) -> None:
+        """No bytes do worse than being refused."""
+        lines = [b"moshez " + verb.encode() + behind, line]
+        with contextlib.suppress(ValueError):
+            self.assertIsInstance(parse(lines[: linesOf(lines[0])]), Setting)
+
+    @given(
+        st.sampled_from(Part),
+        st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn"])),
+        st.none() | st.integers(0, 10**10),
+    )
+    def test_told(self, part: Part, text: str, until: int | None) -> None:
+        """What the answer tells of a status can be read, to the second."""
+        text = clean(text)[:500]
+        status = Status(f"{text}\n\\n\t.", 1e9, "uid 0 (root)", until, part)
+        self.assertEqual(readTold(told("before", status)), ("before", status))
+
+    def test_toldShort(self) -> None:
+        """Of a long text the beginning is told, and nothing that a terminal would act on."""
+        _, status = readTold(told("now", Status("ab\x1b[2J\u202e" * 1000, 1.0)))
+        self.assertEqual(len(status.text), 201)
+        self.assertTrue(status.text.startswith("ab[2Jab[2J") and status.text.endswith("\u2026"))

@@ -13,7 +13,7 @@ from fingerd.doors.setter import grammar
 from fingerd.doors.setter.setter_protocol import OK, FingerSetterFactory
 from fingerd.model import texts
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import Status
+from fingerd.model.record import Part
 from fingerd.model.rules import Rules
 from fingerd.stores.memory import MemoryStore
 from fingerd.system.logins import Logins
@@ -39,6 +39,10 @@ _REFUSALS = (
     "Two lines are needed: ",
     "Three lines are needed: ",
 )
+
+
+# What was set, by login.
+_Set = dict[str, dict[Part, str]]
 
 
 class _Logins(Logins):
@@ -88,7 +92,8 @@ class Setting:
             assert not statuses and not sent.flag(_ENDS)
             return
         text = checks.answerIsWellFormed(whole, DEFAULTS.answerSize)
-        if text != f"{OK}\n":
+        first, _, told = text.partition("\n")
+        if first != OK:
             assert text.startswith(_REFUSALS), text
             assert not statuses, statuses
             return
@@ -98,9 +103,15 @@ class Setting:
         lines = Telnet().receive(sent.data).split(b"\n")
         wanted = grammar.parse(lines[: grammar.linesOf(lines[0])])
         assert wanted.login in mayBeSet, wanted
-        assert statuses == ({wanted.login: wanted.text} if wanted.text else {}), statuses
+        change = wanted.change
+        expected = {wanted.login: {change.part: change.text}} if change and change.text else {}
+        assert statuses == expected, statuses
+        shows = [grammar.readTold(line) for line in told.splitlines()]
+        assert len(shows) == (len(expected) if wanted.verb else 0), told
+        for when, status in shows:
+            assert (when, status.part, status.set) == ("now", change and change.part, _NOW), told
 
-    def _set(self, sent: checks.Bytes, segments: Sequence[bytes]) -> tuple[bytes, dict[str, str]]:
+    def _set(self, sent: checks.Bytes, segments: Sequence[bytes]) -> tuple[bytes, _Set]:
         host = "192.0.2.1" if sent.flag(_FROM_AFAR) else "127.0.0.1"
         transport = inMemory(self._factory, segments, sent.flag(_ENDS), host)
         said = transport.value()
@@ -108,10 +119,12 @@ class Setting:
         assert transport.value() == said, "more, after the connection was closed"
         return said, self._cleared()
 
-    def _cleared(self) -> dict[str, str]:
+    def _cleared(self) -> _Set:
         """What was set, by login; none of it is set any more."""
-        held = {login: self._store.held(login).status for login in self._store.logins(1000)}
-        shown = {login: status.text for login, status in held.items() if status is not None}
-        for login in shown:
-            self._store.setStatus(login, Status("", _NOW))
+        shown: _Set = {}
+        for login in {*_USERS, *self._store.logins(1000), *self._store.hidden()}:
+            set = [status for status in self._store.held(login) if status is not None]
+            if set:
+                shown[login] = {status.part: status.text for status in set}
+            self._store.erase(login)
         return shown

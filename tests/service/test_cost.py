@@ -43,7 +43,7 @@ from tests.support.service import Finger
 QUERY = 145
 # The same with real sockets, where all is there when the connection is accepted.
 SHORT_WAY = 82
-SET = 366
+SET = 385
 # A user in a users file, through the service.
 LOOKUP = 60
 # Who has made a TCP connection, by the kernel.

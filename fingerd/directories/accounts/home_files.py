@@ -47,32 +47,40 @@ _ABSENT = frozenset(
     }
 )
 
+# ...and with these that this process may not go in there.
+_CLOSED = frozenset({errno.EACCES, errno.EPERM})
+
 
 class Home:
     """
     The home directory of one user, open: see L{openHome}.
 
     Its methods raise L{OSError} when the system can't tell what is there.
+
+    @ivar closed: whether this process can't enter it, and so can't tell whether there is a
+        ``.nofinger``. It is known once that was looked for.
     """
 
-    def __init__(self, directory: int | None, uid: int) -> None:
+    def __init__(self, directory: int | None, uid: int, closed: bool = False) -> None:
         """
         @param directory: its descriptor, or None where there is none to be read.
         """
         self._directory = directory
         self._uid = uid
+        self.closed = closed
 
     def hides(self) -> bool:
         """
         Whether its user is not to be fingered: whether there is a ``.nofinger``, of any kind and
-        anyone's. As nothing is read for that, root looks too. Where the daemon's user can't enter
-        the home, it is as if there were none.
+        anyone's. As nothing is read for that, root looks too. Where the home is C{closed}, it is as
+        if there were none.
         """
         if self._directory is None:
             return False
         try:
             os.stat(".nofinger", dir_fd=self._directory, follow_symlinks=False)
         except OSError as error:
+            self.closed = error.errno in _CLOSED
             return _isThere(error)
         return True
 
@@ -117,7 +125,11 @@ def openHome(path: str, uid: int) -> Iterator[Home]:
     @param uid: its user.
     @raise OSError: when the system can't tell what is there.
     """
-    directory = _open(path)
+    try:
+        directory = _open(path)
+    except PermissionError:
+        yield Home(None, uid, closed=True)
+        return
     try:
         if directory is not None and os.fstat(directory).st_uid not in (uid, 0):
             yield Home(None, uid)
@@ -137,6 +149,8 @@ def _open(path: str) -> int | None:
     whole = "/" + "/".join(parts)
     try:
         return os.open(whole.encode("utf-8", "surrogateescape"), _DIRECTORY)
+    except PermissionError:
+        raise
     except OSError as error:
         _isThere(error)
         return None

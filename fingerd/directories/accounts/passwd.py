@@ -13,16 +13,18 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.directories.accounts import gecos
-from fingerd.directories.accounts.home_files import openHome
+from fingerd.directories.accounts.home_files import Home, openHome
 from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account, number
 from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccounts
@@ -50,17 +52,25 @@ class Passwd(MultiService):
     Everything that may block is done in threads, C{limits.passwdThreads} of them. L{Threads} says
     what cancelling does then.
 
-    A user whose home this process can't enter is shown without its files; nobody can tell then
-    whether there is a C{.nofinger}. A user whose home can't be looked at for another reason is not
-    listed, and to look for that user fails.
+    Where this process can't enter a home, it can't tell whether there is a C{.nofinger}. The user
+    is then shown without what is in files, or hidden, as the administrator wants. A user whose home
+    can't be looked at for another reason is not listed, and to look for that user fails.
     """
 
     _log = Logger()
 
     def __init__(
-        self, accounts: IAccounts, reactor: IReactorFromThreads, limits: Limits = DEFAULTS
+        self,
+        accounts: IAccounts,
+        reactor: IReactorFromThreads,
+        limits: Limits = DEFAULTS,
+        hideClosed: bool = False,
     ) -> None:
+        """
+        @param hideClosed: hide the users whose homes can't be entered.
+        """
         super().__init__()
+        self._hideClosed = hideClosed
         self._accounts = accounts
         self._reactor = reactor
         self._limits = limits
@@ -85,6 +95,8 @@ class Passwd(MultiService):
                 "{directory} reads no files of its users, since this process is root",
                 directory=self,
             )
+        counting = partial(self._count, self._accounts.listing(self._limits.listedUsers))
+        self._threads.run("closed homes", counting).addCallbacks(self._sayClosed, self._cantCount)
 
     def stopService(self) -> Deferred[object]:
         self._threads.stop()
@@ -122,7 +134,7 @@ class Passwd(MultiService):
             return None
         try:
             with openHome(account.home, account.uid) as home:
-                if home.hides():
+                if self._hides(home):
                     return HIDDEN
                 read = partial(home.read, size=self._limits.homeFileSize)
                 return gecos.userOf(account, self._limits.gecosPart)._replace(
@@ -142,7 +154,7 @@ class Passwd(MultiService):
                 raise DirectoryError("listing the accounts takes too long")
             try:
                 with openHome(account.home, account.uid) as home:
-                    if not home.hides():
+                    if not self._hides(home):
                         users.append(gecos.userOf(account, self._limits.gecosPart))
             except OSError as error:
                 trouble = f"the home of {account.login!r}: {error.strerror}"
@@ -150,6 +162,44 @@ class Passwd(MultiService):
                     raise DirectoryError(trouble) from error
         self._reactor.callFromThread(self._say, trouble)
         return users
+
+    def _hides(self, home: Home) -> bool:
+        return home.hides() or (home.closed and self._hideClosed)
+
+    def _count(self, listing: Callable[[], list[Account]]) -> tuple[int, int]:
+        """How many homes can't be entered, and of how many that were looked at."""
+        end = time.monotonic() + self._limits.lookupTime
+        closed = looked = 0
+        for account in listing():
+            if time.monotonic() > end:
+                break
+            looked += 1
+            with suppress(OSError), openHome(account.home, account.uid) as home:
+                home.hides()
+                closed += home.closed
+        return closed, looked
+
+    def _sayClosed(self, counted: tuple[int, int]) -> None:
+        closed, looked = counted
+        if closed:
+            self._log.warn(
+                "{directory}: of {looked} homes {closed} can't be entered by this user, and a "
+                ".nofinger in them can't be seen; their users are {what}",
+                directory=self,
+                looked=looked,
+                closed=closed,
+                what="hidden (closed-homes=hide)"
+                if self._hideClosed
+                else "shown (closed-homes=show): closed-homes=hide hides them",
+            )
+
+    def _cantCount(self, failure: Failure) -> None:
+        # Whether they are cancelled, since the daemon stops, or fail: whoever asks will see.
+        self._log.info(
+            "{directory}: it can't be told how many homes can't be entered ({reason})",
+            directory=self,
+            reason=failure.getErrorMessage(),
+        )
 
     def _say(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self._trouble:
@@ -164,7 +214,7 @@ def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Pass
     The directory that ``passwd:`` and ``rest`` name: nothing for the system's accounts, or the
     path of a file of accounts, from ``/`` on. Options are ``min-uid=N`` and ``max-uid=N``, with a
     comma between them, and after a path a ``?`` before them. By default people count, uids 1000
-    to 65533; of a file all count.
+    to 65533; of a file all count. C{closed-homes=hide} hides those whose homes can't be entered.
 
     @param reactor: one that can be called from threads.
     @raise ValueError: when it names none, with the reason in words.
@@ -175,13 +225,19 @@ def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Pass
     given: dict[str, int] = {}
     for option in options.split(",") if options else ():
         name, _, value = option.partition("=")
-        if name not in ("min-uid", "max-uid"):
+        if name not in ("min-uid", "max-uid", "closed-homes"):
             raise ValueError(
-                f"{option!r} is neither min-uid=N, nor max-uid=N, nor a path from / on"
+                f"{option!r} is neither min-uid=N, nor max-uid=N, nor closed-homes=hide, nor a "
+                "path from / on"
             )
         if name in given:
             raise ValueError(f"{name} is there twice")
-        given[name] = number(value, "uid")
+        if name != "closed-homes":
+            given[name] = number(value, "uid")
+        elif value in ("hide", "show"):
+            given[name] = value == "hide"
+        else:
+            raise ValueError(f"closed-homes is hide or show, not {value!r}")
     default = EVERYONE if path else PEOPLE
     uids = range(given.get("min-uid", default.start), given.get("max-uid", default[-1]) + 1)
     if not uids:
@@ -189,4 +245,5 @@ def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Pass
     accounts = (
         PasswdFile(pathIn(path), reactor, uids, limits) if path else SystemAccounts(uids, limits)
     )
-    return Passwd(accounts, IReactorFromThreads(reactor), limits)
+    hideClosed = bool(given.get("closed-homes"))
+    return Passwd(accounts, IReactorFromThreads(reactor), limits, hideClosed)

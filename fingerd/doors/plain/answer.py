@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
-from fingerd.doors.plain.finger1_layout import age, entry, known, statusLine
+from fingerd.doors.plain.finger1_layout import entry, known, statusLine, timeOf
 from fingerd.model.fields import Field, Fields
 from fingerd.model.reply import Reply
 from fingerd.model.texts import NO_STATUS
@@ -79,13 +79,13 @@ def ofUser(user: User, fields: Fields, now: float | None = None) -> str:
     """
     if _STATUS in fields and isBare(user):
         return user.status or NO_STATUS
-    statusAge = age(user.statusSet, time.time() if now is None else now)
+    statusTime = timeOf(user, time.time() if now is None else now)
     if user.report:
         # The source knows nothing of what was set here.
         return (
-            f"{user.report}\n{statusLine(user.status, statusAge)}" if user.status else user.report
+            f"{user.report}\n{statusLine(user.status, statusTime)}" if user.status else user.report
         )
-    return entry(known(user), fields, statusAge)
+    return entry(known(user), fields, statusTime)
 
 
 def _ofUsers(reply: Reply, fields: Fields, size: int) -> Steps:
@@ -125,7 +125,7 @@ def _ofUsersInFull(reply: Reply, size: int, now: float | None) -> Steps:
                 reports.append(user)
                 yield None
             else:
-                yield entry(known(user), reply.fields, age(user.statusSet, present))
+                yield entry(known(user), reply.fields, timeOf(user, present))
 
     def sections() -> Iterator[str]:
         yield from _sections(reports, reply.failures)

@@ -3,7 +3,7 @@ A user in the form that people know from finger(1):
 
     Login: moshez                           Name: Moshe Zadka
     Office: Room 5, 555-1234                Home Phone: 555-5678
-    Status (3 hours ago): Happy and well
+    Status (3 hours ago, ends in 1 hour 30 minutes): Happy and well
     Project: Twisted
     Plan:
     To write a finger daemon.
@@ -50,13 +50,13 @@ def known(user: User) -> Known:
     }
 
 
-def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
+def entry(texts: Known, fields: Fields, statusTime: str = "") -> str:
     """
     The lines on one user.
 
     @param texts: what is L{known}.
     @param fields: what would be shown, were it known.
-    @param statusAge: the L{age} of the status.
+    @param statusTime: the L{timeOf} the status.
     """
     name, home = texts.get(Field.NAME), texts.get(Field.HOME_PHONE)
     office = [texts[field] for field in (Field.OFFICE, Field.OFFICE_PHONE) if field in texts]
@@ -70,7 +70,7 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
             )
         )
     if Field.STATUS in texts:
-        lines.append(statusLine(texts[Field.STATUS], statusAge))
+        lines.append(statusLine(texts[Field.STATUS], statusTime))
     if Field.PUBLIC_KEY in texts:
         lines.append(f"Public key:\n{texts[Field.PUBLIC_KEY]}")
     lines.extend(
@@ -85,9 +85,28 @@ def entry(texts: Known, fields: Fields, statusAge: str = "") -> str:
     return "\n".join(lines)
 
 
-def statusLine(status: str, statusAge: str = "") -> str:
-    """A clean status under its label, with its L{age} where there is one."""
-    return _beside(f"Status ({statusAge}):" if statusAge else "Status:", status)
+def statusLine(status: str, statusTime: str = "") -> str:
+    """A clean status under its label, with the L{timeOf} it where that is known."""
+    return _beside(f"Status ({statusTime}):" if statusTime else "Status:", status)
+
+
+def timeOf(user: User, now: float) -> str:
+    """How long ago the status of C{user} was set, and when it ends, as far as that is known."""
+    return ", ".join(filter(None, [age(user.statusSet, now), _end(user.statusUntil, now)]))
+
+
+def _end(until: float | None, now: float) -> str:
+    """In how long C{until} is, to the minute, in the two largest units that there are of it."""
+    # That is false for NaN too.
+    if until is None or not 0 < until - now < math.inf:
+        return ""
+    left = 60 * max(1, round((until - now) / 60))
+    words = []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count} {unit}{'s' if count > 1 else ''}")
+    return f"ends in {' '.join(words[:2])}"
 
 
 def _beside(label: str, text: str) -> str:

@@ -1,25 +1,28 @@
 """
 The setter port: a user and a status in, C{OK} or what was wrong out.
 
-Two lines, as in C{printf 'moshez\\nHappy and well\\n' | nc localhost 1079}, or three: see
-L{fingerd.doors.setter.grammar}. The last is a line also where the client closes its sending side
-without a line end.
+Two lines, as in C{printf 'moshez\\nHappy and well\\n' | nc localhost 1079}, three, or the longer
+form: see L{fingerd.doors.setter.grammar}. The last is a line also where the client closes its
+sending side without a line end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.python.failure import Failure
 
 from fingerd.doors.net.exchange import ExchangeFactory, ExchangeProtocol
 from fingerd.doors.plain.encoding import encode
 from fingerd.doors.setter import grammar, owner
+from fingerd.doors.setter.performing import perform
 from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IFingerSetterService
 from fingerd.model.limits import Limits
-from fingerd.model.record import Change, Changed, Setter
+from fingerd.model.record import Change, Setter
 from fingerd.model.reply import Outcome
 from fingerd.system.addresses import hostOf, isLocal
 
@@ -59,7 +62,8 @@ class FingerSetterProtocol(ExchangeProtocol):
         self._lines.append(line)
         if len(self._lines) == 1:
             self._needed = grammar.linesOf(line)
-        elif len(self._lines) == self._needed:
+            self.MAX_LENGTH = grammar.lengthOf(line, self.exchanges.limits)
+        if len(self._lines) == self._needed:
             self.requestIsWhole()
             self._read()
 
@@ -78,12 +82,17 @@ class FingerSetterProtocol(ExchangeProtocol):
             return
         if self.visit is not None:
             self.visit.waits()
-        change = Change(wanted.text, wanted.seconds)
-        setting = self.exchanges.service.set(wanted.login, change, self._by)
-        setting.addCallbacks(self._set, self._notSet).addErrback(self.failed)
+        done: Deferred[Any]
+        if wanted.verb is None:
+            change = Change(wanted.text, wanted.seconds)
+            done = self.exchanges.service.set(wanted.login, change, self._by)
+            done.addCallback(lambda _: ())
+        else:
+            done = Deferred.fromCoroutine(perform(self.exchanges.service, wanted, self._by))
+        done.addCallbacks(self._done, self._notSet).addErrback(self.failed)
 
-    def _set(self, changed: Changed) -> None:
-        self._say(OK, "set")
+    def _done(self, told: Sequence[str]) -> None:
+        self._say("\n".join([OK, *told]), "set")
 
     def _notSet(self, failure: Failure) -> None:
         failure.trap(SettingRefused)
