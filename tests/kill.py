@@ -1,5 +1,6 @@
 """
-Kills a daemon at random moments while clients set statuses, and looks for all it acknowledged.
+Kills a daemon at random moments while clients set statuses, plans, projects and whether they are
+shown, and looks for all it acknowledged.
 
     python -m tests.kill --kills 100
 """
@@ -16,13 +17,23 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 
+from fingerd.doors.setter.grammar import Verb, readTold
+from fingerd.model.record import YES, Part
 from fingerd.stores.database import NAME
 from tests.support.setting import SetterDaemon
 
 CLIENTS = 8
+_TEXTS = (Part.STATUS, Part.PLAN, Part.PROJECT)
+_FLAGS = {
+    (Part.HIDDEN, YES): Verb.HIDE,
+    (Part.HIDDEN, ""): Verb.SHOW,
+    (Part.PUBLIC_HISTORY, YES): Verb.PUBLIC_HISTORY,
+    (Part.PUBLIC_HISTORY, ""): Verb.PRIVATE_HISTORY,
+}
 
 
 @dataclass
@@ -39,30 +50,38 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills: {self.acknowledged} statuses acknowledged, {self.found} found, "
+            f"{self.kills} kills: {self.acknowledged} changes acknowledged, {self.found} found, "
             f"{self.lost} lost, {self.halfWritten} half-written; "
             f"{self.unacknowledged} kept without an answer"
         )
 
 
 class Client:
-    """Sets one user's status again and again, and remembers what was acknowledged."""
+    """Sets one user's record again and again, and remembers what was acknowledged."""
 
     def __init__(self, login: str) -> None:
         self.login = login
         self.number = 0
-        self.acknowledged: list[str] = []
+        self.acknowledged: dict[Part, list[str]] = {part: [] for part in Part}
 
     def setUntilKilled(self, daemon: SetterDaemon) -> None:
-        """Set statuses until there is no answer."""
+        """Set what there is to set until there is no answer."""
         while True:
             self.number += 1
-            status = text(self.login, self.number)
-            answer = daemon.set(self.login, status)
-            if answer != "OK":
+            part = list(Part)[self.number % len(Part)]
+            if part in _TEXTS:
+                value = text(self.login, self.number)
+                request = f"{self.login} {part}\n{value}\n"
+                if part is Part.STATUS and self.number % 2:
+                    request = f"{self.login}\n{value}\n"
+            else:
+                value = YES if self.number // len(Part) % 2 else ""
+                request = f"{self.login} {_FLAGS[part, value]}\n"
+            answer = daemon.send(request)
+            if answer.split("\r\n")[0] != "OK":
                 assert answer == "", answer
                 return
-            self.acknowledged.append(status)
+            self.acknowledged[part].append(value)
 
 
 def text(login: str, number: int) -> str:
@@ -115,26 +134,36 @@ def kill(kills: int, home: str, chance: random.Random) -> Counts:
 
 
 def _checkShown(daemon: SetterDaemon, clients: list[Client], counts: Counts) -> None:
-    """What shows is what was acknowledged last, or one that was sent after it."""
+    """What is set is what was acknowledged last, or what was sent after it."""
     for client in clients:
-        if client.acknowledged:
-            shown = daemon.ask(client.login)
-            last = client.acknowledged[-1]
-            if not isWhole(shown):
-                counts.halfWritten += 1
-            elif int(shown.split()[1]) < int(last.split()[1]):
-                counts.lost += 1
+        answer = daemon.send(f"{client.login} tell\n")
+        told = [readTold(line)[1] for line in answer.split("\r\n")[1:]]
+        shows = {status.part: status.text for status in told}
+        for part in _TEXTS:
+            if client.acknowledged[part]:
+                shown, last = shows.get(part, ""), client.acknowledged[part][-1]
+                if not isWhole(shown):
+                    counts.halfWritten += 1
+                elif int(shown.split()[1]) < int(last.split()[1]):
+                    counts.lost += 1
 
 
 def _checkKept(path: str, clients: list[Client], counts: Counts) -> None:
     with closing(sqlite3.connect(path)) as database:
-        kept = [status for (status,) in database.execute("SELECT status FROM statuses")]
-    acknowledged = {status for client in clients for status in client.acknowledged}
-    counts.acknowledged = len(acknowledged)
-    counts.found = len(acknowledged.intersection(kept))
+        rows = database.execute("SELECT login, part, status FROM statuses").fetchall()
+    kept = Counter(rows)
+    # A hiding is like another: there are as many as were acknowledged, at least.
+    acknowledged = Counter(
+        (client.login, part.value, value)
+        for client in clients
+        for part in Part
+        for value in client.acknowledged[part]
+    )
+    counts.acknowledged = acknowledged.total()
+    counts.found = (acknowledged & kept).total()
     counts.lost += counts.acknowledged - counts.found
-    counts.halfWritten += sum(not isWhole(status) for status in kept)
-    counts.unacknowledged = len(set(kept) - acknowledged)
+    counts.halfWritten += sum(not isWhole(value) for _, part, value in rows if part in _TEXTS)
+    counts.unacknowledged = (kept - acknowledged).total()
 
 
 def main() -> int:

@@ -173,6 +173,7 @@ class Options(usage.Options):
             mask=Mask(self["mask"]),
             listed=not self["no-list"],
             matched=bool(self["match"]),
+            past=bool(self["history-queries"]),
             setting=SetPolicy(anyone=self["set-policy"] == "anyone", create=bool(self["create"])),
         )
 

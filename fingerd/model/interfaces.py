@@ -264,12 +264,16 @@ class IStore(Interface):
     def erase(login: str) -> Deferred[None]:
         """Forget all that C{login} has ever set."""
 
-    def history(login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
+    def history(
+        login: str, most: int, whole: bool = False, ended: bool = False
+    ) -> Deferred[Sequence[Status]]:
         """
         What C{login} has set, the newest first: at most C{most} statuses that have not expired and
-        were not cleared since; or, where it is to be the C{whole} history, the newest C{most}
-        changes that are kept, of every part, clearings among them. It fails with
-        L{DirectoryError} where it can't be read now.
+        were not cleared since. It fails with L{DirectoryError} where it can't be read now.
+
+        @param ended: those that have expired are among them.
+        @param whole: instead, the newest C{most} changes that are kept, of every part, clearings
+            among them.
         """
 
     def onChange(callback: Callable[[], object]) -> None:

@@ -17,6 +17,7 @@ Outcome = Literal[
     "unknown",  # no such user, or none that may be seen
     "list",
     "several",  # more than one name in one query
+    "history",  # what a user has set before
     "forwarded",  # what another host said
     "refused",  # no list here, no forwarding
     "failed",  # an error, or no answer in time

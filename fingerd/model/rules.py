@@ -22,6 +22,7 @@ class Rules:
     @ivar mask: the users who, from outside, don't exist.
     @ivar listed: whether there is a list (RFC 1288 2.5.1).
     @ivar matched: whether a name that is nobody's login is looked for in the full names (2.5.3).
+    @ivar past: whether people can ask for what a user has set before, where that user allows it.
     @ivar setting: who may set whose status.
     """
 
@@ -30,6 +31,7 @@ class Rules:
     mask: Mask = field(default_factory=Mask)
     listed: bool = True
     matched: bool = False
+    past: bool = False
     setting: SetPolicy = field(default_factory=SetPolicy)
 
 

@@ -48,9 +48,10 @@ _NOTHING_MORE = User("")[5:]
 # Nearly every login is nothing but this.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # What no request line can name: white space and commas separate names, "@" asks another host, a
-# leading "/" is a switch, and control characters never come from a keyboard. A leading "-" is
-# kept out too: a program that is handed the login would take it for an option.
-_UNASKABLE = re.compile(r"^[/-]|[\s,@\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# leading "/" is a switch, another "/" asks for what was before, and control characters never come
+# from a keyboard. A leading "-" is kept out too: a program that is handed the login would take it
+# for an option.
+_UNASKABLE = re.compile(r"^-|[\s,/@\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def isLogin(text: str) -> bool:

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures
-from fingerd.model import texts
+from fingerd.model import past, texts
 from fingerd.model.counts import Counts
 from fingerd.model.fields import Field, Fields
 from fingerd.model.interfaces import IForwarder
@@ -225,6 +225,9 @@ class Replies:
         if name.host is not None:
             return await self._forward(name, verbose, visit)
         login = name.user
+        asked = past.parse(login) if self._rules.past else None
+        if asked is not None:
+            return await self._askPast(*asked, visit)
         try:
             users = await self._evenly(
                 self._lookups.run(
@@ -234,6 +237,18 @@ class Replies:
             return self._found(users, verbose) if users else self._unknown
         except Exception:
             return self._failed(f"looking up {login!r}", visit)
+
+    async def _askPast(self, login: str, wanted: str, visit: IVisit) -> Reply:
+        try:
+            set = await self._lookups.run(
+                visit.peer, lambda: Deferred.fromCoroutine(self._users.past(login))
+            )
+        except Exception:
+            return self._failed(f"looking up the history of {login!r}", visit)
+        meant = past.meant(set, wanted) if set and Field.STATUS in self._views.user else ()
+        if not meant:
+            return self._unknown
+        return Reply("history", past.lines(self._shown.statuses(meant)))
 
     async def _askHistory(self, login: str, visit: IVisit, most: int) -> Reply:
         most = most if Field.STATUS in self._views.user else 0

@@ -21,6 +21,9 @@ from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, User, isLogin
 from fingerd.service.lists import Lists, overlay
 
+# More than are kept of anybody.
+_ALL = 1_000_000
+
 
 class Users:
     """
@@ -126,6 +129,16 @@ class Users:
             set = set or [Status(user.status, _whenSet(user))]
             found += ((user, status) for status in set)
         return nlargest(most, found, key=lambda pair: pair[1].set)
+
+    async def past(self, login: str) -> Sequence[Status] | None:
+        """
+        All statuses that are kept of C{login} since the last clearing, the newest first; None where
+        there is no such user, or none who lets people ask for that. It raises what C{withHistory}
+        does.
+        """
+        if await self.get(login) is None or self._store.held(login).publicHistory is None:
+            return None
+        return await self._store.history(login, _ALL, ended=True)
 
     async def find(self, name: str, verbose: bool = False) -> Sequence[User]:
         """

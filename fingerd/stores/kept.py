@@ -106,8 +106,12 @@ class KeptStore(HeldStore, Service):
         """
 
     @abstractmethod
-    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
-        """Read a history, whoever waits for it."""
+    def _history(
+        self, login: str, most: int, whole: bool, after: float
+    ) -> Deferred[Sequence[Status]]:
+        """
+        Read a history, whoever waits for it, without what had expired at the time C{after}.
+        """
 
     @abstractmethod
     def _words(self, error: Exception) -> str | None:
@@ -147,13 +151,15 @@ class KeptStore(HeldStore, Service):
             await self._working
         return self._seen
 
-    def history(self, login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
+    def history(
+        self, login: str, most: int, whole: bool = False, ended: bool = False
+    ) -> Deferred[Sequence[Status]]:
         if not self.running:
             return fail(DirectoryError("the daemon is stopping"))
         if self._reading >= self._limits.historiesWaiting:
             return fail(DirectoryError("too many histories are being read"))
         self._reading += 1
-        read = self._history(login, most, whole)
+        read = self._history(login, most, whole, 0.0 if ended else self._now())
         # Whoever waits may give up, but the database's thread goes on.
         given: Deferred[Sequence[Status]] = Deferred()
         read.addBoth(self._read).addCallbacks(given.callback, given.errback)

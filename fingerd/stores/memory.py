@@ -55,7 +55,9 @@ class MemoryStore(HeldStore):
         self._set: dict[str, list[Status]] = {}
         self._limits = limits
 
-    def history(self, login: str, most: int, whole: bool = False) -> Deferred[Sequence[Status]]:
+    def history(
+        self, login: str, most: int, whole: bool = False, ended: bool = False
+    ) -> Deferred[Sequence[Status]]:
         newest = reversed(self._set.get(login, ()))
         if whole:
             return succeed(list(islice(newest, most)))
@@ -65,7 +67,7 @@ class MemoryStore(HeldStore):
                 continue
             if not status.text:
                 break
-            if status.until is None or status.until > now:
+            if ended or status.until is None or status.until > now:
                 found.append(status)
         return succeed(found[:most])
 

@@ -64,9 +64,11 @@ class SQLiteStore(KeptStore):
         )
         return written
 
-    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
+    def _history(
+        self, login: str, most: int, whole: bool, after: float
+    ) -> Deferred[Sequence[Status]]:
         assert self._pool is not None
-        read = self._pool.runInteraction(self._database.history, login, self._now(), most, whole)
+        read = self._pool.runInteraction(self._database.history, login, after, most, whole)
         statuses: Deferred[Sequence[Status]] = read.addCallback(self._statuses)
         return statuses
 

@@ -90,7 +90,9 @@ class HistoryTests(SynchronousTestCase):
         asked: list[Deferred[Any]] = []
 
         class Slow(MemoryStore):
-            def history(self, login: str, most: int, whole: bool = False) -> Deferred[Any]:
+            def history(
+                self, login: str, most: int, whole: bool = False, ended: bool = False
+            ) -> Deferred[Any]:
                 asked.append(Deferred())
                 return asked[-1]
 
@@ -106,7 +108,9 @@ class HistoryTests(SynchronousTestCase):
         """A store that can't be read is an internal error, and not an empty history."""
 
         class Broken(MemoryStore):
-            def history(self, login: str, most: int, whole: bool = False) -> Deferred[Any]:
+            def history(
+                self, login: str, most: int, whole: bool = False, ended: bool = False
+            ) -> Deferred[Any]:
                 return fail(DirectoryError("the disk is gone"))
 
         reply = self.history(self.finger(store=Broken(lambda: 0.0)))

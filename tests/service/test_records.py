@@ -11,6 +11,7 @@ from fingerd.directories.given import GivenUsers
 from fingerd.doors.plain import answer
 from fingerd.model import texts
 from fingerd.model.errors import SettingRefused
+from fingerd.model.fields import parseViews
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.policy import NOT_YOURS, SetPolicy
@@ -196,3 +197,63 @@ class HiddenTests(Records):
         self.finger = self.made(GivenUsers(Moshez="Here", moshez="Secret"))
         self.assertEqual(self.asked(b"Moshez"), "Here")
         self.assertEqual(self.asked(b""), "Moshez  Here")
+
+
+class PastTests(Records):
+    """What a user has set before, where people can ask for that."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.finger = self.made(GivenUsers(moshez="Happy"), rules=Rules(past=True))
+        self.set(Part.STATUS, "Old")
+        self.set(Part.STATUS, "")
+        for text, lasts in (("Writing", None), ("At lunch", 60), ("Busy", None)):
+            self.now += 3600
+            self.set(Part.STATUS, text, lasts)
+
+    def test_asked(self) -> None:
+        """Who allows it is asked for the last ones, for one, and for a day."""
+        self.set(Part.PUBLIC_HISTORY, YES)
+        log = (
+            "2001-09-09 04:46 UTC  Busy\n2001-09-09 03:46 UTC  At lunch\n"
+            "2001-09-09 02:46 UTC  Writing"
+        )
+        for query in (b"moshez/log", b"moshez/2001-09-09", b"/W moshez/log"):
+            self.assertEqual(self.asked(query), log)
+        self.assertEqual(self.asked(b"moshez/-1"), "2001-09-09 03:46 UTC  At lunch")
+        self.assertIn("[moshez/-1]\n2001", self.asked(b"moshez/-1,moshez"))
+        self.assertEqual(self.asked(b"moshez"), "Busy")
+
+    def test_notAllowed(self) -> None:
+        """Without leave, for a hidden user, or where there is none, the user is unknown."""
+        queries = (b"moshez/log", b"moshez/-1", b"moshez/2001-09-09")
+        self.unknown(*queries)
+        self.set(Part.PUBLIC_HISTORY, YES, 60)
+        self.unknown(b"moshez/-3", b"moshez/2000-01-01", b"moshez/x", b"nobody/log", b"moshez/")
+        self.set(Part.HIDDEN, YES, 30)
+        self.unknown(*queries)
+        self.now += 30
+        self.assertIn("Busy", self.asked(b"moshez/log"))
+        self.now += 30
+        self.unknown(*queries)
+
+    def test_off(self) -> None:
+        """Where the administrator hasn't turned it on, no directory is even asked."""
+        self.set(Part.PUBLIC_HISTORY, YES)
+        source = Directory(lambda login: succeed(User(login, plan="of any login")))
+        self.finger = self.made(source)
+        self.unknown(b"moshez/log", b"moshez/-1", b"moshez/2001-09-09")
+        self.assertEqual(source.asked, [])
+
+    def test_noStatus(self) -> None:
+        """Where no statuses are shown, none of before are either."""
+        self.set(Part.PUBLIC_HISTORY, YES)
+        rules = Rules(parseViews(user="plan"), past=True)
+        self.finger = self.made(GivenUsers(moshez="Happy"), rules=rules)
+        self.unknown(b"moshez/log")
+
+    def unknown(self, *queries: bytes) -> None:
+        """To each of these the answer is the one for an unknown user, and so is the outcome."""
+        for query in queries:
+            reply = self.successResultOf(self.finger.asked(query))
+            self.assertEqual((reply.outcome, reply.words), ("unknown", texts.NO_SUCH_USER), query)

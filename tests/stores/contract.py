@@ -165,6 +165,7 @@ class StoreTests(TestCase):
         self.now += 100
         store = await self.again(store)
         self.assertEqual(await store.history("moshez", 100), [wanted[4]])
+        self.assertEqual(await store.history("moshez", 9, ended=True), [wanted[4], wanted[3]])
         self.assertEqual(await store.history("moshez", 100, whole=True), wanted[::-1])
         self.assertEqual(await store.history("moshez", 2, whole=True), wanted[:-3:-1])
 

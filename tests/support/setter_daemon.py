@@ -23,7 +23,7 @@ from tests.support.service import Finger
 home = os.environ["HOME_OF_TEST"]
 sockets = os.path.join(home, os.environ["SOCKETS_OF_TEST"])
 # All that was acknowledged is looked for, however much it is.
-limits = replace(DEFAULTS, statusHistory=1_000_000, statusesRefresh=0.05)
+limits = replace(DEFAULTS, statusHistory=1_000_000, planHistory=1_000_000, statusesRefresh=0.05)
 
 
 @implementer(IDirectory)

@@ -57,6 +57,10 @@ class SetterDaemon:
         """Its answer; empty when it went away before that."""
         return self._exchange("set", f"{login}\n{status}\n")
 
+    def send(self, request: str) -> str:
+        """Its answer to a request; empty when it went away before that."""
+        return self._exchange("set", request)
+
     def ask(self, login: str) -> str:
         """The status it shows; empty when it went away before that."""
         return self._exchange("finger", f"{login}\n")

@@ -64,6 +64,7 @@ complete -c fingerd-check -n _shtab_fingerd_check_using -l directory -x -d 'wher
 complete -c fingerd-check -n _shtab_fingerd_check_using -l door -x -d 'another door, of a plugin'"'"'s'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l forward -x -d 'a host that queries such as moshez@HOST may be forwarded to, also *.example.com'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l history -x -d 'how many earlier statuses are kept of each user'
+complete -c fingerd-check -n _shtab_fingerd_check_using -l history-queries -d 'moshez/log, moshez/-1 and moshez/2026-11-01 ask for what a user has set before, where that user allows it (setting)'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l limit -x -d 'another value of one of the limits'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l list-fields -x -d 'what the list shows, as in status,office'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l listen -x -d 'where to take queries'

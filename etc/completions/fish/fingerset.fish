@@ -51,14 +51,23 @@ function _shtab_fingerset_using
 end
 
 set -g _shtab_fingerset_commands 
-set -g _shtab_fingerset_opts_with_value --for --port --socket --user
+set -g _shtab_fingerset_opts_with_value --clear --for --plan --port --project --socket --user
 
 complete -c fingerset -e
 complete -c fingerset -f
 
 complete -c fingerset -n _shtab_fingerset_using -s h -l help -d 'show this help message and exit'
 complete -c fingerset -n _shtab_fingerset_using -l version -d 'show program'"'"'s version number and exit'
-complete -c fingerset -n _shtab_fingerset_using -l clear -d 'take back what was set'
+complete -c fingerset -n _shtab_fingerset_using -l clear -xka "status plan project" -d 'take back the status that was set; or the plan, or the project'
+complete -c fingerset -n _shtab_fingerset_using -l plan -xka "(__fish_complete_path (commandline -ct))" -d 'set the plan that is in a file, or - in standard input'
+complete -c fingerset -n _shtab_fingerset_using -l project -x -d 'set the project'
+complete -c fingerset -n _shtab_fingerset_using -l hide -d 'be, to whoever asks, a user whom nobody knows'
+complete -c fingerset -n _shtab_fingerset_using -l show -d 'take --hide back'
+complete -c fingerset -n _shtab_fingerset_using -l public-history -d 'let people ask for your earlier statuses, where the server answers that'
+complete -c fingerset -n _shtab_fingerset_using -l private-history -d 'take --public-history back'
+complete -c fingerset -n _shtab_fingerset_using -l history -d 'tell what was set, the newest first'
+complete -c fingerset -n _shtab_fingerset_using -l undo -d 'take back the last change'
+complete -c fingerset -n _shtab_fingerset_using -l erase -d 'forget all that was ever set, the history included'
 complete -c fingerset -n _shtab_fingerset_using -l for -x -d 'how long it lasts; the old one is back then'
 complete -c fingerset -n _shtab_fingerset_using -l user -xka "(__fish_complete_users)" -d 'whose status it is [default: yours]'
 complete -c fingerset -n _shtab_fingerset_using -l socket -xka "(__fish_complete_path (commandline -ct))" -d 'ask this UNIX socket [default: /run/fingerd/set]'

@@ -27,6 +27,7 @@ from fingerd.system.sharing import Shared
 _STATUSES: dict[Outcome, int] = {
     "found": 200,
     "list": 200,
+    "history": 200,
     "unknown": 404,
     "refused": 403,
     "limited": 429,

@@ -65,9 +65,10 @@ class PostgreSQLStore(KeptStore):
     def _turn(self, settings: Sequence[Setting], seen: int) -> Deferred[list[Row]]:
         return self._run(lambda: self._server.turn(settings, seen))
 
-    def _history(self, login: str, most: int, whole: bool) -> Deferred[Sequence[Status]]:
-        now = self._now()
-        return self._run(lambda: self._server.history(login, now, most, whole))
+    def _history(
+        self, login: str, most: int, whole: bool, after: float
+    ) -> Deferred[Sequence[Status]]:
+        return self._run(lambda: self._server.history(login, after, most, whole))
 
     def _words(self, error: Exception) -> str | None:
         if isinstance(error, Uncertain):
