@@ -180,7 +180,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("no-list", "views", "refuse to list the users"),
     Option("no-plan", "views", "show nobody's plan, whatever the fields say"),
     Option("match", "views", "find users by their full names too"),
-    Option("history-queries", "views", "tell what users set before, where those allow it"),
+    Option("history-queries", "views", "tell what users have set before, if they allow it"),
     Option(
         "mask",
         "views",

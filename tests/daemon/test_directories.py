@@ -110,7 +110,7 @@ class PageTests(WithFolder):
             self.assertIn(b"ssh-ed25519 AAAA", daemon.ask(b"/W moshez\n"))
             self.assertNotIn(b"555-0100", daemon.ask(b"/W moshez\n"))
             self.assertEqual(daemon.ask(b"radix\n"), UNKNOWN)
-        for rest in ("", "min-uid=500,max-uid=59999"):
+        for rest in ("", "min-uid=500,max-uid=59999", "closed-homes=hide"):
             with self.daemon(f"{twistd}passwd:{rest}") as daemon:
                 self.assertEqual(daemon.ask(b"root\n"), UNKNOWN)
         with self.daemon(f"{twistd}passwd:/etc/fingerd/passwd") as daemon:

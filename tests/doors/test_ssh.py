@@ -75,6 +75,21 @@ class CommandTests(Shared):
         self.said("clear")
         self.assertEqual(self.daemon.status(), "Happy and well")
 
+    def test_record(self) -> None:
+        """So is a plan, a project, and whether the user is shown; the last change is taken back."""
+        self.said("plan", stdin=b"To write\nand to rest\n")
+        self.said("project A web server")
+        shown = self.said("show")
+        self.assertIn("Project: A web server\n", shown)
+        self.assertTrue(shown.endswith("Plan:\nTo write\nand to rest\n"), shown)
+        self.said("hide")
+        self.assertEqual(self.said("show"), "No such user\n")
+        self.said("undo")
+        self.assertIn("A web server", self.said("show"))
+        self.said("project clear")
+        self.said("plan clear")
+        self.assertEqual(self.said("show"), "Happy and well\n")
+
     def test_help(self) -> None:
         """Without a command there is help and no shell, and nobody gets a terminal."""
         self.assertIn("set by one line", self.said("help"))

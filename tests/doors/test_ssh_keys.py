@@ -18,6 +18,7 @@ from fingerd.doors.ssh.authorized_keys import keyIn, keysIn
 from fingerd.doors.ssh.host_key import hostKey
 from fingerd.doors.ssh.ssh_commands import Wanted, parse
 from fingerd.model.errors import CannotStart
+from fingerd.model.record import YES, Part
 from fingerd.system.state_directory import HOST_KEY
 
 
@@ -159,6 +160,15 @@ class HostKeyTests(TestCase):
         (b"--for 2h -", Wanted("set", "", 7200, reads=True)),
         (b"show", Wanted("show")),
         (b"clear", Wanted("set")),
+        (b"plan", Wanted("set", reads=True, part=Part.PLAN)),
+        (b"plan clear", Wanted("set", part=Part.PLAN)),
+        (b"plan to be back", Wanted("set", "plan to be back")),
+        (b"project A web server", Wanted("set", "A web server", part=Part.PROJECT)),
+        (b"project clear", Wanted("set", part=Part.PROJECT)),
+        (b"hide", Wanted("set", YES, part=Part.HIDDEN)),
+        (b"unhide", Wanted("set", part=Part.HIDDEN)),
+        (b"hide and seek", Wanted("set", "hide and seek")),
+        (b" undo ", Wanted("undo")),
         (b"", Wanted("help")),
         (b"--help", Wanted("help")),
         (b"scp is an old program", Wanted("set", "scp is an old program")),
@@ -179,8 +189,8 @@ def test_command(command: bytes, wanted: Wanted) -> None:
         (b"set", "set takes a status"),
         (b"set  ", "set takes a status"),
         (b"scp -t /tmp/x", "no files are copied"),
-        (b"hide", "hide is no command here"),
-        (b" undo ", "say set undo"),
+        (b"erase", "erase is no command here"),
+        (b" history ", "say set history"),
         (b"scp -v -f x", "no files are copied"),
         (b"rsync --server -e.LsfxC . x", "no files are copied"),
         (b"git-upload-pack 'x.git'", "no files are copied"),

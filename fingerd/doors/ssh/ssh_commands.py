@@ -5,13 +5,18 @@ What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
     set --for 2h At lunch   the status, for two hours; set may be left out
     set -                   the status, from standard input; set may be left out
     set show                the status "show": what is a verb's name otherwise
-    clear                   takes back what was set
+    clear                   takes back the status that was set
+    plan                    the plan, from standard input; "plan clear" takes it back
+    project TEXT            the project; "project clear" takes it back
+    hide, unhide            whether finger shows the user at all
+    undo                    takes back the last change
     show                    what finger says of the user
     help                    how to say all that
 
 A verb is one only where it stands alone or has what it takes: all else is a status, as in C{ssh
-host 'Plan to be back at two'}. ssh(1) joins its arguments with spaces: the shell's quotes are gone.
-It takes what begins with C{--} for an option of its own, unless C{--} or C{set} stands before.
+host 'Plan to be back at two'}. Only C{project}, like C{set}, takes all that stands behind it.
+ssh(1) joins its arguments with spaces: the shell's quotes are gone. It takes what begins with C{--}
+for an option of its own, unless C{--} or C{set} stands before.
 
 All of this is bytes and text: no I/O, no Twisted. No bytes make L{parse} raise anything but
 ValueError.
@@ -22,6 +27,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fingerd.model.record import YES, Part
 from fingerd.text.lasting import seconds
 
 # What copies files or repositories, and would be a status otherwise: `scp -O` runs "scp -t FILE".
@@ -29,30 +35,19 @@ _PROGRAMS = re.compile(
     r"(?:scp|rsync|sftp-server|mosh-server|tar|git-[a-z]+-(?:pack|archive))(?: +[-'/~.].*)?",
     re.DOTALL,
 )
-# Words that mean something to people where a status alone isn't all that is kept: said to a daemon
-# that keeps nothing else, none of them is to become a status that everyone reads.
-_NO_STATUS = frozenset(
-    [
-        "erase",
-        "hide",
-        "history",
-        "plan",
-        "project",
-        "status",
-        "undo",
-        "unhide",
-        "exit",
-        "quit",
-        "ls",
-    ]
-)
+# Words that mean something to people: none of them is to become a status that everyone reads.
+_NO_STATUS = frozenset(["erase", "history", "project", "status", "exit", "quit", "ls"])
 HELP = """\
 What finger shows of you is set by one line:
 
   ssh HOST 'At lunch'                 your status, until you set another
   ssh HOST set --for 2h 'At lunch'    for so long (units d, h, m and s); then the one before it
   ssh HOST set - < FILE               your status, from standard input
-  ssh HOST clear                      take back what you have set
+  ssh HOST clear                      take back the status that you have set
+  ssh HOST plan < .plan               your plan; ssh HOST plan clear takes it back
+  ssh HOST project 'A web server'     your project; ssh HOST project clear takes it back
+  ssh HOST hide                       let finger not show you at all; unhide, to show you again
+  ssh HOST undo                       take back your last change
   ssh HOST show                       what finger says of you
   ssh HOST set show                   a status that is also one of these words
 
@@ -64,14 +59,29 @@ makes no sense.
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """
-    What one command wants. C{verb} is C{set}, C{show} or C{help}; a status to be set is C{text},
-    for so many C{seconds} or until it is set again, or what comes by standard input where C{reads}.
+    What one command wants. C{verb} is C{set}, C{undo}, C{show} or C{help}; what is to be set, of
+    this C{part}, is C{text}, for so many C{seconds} or until it is set again, or what comes by
+    standard input where C{reads}.
     """
 
     verb: str
     text: str = ""
     seconds: int | None = None
     reads: bool = False
+    part: Part = Part.STATUS
+
+
+_ALONE = {
+    "show": Wanted("show"),
+    "undo": Wanted("undo"),
+    "clear": Wanted("set"),
+    "plan": Wanted("set", reads=True, part=Part.PLAN),
+    "plan -": Wanted("set", reads=True, part=Part.PLAN),
+    "plan clear": Wanted("set", part=Part.PLAN),
+    "project clear": Wanted("set", part=Part.PROJECT),
+    "hide": Wanted("set", YES, part=Part.HIDDEN),
+    "unhide": Wanted("set", part=Part.HIDDEN),
+}
 
 
 def parse(command: bytes) -> Wanted:
@@ -86,8 +96,8 @@ def parse(command: bytes) -> Wanted:
         raise ValueError("a status is UTF-8 text") from None
     if text in ("", "help", "--help", "-h"):
         return Wanted("help")
-    if text in ("show", "clear"):
-        return Wanted("set" if text == "clear" else "show")
+    if text in _ALONE:
+        return _ALONE[text]
     # (PuTTY's psftp looks for a server of files by a script of several lines.)
     if "\n" in text:
         raise ValueError("a status with several lines comes by standard input: set -")
@@ -100,6 +110,8 @@ def parse(command: bytes) -> Wanted:
         text = rest.strip()
         if not text:
             raise ValueError("set takes a status; clear takes back what was set")
+    if verb == "project":
+        return Wanted("set", rest.strip(), part=Part.PROJECT)
     return _status(text, literal=verb == "set")
 
 

@@ -38,7 +38,10 @@ class Performer:
             return answer.of(reply, self._limits.answerSize) + "\n"
         text = _text(given) if wanted.reads else wanted.text
         by = Setter(None, login, "ssh" if visit.host is None else f"ssh from {visit.host}")
-        await self._service.set(login, Change(text, wanted.seconds), by)
+        if wanted.verb == "undo":
+            await self._service.undo(login, by)
+        else:
+            await self._service.set(login, Change(text, wanted.seconds, wanted.part), by)
         return "OK\n"
 
 
