@@ -116,7 +116,10 @@ class LimitTests(WorkersCase):
         limits = (f"connections={MOST}", "peerConnections=1000", "connectionTime=3600")
         with self.started(*limits) as daemon:
             held = self.hold(daemon.port, 2 * MOST)
-            self.assertNear(2 * MOST - held.waitForEnds(MOST - MOST // 10), MOST)
+            left = 2 * MOST - held.waitForEnds(MOST - MOST // 10)
+            self.assertLessEqual(left, 1.1 * MOST + 1)
+            # On a busy machine, workers that make room for each other make more than they need.
+            self.assertGreaterEqual(left, MOST / 2)
             # And there is still room for who asks.
             for _ in range(20):
                 self.assertEqual(daemon.ask(b"moshez\r\n"), ANSWER)

@@ -71,7 +71,7 @@ class Cluster:
         if cls.server is None:
             cls.server = PostgreSQLServer()
             values: list[tuple[object, ...]] = [
-                (*user[:3], *user[4:10], user.login == HIDDEN) for user in SHOWN
+                (*user[:3], *user[5:11], user.login == HIDDEN) for user in SHOWN
             ]
             values.append((HIDDEN, *[""] * 8, True))
             rows = ", ".join(f"({', '.join(map(quoted, row))})" for row in values)

@@ -52,7 +52,7 @@ def made(folder: Path, users: list[User], hidden: str = "") -> Path:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(TABLE)
         for user in users:
-            values: list[object] = [*user[:3], user.office and int(user.office), *user[5:10], False]
+            values: list[object] = [*user[:3], user.office and int(user.office), *user[6:11], False]
             # What isn't known is NULL.
             values = [value if value != "" else None for value in values]
             connection.execute(f"INSERT INTO people VALUES ({', '.join('?' * 10)})", values)

@@ -71,7 +71,7 @@ SETTING = (
     Step(Finger, "set", b"moshez\nBusy\n"),
     Step(Finger, "refused", b"moshez\n\xff\n"),
     Step(setter_protocol, "encode", b"moshez\nBusy\n"),
-    Step(FingerSetterProtocol, "_set", b"moshez\nBusy\n"),
+    Step(FingerSetterProtocol, "_done", b"moshez\nBusy\n"),
     Step(FingerSetterProtocol, "_notSet", b"nobody\nBusy\n"),
 )
 HEADER = (

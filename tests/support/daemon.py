@@ -24,7 +24,7 @@ IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 
 # Long enough for a busy machine; nothing waits for it to pass unless something is broken.
-PATIENCE = 120
+PATIENCE = 400
 
 # Only reading and searching: enough to run an interpreter and a checkout that may lie in root's
 # home, and none of what makes root root for a daemon (ports, users, writing).
