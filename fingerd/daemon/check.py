@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +35,7 @@ from fingerd.model.interfaces import ICounted, IDirectory, IWithHomes
 from fingerd.model.record import Part, Status
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
+from fingerd.stores.schema import newestCopy
 from fingerd.system import privileges
 
 # A certificate that is good for less is worth a word.
@@ -69,8 +71,7 @@ class _StatusesRead(MemoryStore):
         try:
             if not os.path.exists(database.path):
                 return
-            connection = sqlite3.connect(f"{Path(database.path).as_uri()}?mode=ro", uri=True)
-            try:
+            with closing(newestCopy(database.path)) as connection:
                 seen = 0
                 while rows := database.news(connection.cursor(), seen):
                     for number, login, text, when, by, until, part in rows:
@@ -79,8 +80,6 @@ class _StatusesRead(MemoryStore):
                         else:
                             self._showing.forget(login)
                         seen = number
-            finally:
-                connection.close()
         except (sqlite3.Error, OSError) as error:
             self.trouble = f"statuses in {database.path} can't be read: {error}"
 

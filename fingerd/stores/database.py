@@ -19,6 +19,7 @@ from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Part, Status
 from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.stores.schema import SCRIPTS, bringUpToDate
 from fingerd.stores.showing import earlier
 from fingerd.stores.soundness import damaged, primary, rows, trouble
 from fingerd.stores.witness import Witness
@@ -29,12 +30,6 @@ NAME = "statuses.sqlite"
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", HOST_KEY)
 
 T = TypeVar("T")
-
-# The n-th script makes schema n of schema n - 1. The scripts are read now: later, the daemon's user
-# may not be allowed to read them.
-_SCRIPTS = [
-    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
-]
 
 # Many rows in one statement: for each step of a statement Python gives up its lock, and has to get
 # it back from a busy reactor.
@@ -106,7 +101,7 @@ class Database:
             "check_same_thread": False,
         }
         self._limits = limits
-        self._witness = Witness(self.path, _SCRIPTS)
+        self._witness = Witness(self.path, SCRIPTS)
 
     def open(self) -> sqlite3.Connection:
         """
@@ -234,7 +229,7 @@ class Database:
         new = f"{self.path}-{secrets.token_hex(8)}"
         try:
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                _bringUpToDate(connection)
+                bringUpToDate(connection)
             # Another daemon may have been sooner.
             with suppress(FileExistsError):
                 os.link(new, self.path)
@@ -262,35 +257,25 @@ class Database:
             if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
             raise damaged(self.path, str(error)) from None
-        if schema > len(_SCRIPTS):
+        if schema > len(SCRIPTS):
             raise CannotStart(
                 f"the statuses in {self.path} were written by a newer fingerd: "
-                f"they have schema {schema}, this one knows {len(_SCRIPTS)}"
+                f"they have schema {schema}, this one knows {len(SCRIPTS)}"
             )
-        found = trouble(connection, _SCRIPTS[:schema])
+        found = trouble(connection, SCRIPTS[:schema])
         if found is not None:
             raise damaged(self.path, found)
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         # In one transaction: two daemons may do this at the same time.
         connection.execute("PRAGMA journal_mode=WAL")
-        _bringUpToDate(connection)
+        bringUpToDate(connection)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make a commit wait until what it writes is on disk, and leave nothing of what it deletes."""
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
-
-
-def _bringUpToDate(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    (schema,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, script in enumerate(_SCRIPTS[schema:], schema + 1):
-        for statement in _statements(script):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={number}")
-    connection.commit()
 
 
 def tidy(cursor: sqlite3.Cursor) -> None:
@@ -305,12 +290,3 @@ def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | 
 
 def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[at : at + _ROWS] for at in range(0, len(items), _ROWS))
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 from tests.daemon.test_config import Written
 from tests.support.daemon import PATIENCE, TWISTD, Daemon, exchange, needsRoot
+
+# A database as it was written before there was more to a record than a status.
+FIRST = Path(__file__).parents[1] / "stores" / "first_schema.sql"
 
 CHECK = str(Path(TWISTD).with_name("fingerd-check"))
 USERS = """\
@@ -100,6 +105,23 @@ class CheckTests(Written):
             "Status: Happy at It\r",
         ):
             self.assertIn(f"\n{line}\n", said)
+
+    def test_olderStatuses(self) -> None:
+        """Statuses that an older daemon has kept are read, and its file stays as it is."""
+        os.mkdir(self.state, 0o700)
+        kept = Path(self.state, "statuses.sqlite")
+        with closing(sqlite3.connect(kept)) as connection:
+            connection.executescript(FIRST.read_text("utf-8"))
+        if os.geteuid() == 0:
+            for path in (self.state, kept):
+                os.chown(path, 65534, 65534)
+        before = kept.read_bytes()
+        status, said = self.check()
+        self.assertEqual(status, 0, said)
+        status, said = self.check("--explain=moshez", "--from=192.0.2.7")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"Status \(.*\): Writing\r\n")
+        self.assertEqual(kept.read_bytes(), before)
 
     def test_hidden(self) -> None:
         """A hidden or masked user is explained to the administrator, and unknown in the answer."""
