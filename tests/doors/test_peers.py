@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import socket
 import struct
 import subprocess
@@ -79,16 +80,22 @@ class OwnerTests(TestCase):
         self.addCleanup(port.stopListening)
         return getattr(port.getHost(), "port", 0)
 
-    def connect(self, family: int, address: str | tuple[str, int]) -> socket.socket:
-        """A client that is somebody else's, where this is run by root."""
-        if self.user is None:
-            return self._connect(family, address)
-        with acting(self.user):
-            return self._connect(family, address)
+    def connect(self, family: int, address: str | tuple[str, int], port: int = 0) -> socket.socket:
+        """
+        A client that is somebody else's, where this is run by root.
 
-    def _connect(self, family: int, address: str | tuple[str, int]) -> socket.socket:
+        @param port: its own; 0 for one that the system chooses.
+        """
+        if self.user is None:
+            return self._connect(family, address, port)
+        with acting(self.user):
+            return self._connect(family, address, port)
+
+    def _connect(self, family: int, address: str | tuple[str, int], port: int = 0) -> socket.socket:
         client = socket.socket(family)
         self.addCleanup(client.close)
+        if port:
+            client.bind(("127.0.0.1", port))
         client.connect(address)
         return client
 
@@ -160,7 +167,9 @@ class OwnerTests(TestCase):
         """
         port = await self.listen("tcp:0:interface=127.0.0.1")
         address = ("127.0.0.1", port)
-        client = self.connect(socket.AF_INET, address)
+        # The system gives nobody one of these, and so this one to no other test meanwhile.
+        own = random.randrange(10_000, 20_000)
+        client = self.connect(socket.AF_INET, address, own)
         client.sendall(b"moshez\nThis is not from root\n")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         name = client.getsockname()
