@@ -32,10 +32,10 @@ from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.fields import Field
 from fingerd.model.interfaces import ICounted, IDirectory, IWithHomes
-from fingerd.model.record import Part, Status
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from fingerd.stores.schema import newestCopy
+from fingerd.stores.soundness import unsound
 from fingerd.system import privileges
 
 # A certificate that is good for less is worth a word.
@@ -74,12 +74,12 @@ class _StatusesRead(MemoryStore):
             with closing(newestCopy(database.path)) as connection:
                 seen = 0
                 while rows := database.news(connection.cursor(), seen):
-                    for number, login, text, when, by, until, part in rows:
-                        if part:
-                            self._showing.put(login, Status(text, when, by, until, Part(part)))
+                    for row in rows:
+                        if (wrong := unsound(row)) is not None:
+                            self.trouble = f"statuses in {database.path} are damaged: {wrong}"
                         else:
-                            self._showing.forget(login)
-                        seen = number
+                            self._showing.take(*row[1:])
+                        seen = row[0]
         except (sqlite3.Error, OSError) as error:
             self.trouble = f"statuses in {database.path} can't be read: {error}"
 

@@ -251,13 +251,9 @@ class KeptStore(HeldStore, Service):
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
         for row in rows:
-            number, login, text, when, by, until, part = row
             if self._isSound(row):
-                if part:
-                    self._showing.put(login, Status(text, when, by, until, Part(part)))
-                else:
-                    self._showing.forget(login)
-            self._seen = number
+                self._showing.take(*row[1:])
+            self._seen = row[0]
         if rows:
             self._changed()
         return len(rows) >= self._limits.statusesAtOnce

@@ -73,6 +73,18 @@ class Showing:
         if status.part is Part.HIDDEN:
             (self._hidden.add if status.text else self._hidden.discard)(login)
 
+    def take(
+        self, login: str, text: str, when: float, by: str, until: float | None, part: str
+    ) -> None:
+        """
+        Take over a row of a database, as it is kept there: of no C{part} it says that all of its
+        login follows anew.
+        """
+        if part:
+            self.put(login, Status(text, when, by, until, Part(part)))
+        else:
+            self.forget(login)
+
     def forget(self, login: str) -> None:
         """Nothing is set for ``login``."""
         self._keep(login, [])

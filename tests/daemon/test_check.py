@@ -122,6 +122,12 @@ class CheckTests(Written):
         self.assertEqual(status, 0, said)
         self.assertRegex(said, r"Status \(.*\): Writing\r\n")
         self.assertEqual(kept.read_bytes(), before)
+        with closing(sqlite3.connect(kept)) as connection:
+            connection.execute("UPDATE statuses SET status = x'41' WHERE login = 'moshez'")
+            connection.commit()
+        status, said = self.check()
+        self.assertEqual(status, 2, said)
+        self.assertIn("of 'moshez', has no text", said)
 
     def test_hidden(self) -> None:
         """A hidden or masked user is explained to the administrator, and unknown in the answer."""
