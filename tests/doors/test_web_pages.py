@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from itertools import product
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -107,6 +108,20 @@ class FormTests(WebCase):
         listed = (await self.get(port, "/users.json")).json
         self.assertEqual([user["login"] for user in listed["users"]], ["moshez", "shawn"])
         self.assertNotIn("plan", listed["users"][0])
+
+    async def test_ending(self) -> None:
+        """Each form says when a status ends, however often the page was asked for before."""
+        moshez = User("moshez", "Moshe", "At lunch", statusUntil=1_700_000_000.0)
+        port = self.web(moshez)
+        with patch("time.time", return_value=1_699_992_800.0) as now:
+            for left in ("2 hours", "1 hour 59 minutes"):
+                page = (await self.get(port, "/moshez", "text/html")).text
+                self.assertIn(f">ends in {left}</time>", page)
+                text = (await self.get(port, "/moshez/user.txt")).text
+                self.assertIn(f"Status (ends in {left}): At lunch", text)
+                now.return_value += 60
+        said = (await self.get(port, "/moshez/user.json")).json["statusUntil"]
+        self.assertEqual(said, "2023-11-14T22:13:20Z")
 
     async def test_html(self) -> None:
         """A page has the name, the status and its age, and links in a plan where they are links."""

@@ -61,6 +61,7 @@ USERS = st.builds(
     name=LINE,
     status=LINES,
     statusSet=st.none() | st.floats(0, 4e9),
+    statusUntil=st.none() | st.floats(0, 1e300),
     office=LINE,
     project=LINE,
     plan=LINES,

@@ -92,11 +92,16 @@ def statusLine(status: str, statusTime: str = "") -> str:
 
 def timeOf(user: User, now: float) -> str:
     """How long ago the status of C{user} was set, and when it ends, as far as that is known."""
-    return ", ".join(filter(None, [age(user.statusSet, now), _end(user.statusUntil, now)]))
+    return ", ".join(filter(None, [age(user.statusSet, now), ending(user.statusUntil, now)]))
 
 
-def _end(until: float | None, now: float) -> str:
-    """In how long C{until} is, to the minute, in the two largest units that there are of it."""
+def ending(until: float | None, now: float) -> str:
+    """
+    In how long C{until} is, to the minute, in the two largest units that there are of it, such as
+    ``ends in 1 hour 30 minutes``. The text is empty where there is no end, or it is past.
+
+    @param until: in seconds since the epoch, as ``now`` is.
+    """
     # That is false for NaN too.
     if until is None or not 0 < until - now < math.inf:
         return ""

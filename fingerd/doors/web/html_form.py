@@ -13,7 +13,7 @@ from zlib import crc32
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.template import Tag, flattenString, tags
 
-from fingerd.doors.plain.finger1_layout import age
+from fingerd.doors.plain.finger1_layout import age, ending
 from fingerd.doors.web.links import linked
 from fingerd.doors.web.web_form import Base, inSlices, moment, pathOf, sayable
 from fingerd.model.fields import Field
@@ -197,16 +197,16 @@ def _status(user: User, url: str, now: float) -> Tag:
     said = tags.p(
         *linked(sayable(user.status)), class_="said p-name p-content", dir="auto", lang=""
     )
-    set = moment(user.statusSet)
-    when = tags.p(
-        tags.a(
-            tags.time(age(user.statusSet, now) or set, datetime=set, class_="dt-published"),
-            href=url,
-            class_="u-url",
-        ),
-        class_="when",
+    set, until = moment(user.statusSet), moment(user.statusUntil)
+    since: Any = tags.a(
+        tags.time(age(user.statusSet, now) or set, datetime=set, class_="dt-published"),
+        href=url,
+        class_="u-url",
     )
-    return tags.div(author, said, when if set else "", class_="status h-entry")
+    end = ending(user.statusUntil, now)
+    ends = tags.time(end, datetime=until) if end and until else ""
+    when = tags.p(since if set else "", ", " if set and ends else "", ends, class_="when")
+    return tags.div(author, said, when if set or ends else "", class_="status h-entry")
 
 
 def _row(user: User, statusAge: str, root: str) -> Tag:

@@ -36,8 +36,8 @@ class JSONForm:
 def _known(user: User, base: Base) -> dict[str, Any]:
     """What is known of C{user}; the report of a source that lists others is nobody's."""
     known = {field: value for field, value in user._asdict().items() if value}
-    if user.statusSet is not None:
-        known["statusSet"] = moment(user.statusSet) or None
+    known["statusSet"] = moment(user.statusSet) or None
+    known["statusUntil"] = moment(user.statusUntil) or None
     if not user.report:
         known["url"] = base.url + pathOf(user.login)
     return {field: value for field, value in known.items() if value is not None}

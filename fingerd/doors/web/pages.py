@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from fingerd.doors.http.web_page import FOR_A_WHILE, FRESH, NEVER_KEPT, Answer, Page, page
-from fingerd.doors.plain.finger1_layout import age
+from fingerd.doors.plain.finger1_layout import timeOf
 from fingerd.doors.web import atom_feed, webfinger
 from fingerd.doors.web.html_form import POLICY
 from fingerd.doors.web.kept_pages import KeptPages
@@ -87,7 +87,7 @@ class Pages:
             return self._without(reply, form, base, *lines)
         now = time.time()
         users = tuple(reply.users)
-        of = users, reply.fields, [age(user.statusSet, now) for user in users]
+        of = users, reply.fields, [timeOf(user, now) for user in users]
         return Answer(
             self._kept.get((form.kind, login, base, lines), of)
             or self._kept.put(
