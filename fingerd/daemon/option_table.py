@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from fingerd.daemon.option import Option, login, oneOf, only
 from fingerd.model.fields import parseFields
-from fingerd.model.limits import DEFAULTS, changed, noneOrMore, seconds, wholeNumber
+from fingerd.model.limits import DEFAULTS, changed
+from fingerd.model.numbers import noneOrMore, seconds, wholeNumber
 from fingerd.text.replacing import parseReplacements
 
 _form = oneOf("text", "json")
