@@ -125,11 +125,6 @@ class ExchangeProtocol(EndingProtocol, LineReceiver):
             # the rest when it has read the answer, or the deadline does.
             self.transport.loseWriteConnection()
 
-    def wasAnswered(self) -> None:
-        """The client has its answer and our side is closed: the client may close the rest."""
-        self.requestIsWhole()
-        self._answered = True
-
     def failed(self, failure: Failure) -> None:
         """What should be answered can't be, since something is wrong with the daemon itself."""
         self._log.failure("A client gets no answer", failure)
