@@ -55,7 +55,7 @@ class Replies:
         self._forwarder = forwarder
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         self._asking = asking = Asking(limits, failures, clock, counts, column)
-        self._lists = ListReplies(users, rules, shown, asking)
+        self._lists = ListReplies(users, rules, shown, asking, clock)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)
         self._tooLong = Reply("too-long", texts.QUERY_TOO_LONG)

@@ -67,7 +67,7 @@ class Pages:
         self._limits = limits
         self._clock = clock
         self._kept = KeptPages(limits.webPages)
-        self._making: Shared[Hashable, Page] = Shared()
+        self._making: Shared[Hashable, Page] = Shared(clock)
         # The latest list, and its number: pages that are kept remember what they were made of by
         # that, and not by the list itself, with all that its users have.
         self._latest: Reply | None = None
