@@ -7,9 +7,7 @@ import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
@@ -22,43 +20,18 @@ from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
 from tests.directories.servers import PostgreSQLServer
 from tests.stores import keeping, sharing
+from tests.stores.cluster import PATIENT, Cluster, PostgreSQLCase, forgetAll, url
 from tests.stores.contract import StoreTests
-from tests.stores.statuses import KeptCase, outcome, until
+from tests.stores.statuses import outcome, until
 from tests.support.daemon import TWISTD, Daemon, run
 
 # They share a server.
 pytestmark = pytest.mark.xdist_group("postgresql statuses")
 
-_PATIENT = replace(DEFAULTS, databaseTime=60.0, statusesLocked=60.0)
-
-
-class Cluster:
-    """The server of this module's tests, started when it is first needed."""
-
-    server: PostgreSQLServer | None = None
-
-    @classmethod
-    def get(cls) -> PostgreSQLServer:
-        if cls.server is None:
-            cls.server = PostgreSQLServer()
-        return cls.server
-
 
 def tearDownModule() -> None:
     """The server ends with them."""
-    if Cluster.server is not None:
-        Cluster.server.remove()
-        Cluster.server = None
-
-
-def forgetAll() -> None:
-    """There are no statuses in the database any more, and no tables for them."""
-    Cluster.get().run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
-
-
-def url() -> str:
-    """The database."""
-    return f"postgresql://owner@/postgres?host={Cluster.get().folder}"
+    Cluster.remove()
 
 
 class RecordTests(StoreTests):
@@ -86,37 +59,6 @@ class RecordTests(StoreTests):
         store.startService()
         self.addCleanup(lambda: store.stopService() if store.running else None)
         return store
-
-
-class PostgreSQLCase(KeptCase):
-    """Has a database with no statuses in it yet."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.server = Cluster.get()
-        forgetAll()
-
-    def url(self) -> str:
-        """The database."""
-        return url()
-
-    def store(self, **limits: Any) -> PostgreSQLStore:
-        store = PostgreSQLStore(self.url(), reactor, replace(_PATIENT, **limits), lambda: self.now)
-        store.startService()
-        self.addCleanup(lambda: store.stopService() if store.running else None)
-        return store
-
-    def rows(self, columns: str = "status", login: str = "moshez") -> list[Any]:
-        with self.connected() as database:
-            rows = database.execute(
-                f"SELECT {columns} FROM fingerd.statuses WHERE login = %s ORDER BY id".encode(),
-                (login,),
-            ).fetchall()
-        return [row[0] if len(row) == 1 else row for row in rows]
-
-    def connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Somebody else's connection."""
-        return psycopg.connect(self.url())
 
 
 class KeepingTests(keeping.KeepingRules, PostgreSQLCase):
@@ -231,7 +173,7 @@ class LostTests(PostgreSQLCase):
         await until(lambda: other.run("SHOW default_transaction_read_only") == "on")
         here, there = other.folder, self.server.folder
         url = f"postgresql://owner@/postgres?host={here},{there}"
-        store = PostgreSQLStore(url, reactor, _PATIENT, lambda: self.now)
+        store = PostgreSQLStore(url, reactor, PATIENT, lambda: self.now)
         store.startService()
         await store.set("moshez", Entry("Writing", 1.0))
         await store.stopService()
