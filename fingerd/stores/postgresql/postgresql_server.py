@@ -163,7 +163,7 @@ class Server:
         committing = False
         try:
             if self._connection is None:
-                self._connection = connect(self._conninfo, self._limits)
+                self._connection = connect(self._conninfo, self._limits, prepare=False)
             connection = self._connection
             connection.execute("BEGIN")
             connection.execute(_BEGIN, self._settings)
