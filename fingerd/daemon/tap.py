@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.internet import TimerService
@@ -33,6 +33,7 @@ from fingerd.system.pid_file import LeftPidFile
 from fingerd.system.worker_role import Role, roleOf
 
 if TYPE_CHECKING:
+    from fingerd.daemon.workers.measuring import Measuring
     from fingerd.daemon.workers.spawning import Spawner
     from fingerd.doors.net.balancers import Balancers
     from fingerd.system.shared_table import Column
@@ -76,9 +77,16 @@ def makeService(options: Options) -> IService:
     ports = _ports(reactor, role, options["workers"])
     balancers = _balancers(options)
 
-    def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
+    def opened(
+        option: str,
+        door: str,
+        endpoint: str,
+        service: FingerService | Measuring = finger,
+        at: Any = ports,
+        **chosen: object,
+    ) -> IListener:
         def make() -> IListener:
-            listener = listenerOf(door, endpoint, finger, ports, limits, balancers, **chosen)
+            listener = listenerOf(door, endpoint, service, at, limits, balancers, **chosen)
             if inBackground and option != "door":
                 from fingerd.doors.net.trying import tryPort
 
@@ -100,22 +108,25 @@ def makeService(options: Options) -> IService:
         )
     remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
+
+    measuring = _measuring(options, role, finger, reactor)
     measured = {
         "kinds": [url.partition(":")[0] for url in options["directory"]],
         "open": lambda: all(door.address is not None for door in doors),
     }
-    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
-    form, where = options["log-format"], (_where(asked + others), _where(setters))
-    if role is None and options["workers"] > 1:
-        if metrics:
-            raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
-        return _parent(options, reactor, ports, limits, [store, queryLog], doors, where)
-    timer = TimerService(options["reload"], finger.reload)
-    parts = [finger, *doors, *metrics, timer]
+    metrics = [
+        opened("metrics", "metrics", each, measuring or finger, reactor, **measured)
+        for each in options["metrics"]
+        if role is None
+    ]
+    form, where = options["log-format"], (_where(asked + others), _where(setters), _where(metrics))
+    if measuring is not None:
+        kept = [store, queryLog]
+        return _parent(options, reactor, ports, limits, kept, doors + metrics, where, measuring)
+    parts = [finger, *doors, *metrics, *_timers(options, reactor, finger)]
     if role is None or column is None:
         daemon = Daemon(options["identity"])
-        told = _where(metrics)
-        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
+        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
     else:
         from fingerd.daemon.workers.link import Link
         from fingerd.daemon.workers.prepared import becomeWorker
@@ -130,9 +141,10 @@ def _parent(
     reactor: Any,
     ports: Any,
     limits: Limits,
-    kept: list[object],
+    kept: Sequence[object],
     doors: list[IListener],
-    where: tuple[list[Where], list[Where]],
+    where: tuple[list[Where], list[Where], list[Where]],
+    measuring: Measuring,
 ) -> Daemon:
     """The parent of workers."""
     from fingerd.daemon.workers.announcing import Announcing
@@ -141,8 +153,29 @@ def _parent(
 
     announcing = Announcing(reactor, *where, options["log-format"], limits)
     spawner = _spawner(options, reactor, ports, limits)
-    workers = Workers(reactor, ports, spawner, doors, announcing, limits)
+    workers = Workers(reactor, ports, spawner, doors, announcing, measuring, limits)
     return _together(Daemon(options["identity"], becomeParent), options, [Prepared(*kept), workers])
+
+
+def _timers(options: Options, reactor: Any, finger: FingerService) -> list[IService]:
+    """What is done from time to time."""
+    timers: list[IService] = [TimerService(options["reload"], finger.reload)]
+    if options["metrics"]:
+        from fingerd.system.lag import Lag
+
+        timers.append(Lag(reactor, finger.lag))
+    return timers
+
+
+def _measuring(
+    options: Options, role: Role | None, finger: FingerService, reactor: Any
+) -> Measuring | None:
+    """What measures the workers, in the parent of some."""
+    if role is not None or options["workers"] == 1:
+        return None
+    from fingerd.daemon.workers.measuring import Measuring
+
+    return Measuring(finger, reactor)
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:
