@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress
 
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
+from fingerd.daemon.starting import Shell, named
 from fingerd.daemon.stores import schemeOf, storeOf
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
@@ -73,6 +74,7 @@ def makeService(options: Options) -> IService:
     )
     # twistd goes there when this is done. Under twist there is no such option.
     inBackground = options.parent is not None and not options.parent.get("nodaemon", True)
+    shell = Shell() if inBackground else None
     ports = _ports(reactor, role, options["workers"])
     balancers = _balancers(options)
 
@@ -109,11 +111,11 @@ def makeService(options: Options) -> IService:
     if role is None and options["workers"] > 1:
         if metrics:
             raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
-        return _parent(options, reactor, ports, limits, [store, queryLog], doors, where)
+        return _parent(options, shell, reactor, ports, limits, [store, queryLog], doors, where)
     timer = TimerService(options["reload"], finger.reload)
     parts = [finger, *doors, *metrics, timer]
     if role is None or column is None:
-        daemon = Daemon(options["identity"])
+        daemon = Daemon(options["identity"], shell=shell)
         told = _where(metrics)
         parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
     else:
@@ -127,6 +129,7 @@ def makeService(options: Options) -> IService:
 
 def _parent(
     options: Options,
+    shell: Shell | None,
     reactor: Any,
     ports: Any,
     limits: Limits,
@@ -142,7 +145,9 @@ def _parent(
     announcing = Announcing(reactor, *where, options["log-format"], limits)
     spawner = _spawner(options, reactor, ports, limits)
     workers = Workers(reactor, ports, spawner, doors, announcing, limits)
-    return _together(Daemon(options["identity"], becomeParent), options, [Prepared(*kept), workers])
+    return _together(
+        Daemon(options["identity"], becomeParent, shell), options, [Prepared(*kept), workers]
+    )
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:
@@ -223,11 +228,12 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
 
 
 def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
-    if options["ssh-keys"] is None:
+    path = options["ssh-keys"]
+    if path is None:
         return []
     from fingerd.directories.key_files import KeyFiles
 
-    return [KeyFiles(options["ssh-keys"], reactor, limits)]
+    return [_made(options, "ssh-keys", path, lambda: KeyFiles(path, reactor, limits))]
 
 
 def _forwarder(
@@ -254,13 +260,13 @@ def _queryLog(
         return None, None
     from fingerd.logs.query_log import QueryLog
 
-    log = QueryLog(
-        options["query-log"],
-        reactor,
-        options["owner"],
-        options["query-log-format"],
-        options["log-peers"],
-        limits,
+    where = options["query-log"]
+    form, peers = options["query-log-format"], options["log-peers"]
+    log = _made(
+        options,
+        "query-log",
+        where,
+        lambda: QueryLog(where, reactor, options["owner"], form, peers, limits),
     )
     return log, log.reopen
 
@@ -269,12 +275,15 @@ def _made(
     options: Options, option: str, value: str, make: Callable[[], T], shown: str | None = None
 ) -> T:
     """
-    What an option's value stands for.
+    What an option's value stands for. The option is named where there is no such thing, or where it
+    can't start.
 
     @param shown: what may be shown of the value, if that isn't all of it.
     """
+    told = f"{options.command}: {options.told(option, value, shown)}"
     try:
-        return make()
+        made = make()
     except ValueError as error:
-        told = options.told(option, value, shown)
-        raise CannotStart(f"{options.command}: {told}: {error}") from None
+        raise CannotStart(f"{told}: {error}") from None
+    named(made, told)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -20,6 +21,11 @@ from fingerd.system.state_directory import giveAway, isRootsAlone
 # Nothing in the file's place, such as a FIFO, holds up the open.
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _MODE = 0o640
+# What to do about a file that can't be opened.
+_CURES: dict[int | None, str] = {
+    errno.ENOENT: "; make the directory that it is to be in",
+    errno.EACCES: "; uid {uid} must be able to write to it, and to its directory",
+}
 # A disk that is full is tried again after so many seconds.
 _AGAIN = 1.0
 
@@ -111,8 +117,10 @@ class LogFile:
                 _handOver(file, self._owner)
             self._file = file
         except OSError as error:
-            reason = error.strerror or error
-            raise CannotStart(f"can't log queries to {self.path}: {reason}") from None
+            cure = _CURES.get(error.errno, "").format(uid=os.geteuid())
+            raise CannotStart(
+                f"can't log queries to {self.path}: {reasonOf(error)}{cure}"
+            ) from None
 
     def start(self) -> None:
         """Let the thread begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection
@@ -15,6 +16,11 @@ __all__ = ["defaultStateDirectory"]
 # The key by which SSH clients know this host, where there is such a door.
 HOST_KEY = "ssh_host_ed25519_key"
 
+# What to do about a directory that can't be used.
+_CURES: dict[int | None, str] = {
+    errno.ENOTDIR: "; move that file away, or name another directory",
+    errno.EACCES: "; it must be uid {uid}'s, or one that uid {uid} can make",
+}
 _OPEN = os.O_RDONLY | os.O_CLOEXEC
 # Nothing that has taken a file's place is followed or waited for.
 _OPEN_FILE = _OPEN | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -46,7 +52,10 @@ def makeStateDirectory(path: str, files: Collection[str], owner: Identity) -> No
     try:
         _make(path, files, owner)
     except OSError as error:
-        raise CannotStart(f"can't use the state directory {path}: {reasonOf(error)}") from None
+        cure = _CURES.get(error.errno, "").format(uid=os.geteuid())
+        raise CannotStart(
+            f"can't use the state directory {path}: {reasonOf(error)}{cure}"
+        ) from None
 
 
 def isRootsAlone(path: str) -> bool:
