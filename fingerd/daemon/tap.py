@@ -69,7 +69,7 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
-        keyrings=_keyrings(options, reactor, limits),
+        keyrings=makeKeyrings(options, reactor, limits),
         column=column,
     )
     # twistd goes there when this is done. Under twist there is no such option.
@@ -227,7 +227,8 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     )
 
 
-def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+def makeKeyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    """Where users' SSH keys are, beside the directories that have some."""
     path = options["ssh-keys"]
     if path is None:
         return []
