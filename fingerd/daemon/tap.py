@@ -161,7 +161,7 @@ def _measuring(
         return None
     from fingerd.daemon.workers.measuring import Measuring
 
-    return Measuring(finger, reactor)
+    return Measuring(finger, options["limits"], reactor)
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:

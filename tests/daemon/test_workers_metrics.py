@@ -16,6 +16,7 @@ from fingerd.daemon.workers.measuring import Measuring
 from fingerd.daemon.workers.telling import factsOf, figuresOf
 from fingerd.daemon.workers.worker import Worker
 from fingerd.model.counts import Figures
+from fingerd.model.limits import DEFAULTS
 from tests.daemon.test_workers import ANSWER, MANY, WorkersCase
 from tests.doors.test_metrics import samples
 from tests.support.daemon import PATIENCE
@@ -33,7 +34,9 @@ class MetricsTests(WorkersCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.started = self.daemon("--metrics=tcp:0:interface=127.0.0.1", *MANY)
+        self.started = self.daemon(
+            "--metrics=tcp:0:interface=127.0.0.1", "--limit=lookupTime=300", *MANY
+        )
         self.addCleanup(self.started.__exit__)
         self.started.__enter__()
         line = next(line for line in self.started.log if "metrics on" in line)
@@ -108,7 +111,7 @@ class MeasuringTests(SynchronousTestCase):
         self.finger = Finger(self.clock, moshez="Happy")
         self.finger.startService()
         self.addCleanup(self.finger.stopService)
-        self.measuring = Measuring(Finger(self.clock), self.clock)
+        self.measuring = Measuring(Finger(self.clock), DEFAULTS, self.clock)
 
     def test_none(self) -> None:
         """Where there is no worker, the daemon isn't ready."""
@@ -116,16 +119,16 @@ class MeasuringTests(SynchronousTestCase):
 
     def test_hanging(self) -> None:
         """
-        One that hangs is waited for a second, and then counts as it was when it last answered;
-        when it is over, too.
+        One that hangs is waited for as long as for a lookup, and then counts as it was when it last
+        answered; when it is over, too.
         """
         self.successResultOf(self.finger.asked(b"moshez"))
         worker = cast(Worker, Hanging(self.finger.figuresNow()))
         self.measuring.began(worker)
         asked = self.measuring.figures()
-        self.clock.advance(0.5)
+        self.clock.advance(4)
         self.assertNoResult(asked)
-        self.clock.advance(0.6)
+        self.clock.advance(1)
         present = self.successResultOf(asked)
         self.measuring.ended(worker)
         past = self.successResultOf(self.measuring.figures())

@@ -14,10 +14,8 @@ from zope.interface import implementer
 from fingerd.daemon.workers.worker import Worker
 from fingerd.model.counts import LAG_TIMES, Counts, Figures, Readings, Times
 from fingerd.model.interfaces import IMeasured
+from fingerd.model.limits import Limits
 from fingerd.service import FingerService
-
-# Seconds that a worker has to say what it has counted; then it counts what it has said before.
-_ANSWER = 1.0
 
 
 class _Totals:
@@ -41,11 +39,11 @@ class _Totals:
 class Measuring:
     """
     Asks the workers what they have counted, and adds it up, with what those had counted that are
-    over: what only grows never gets less. Of a worker that was killed there is what it has said
-    last.
+    over: what only grows never gets less. Of a worker that was killed, or doesn't answer for
+    C{limits.lookupTime}, there is what it has said last.
     """
 
-    def __init__(self, finger: FingerService, clock: IReactorTime) -> None:
+    def __init__(self, finger: FingerService, limits: Limits, clock: IReactorTime) -> None:
         """
         @param finger: the parent's own, of which nobody asks anything: it counts those who measure.
         @param clock: the reactor.
@@ -53,6 +51,7 @@ class Measuring:
         self.measurers = finger.measurers
         self._parent = finger
         self._clock = clock
+        self._time = limits.lookupTime
         self._workers: dict[Worker, None] = {}
         # Of those that are over.
         self._past = _Totals()
@@ -71,7 +70,7 @@ class Measuring:
         """See L{IMeasured}."""
         asked = [each.asks("measure", "measured") for each in self._workers if each.isReady]
         told: Deferred[object] = DeferredList(asked, consumeErrors=True).addCallback(lambda _: None)
-        told.addTimeout(_ANSWER, self._clock, lambda result, seconds: None)
+        told.addTimeout(self._time, self._clock, lambda result, seconds: None)
         return told.addCallback(lambda _: self._summed())
 
     def _summed(self) -> Figures:
