@@ -142,5 +142,8 @@ def _outlasts(below: Entry, above: Entry) -> bool:
 
 
 def earlier(part: Part, limits: Limits) -> int:
-    """How much of what was set of a C{part} before is kept, beside what may show again."""
+    """
+    How much of what was set of a C{part} before is kept, beside what may show again, also when all
+    of that is taken back.
+    """
     return limits.statusHistory if part is Part.STATUS else limits.planHistory

@@ -51,16 +51,26 @@ SELECT * FROM unnest(
     $1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::float8[], $7::text[]
 )
 """
+# Behind the newest go those that would not show again even if all the newest were taken back.
 _TRIM = """
 DELETE FROM statuses
-USING unnest($1::text[], $2::text[], $3::int[]) AS changed (login, part, most)
+USING (
+    SELECT login, part, (
+        SELECT id FROM statuses AS newest
+        WHERE newest.login = written.login AND newest.part = written.part
+        ORDER BY id DESC LIMIT 1 OFFSET written.most
+    ) AS last
+    FROM unnest($1::text[], $2::text[], $3::int[]) AS written (login, part, most)
+) AS changed
 WHERE statuses.login = changed.login AND statuses.part = changed.part
-  AND statuses.id <= (
-    SELECT id FROM statuses AS newer
-    WHERE newer.login = changed.login AND newer.part = changed.part
-    ORDER BY id DESC LIMIT 1 OFFSET changed.most
+  AND statuses.id <= changed.last
+  AND EXISTS (
+    SELECT 1
+    FROM statuses AS newer
+    WHERE newer.login = statuses.login AND newer.part = statuses.part
+      AND newer.id > statuses.id AND newer.id <= changed.last
+      AND (newer.until IS NULL OR newer.until >= statuses.until)
   )
-  AND NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = statuses.id)
 """
 _HISTORY = """
 SELECT status, set_at, set_by, until, part FROM statuses
@@ -219,7 +229,7 @@ class Server:
         ]
         connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
         changed = {(login, status.part) for login, status in set}
-        trimmed = [(login, part.value, earlier(part, self._limits) + 1) for login, part in changed]
+        trimmed = [(login, part.value, earlier(part, self._limits)) for login, part in changed]
         connection.execute(_TRIM, [list(column) for column in zip(*trimmed, strict=True)])
 
     def _takeBack(self, connection: Impatient, login: str, what: TakingBack) -> None:
