@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Entry, Part
-from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.schema import SCRIPTS, bringUpToDate
 from fingerd.stores.showing import earlier
 from fingerd.stores.soundness import damaged, primary, rows, trouble
@@ -42,8 +42,7 @@ WHERE id IN (
     SELECT older.id
     FROM (
         SELECT column1 AS login, column2 AS part, (
-            SELECT id FROM statuses
-            WHERE login = column1 AND part = column2
+            SELECT id FROM statuses WHERE login = column1 AND part = column2
             ORDER BY id DESC LIMIT 1 OFFSET ?
         ) AS last
         FROM (VALUES {changed})
@@ -51,8 +50,7 @@ WHERE id IN (
     CROSS JOIN statuses AS older ON older.login = changed.login AND older.part = changed.part
       AND older.id <= changed.last
     WHERE EXISTS (
-        SELECT 1
-        FROM statuses AS newer
+        SELECT 1 FROM statuses AS newer
         WHERE newer.login = older.login AND newer.part = older.part
           AND newer.id > older.id AND newer.id <= changed.last
           AND (newer.until IS NULL OR newer.until >= older.until)

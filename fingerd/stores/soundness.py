@@ -9,8 +9,10 @@ from functools import partial
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import Part
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 
+# In seconds since the epoch: as many as a date can be made of.
+_LATEST = 1e11
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
 
 
@@ -80,11 +82,16 @@ def unsound(row: Row) -> str | None:
         (login + text + by).encode("utf-8")
     except UnicodeEncodeError:
         return f"{named}is not UTF-8"
-    if not isinstance(when, float) or not isinstance(until, float | None):
+    if not _isTime(when) or not (until is None or _isTime(until)):
         return f"{named}has no time"
     if part and part not in list(Part):
         return f"{named}is of no part that there is"
     return None
+
+
+def _isTime(value: object) -> bool:
+    # (NaN is not among them.)
+    return isinstance(value, float) and 0 <= value < _LATEST
 
 
 def primary(error: Exception) -> int:

@@ -12,8 +12,8 @@ import psycopg
 from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.record import Entry, Part
-from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.postgresql.news_thread import CHANNEL
+from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.showing import earlier
 from fingerd.system.postgresql_connection import Impatient, connect, firstLine
 
@@ -73,7 +73,7 @@ WHERE statuses.login = changed.login AND statuses.part = changed.part
   )
 """
 _HISTORY = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = $1 AND part = 'status' AND (until IS NULL OR until > $2) AND id > (
     SELECT coalesce(max(id), 0) FROM statuses
     WHERE login = $1 AND part = 'status' AND status = ''
@@ -81,7 +81,7 @@ WHERE login = $1 AND part = 'status' AND (until IS NULL OR until > $2) AND id > 
 ORDER BY id DESC LIMIT $3
 """
 _WHOLE = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = $1 AND part <> ''
 ORDER BY id DESC LIMIT $2
 """
@@ -161,7 +161,7 @@ class Server:
                 connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
             return self._news(connection, seen)
 
-    def history(self, login: str, now: float, most: int, whole: bool) -> list[Entry]:
+    def history(self, login: str, now: float, most: int, whole: bool) -> list[Row]:
         """
         See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch.
 
@@ -169,12 +169,11 @@ class Server:
         """
         with self._transaction() as connection:
             if whole:
-                rows = connection.execute(_WHOLE, (login, most))
+                found = connection.execute(_WHOLE, (login, most))
             else:
-                rows = connection.execute(_HISTORY, (login, now, most))
-            return [
-                Entry(text, when, by, until, Part(part)) for text, when, by, until, part in rows
-            ]
+                found = connection.execute(_HISTORY, (login, now, most))
+            rows: list[Row] = found.fetchall()
+            return rows
 
     @contextmanager
     def _transaction(self) -> Iterator[Impatient]:
