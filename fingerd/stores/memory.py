@@ -83,7 +83,7 @@ class MemoryStore(HeldStore):
         same = [at for at, each in enumerate(set) if each.part is entry.part]
         # Behind the newest go those that would not show again even if all the newest were undone.
         longest = -math.inf
-        for at in same[: len(same) - earlier(entry.part, self._limits)][::-1]:
+        for at in same[::-1][earlier(entry.part, self._limits) :]:
             until = set[at].until
             ends = math.inf if until is None else until
             if ends <= longest:

@@ -82,16 +82,14 @@ def unsound(row: Row) -> str | None:
         (login + text + by).encode("utf-8")
     except UnicodeEncodeError:
         return f"{named}is not UTF-8"
-    if not _isTime(when) or not (until is None or _isTime(until)):
+    ends = 0.0 if until is None else until
+    # (NaN is in no range.)
+    areTimes = isinstance(when, float) and isinstance(ends, float)
+    if not (areTimes and 0 <= when < _LATEST and 0 <= ends < _LATEST):
         return f"{named}has no time"
     if part and part not in list(Part):
         return f"{named}is of no part that there is"
     return None
-
-
-def _isTime(value: object) -> bool:
-    # (NaN is not among them.)
-    return isinstance(value, float) and 0 <= value < _LATEST
 
 
 def primary(error: Exception) -> int:

@@ -84,6 +84,9 @@ class PostgreSQLStore(KeptStore):
         try:
             self._server.open()
             self._takeAll(self._server.news)
+        except CannotStart:
+            self._server.close()
+            raise
         except Unreachable as error:
             raise CannotStart(f"can't read statuses from {self._where}: {error}") from None
         # One thread: what is set is written in its order.
