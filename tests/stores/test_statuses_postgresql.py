@@ -199,6 +199,25 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
 class LostTests(PostgreSQLCase):
     """A server that isn't always there."""
 
+    async def test_olderBackup(self) -> None:
+        """
+        When a backup is put in the place of the database, nothing is acknowledged that would not
+        show, and the log says why; a daemon that is started anew has what the backup has.
+        """
+        store = self.store(statusesRefresh=3600.0)
+        for number in range(5):
+            await store.set("moshez", Entry(f"status {number}", 1.0))
+        self.server.run("TRUNCATE fingerd.statuses RESTART IDENTITY")
+        with capturedLogs() as events:
+            self.assertEqual(await outcome(store.set("shawn", Entry("Reading", 1.0))), CANT_KEEP)
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        self.assertIn("they were replaced by older ones: start this daemon anew", said)
+        self.assertEqual(self.rows(login="shawn"), [])
+        await store.stopService()
+        again = self.store()
+        await again.set("shawn", Entry("Reading", 1.0))
+        self.assertEqual(self.shown(again, "shawn"), "Reading")
+
     async def test_killed(self) -> None:
         """Connections that are killed cost no acknowledged status, and others take their place."""
         store = self.store()

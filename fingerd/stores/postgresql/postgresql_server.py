@@ -199,6 +199,11 @@ class Server:
 
     def _news(self, connection: Impatient, seen: int) -> list[Row]:
         found: list[Row] = connection.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        if not found and seen:
+            # The last row of all is never taken away: what is taken back leaves a later one.
+            [(last,)] = connection.execute("SELECT coalesce(max(id), 0) FROM statuses")
+            if last < seen:
+                raise Unreachable("they were replaced by older ones: start this daemon anew")
         rows: list[Row] = []
         for row in found:
             rows.append(row)
