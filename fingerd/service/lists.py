@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from heapq import nlargest
 from itertools import islice
-from typing import cast, overload
+from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -17,7 +17,7 @@ from fingerd.model.counts import Lookups
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
-from fingerd.model.listing import Listing
+from fingerd.model.listing import Listing, PreparedUsers
 from fingerd.model.masking import Mask
 from fingerd.model.matching import matches
 from fingerd.model.record import NOTHING_SET, Record
@@ -156,7 +156,11 @@ class Lists:
                 if await self._known(login) is None:
                     users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
-        return Listing(_Overlaid([*listed, *reports], self._store), failures)
+        return Listing(PreparedUsers([*listed, *reports], self._overlaid), failures)
+
+    def _overlaid(self, user: User) -> User:
+        # The login of a report is what its source is called.
+        return user if user.report else overlay(user, self._store.held(user.login))
 
     def _ofDirectory(
         self, directory: IDirectory, lookups: Lookups, verbose: bool
@@ -169,33 +173,6 @@ class Lists:
         return asked.addCallbacks(
             _answered, _failed, callbackArgs=(lookups,), errbackArgs=(lookups,)
         )
-
-
-class _Overlaid(Sequence[User]):
-    """
-    Users, each with what they have set once they are taken: thousands may have a plan each, which
-    no list has room for, and which a list that is kept would hold.
-    """
-
-    def __init__(self, users: Sequence[User], store: IStore) -> None:
-        self._users = users
-        self._store = store
-
-    def __len__(self) -> int:
-        return len(self._users)
-
-    @overload
-    def __getitem__(self, index: int) -> User: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[User]: ...
-
-    def __getitem__(self, index: int | slice) -> User | Sequence[User]:
-        if isinstance(index, slice):
-            return _Overlaid(self._users[index], self._store)
-        user = self._users[index]
-        # The login of a report is what its source is called.
-        return user if user.report else overlay(user, self._store.held(user.login))
 
 
 def _answered(users: list[User], lookups: Lookups) -> list[User]:
