@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs, formatEvent
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IStore
@@ -136,6 +137,39 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
     def isShown(self, store: PostgreSQLStore, text: str) -> bool:
         return self.shown(store) == text
 
+    async def test_badRow(self) -> None:
+        """
+        A row of others' that makes no sense, while the daemon runs, costs that row, which the log
+        names, and nobody else's right to set. At the start it ends that.
+        """
+        store = self.store(statusesRefresh=3600.0)
+        await store.set("shawn", Entry("Reading", 1.0))
+        with self.connected() as other:
+            for values in (
+                "('moshez', 'Happy', 1, '', NULL, 'mood')",
+                "('moshez', 'Happy', 'NaN', '', NULL, 'status')",
+                "('shawn', 'Happy', 1, '', 'infinity', 'status')",
+            ):
+                other.execute(
+                    "INSERT INTO fingerd.statuses (login, status, set_at, set_by, until, part) "
+                    f"VALUES {values}".encode()
+                )
+        with capturedLogs() as events:
+            await store.set("radix", Entry("Writing", 1.0))
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        for words in (
+            "row 2, of 'moshez', is of no part that there is, and is left out",
+            "row 3, of 'moshez', has no time, and is left out",
+            "row 4, of 'shawn', has no time, and is left out",
+        ):
+            self.assertIn(words, said)
+        self.assertEqual([self.shown(store, of) for of in ("moshez", "shawn")], [None, "Reading"])
+        kept = await store.history("shawn", 9, whole=True)
+        self.assertEqual([each.text for each in kept], ["Reading"])
+        with self.assertRaises(CannotStart) as raised:
+            self.store()
+        self.assertIn("damaged: row 2, of 'moshez', is of no part", str(raised.exception))
+
     async def test_lateCommit(self) -> None:
         """
         What is written earlier and committed later is not missed: whoever writes next waits for it.
@@ -164,6 +198,25 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
 
 class LostTests(PostgreSQLCase):
     """A server that isn't always there."""
+
+    async def test_olderBackup(self) -> None:
+        """
+        When a backup is put in the place of the database, nothing is acknowledged that would not
+        show, and the log says why; a daemon that is started anew has what the backup has.
+        """
+        store = self.store(statusesRefresh=3600.0)
+        for number in range(5):
+            await store.set("moshez", Entry(f"status {number}", 1.0))
+        self.server.run("TRUNCATE fingerd.statuses RESTART IDENTITY")
+        with capturedLogs() as events:
+            self.assertEqual(await outcome(store.set("shawn", Entry("Reading", 1.0))), CANT_KEEP)
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        self.assertIn("they were replaced by older ones: start this daemon anew", said)
+        self.assertEqual(self.rows(login="shawn"), [])
+        await store.stopService()
+        again = self.store()
+        await again.set("shawn", Entry("Reading", 1.0))
+        self.assertEqual(self.shown(again, "shawn"), "Reading")
 
     async def test_killed(self) -> None:
         """Connections that are killed cost no acknowledged status, and others take their place."""
