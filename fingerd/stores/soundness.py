@@ -24,6 +24,29 @@ def damaged(path: str, found: str) -> CannotStart:
     )
 
 
+def examine(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -> None:
+    """
+    Look whether this program can use a database, which the first of C{scripts} have made.
+
+    @param path: the database's.
+    @raise CannotStart: when it can't, with the reason in words.
+    """
+    try:
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise damaged(path, str(error)) from None
+    if schema > len(scripts):
+        raise CannotStart(
+            f"the statuses in {path} were written by a newer fingerd: "
+            f"they have schema {schema}, this one knows {len(scripts)}"
+        )
+    found = trouble(connection, scripts[:schema])
+    if found is not None:
+        raise damaged(path, found)
+
+
 def trouble(connection: sqlite3.Connection, scripts: Sequence[str]) -> str | None:
     """
     What is wrong with a database that C{scripts} have made, in words; None where nothing is.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 
@@ -13,18 +12,10 @@ from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
 from fingerd.model.record import Entry, Part
 from fingerd.stores.postgresql.news_thread import CHANNEL
+from fingerd.stores.postgresql.postgresql_schema import LOCK, SCHEMA, bringUpToDate
 from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.showing import earlier
 from fingerd.system.postgresql_connection import Impatient, connect, firstLine
-
-SCHEMA = "fingerd"
-# The advisory lock of those who write: "finger" in ASCII. It holds for this database.
-_LOCK = int.from_bytes(b"finger")
-
-# The n-th script makes version n of version n - 1.
-_SCRIPTS = [
-    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
-]
 
 # For one transaction, since between client and server may be one that gives each transaction
 # another connection. What is acknowledged must be on the server's disk, whatever its settings say.
@@ -127,7 +118,7 @@ class Server:
         """
         try:
             with self._transaction() as connection:
-                self._upgrade(connection)
+                bringUpToDate(connection)
         except Unreachable as error:
             raise CannotStart(f"can't keep statuses in PostgreSQL: {error}") from None
 
@@ -156,7 +147,7 @@ class Server:
         """
         with self._transaction() as connection:
             if settings:
-                connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+                connection.execute("SELECT pg_advisory_xact_lock($1)", (LOCK,))
                 self._write(connection, settings)
                 connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
             return self._news(connection, seen)
@@ -181,7 +172,7 @@ class Server:
         committing = False
         try:
             if self._connection is None:
-                self._connection = connect(self._conninfo, self._limits)
+                self._connection = connect(self._conninfo, self._limits, prepare=False)
             connection = self._connection
             connection.execute("BEGIN")
             connection.execute(_BEGIN, self._settings)
@@ -250,22 +241,3 @@ class Server:
             assert last is not None
             connection.execute("DELETE FROM statuses WHERE id = $1", last[:1])
             what.part = Part(last[1])
-
-    def _upgrade(self, connection: Impatient) -> None:
-        # Two daemons may do this at the same time.
-        connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
-        [(there,)] = connection.execute("SELECT to_regnamespace($1) IS NOT NULL", (SCHEMA,))
-        if not there:
-            connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        connection.execute("CREATE TABLE IF NOT EXISTS version (version integer NOT NULL)")
-        [(version,)] = connection.execute("SELECT coalesce(max(version), 0) FROM version")
-        if version > len(_SCRIPTS):
-            raise CannotStart(
-                f"the statuses in PostgreSQL were written by a newer fingerd: they have schema "
-                f"{version}, this one knows {len(_SCRIPTS)}"
-            )
-        for number, script in enumerate(_SCRIPTS[version:], version + 1):
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute("INSERT INTO version VALUES ($1::int)", (number,))
