@@ -11,7 +11,6 @@ import socket
 from tests.daemon.faults import FAILED, FaultCase, clockOf, until
 from tests.support.daemon import TWISTD, Daemon
 
-# twistd, with what it takes to have timers that don't heed the clock.
 _HOUR = 3600
 
 

@@ -38,7 +38,7 @@ class PostgreSQLServer:
         self, encoding: str = "UTF8", address: str = "", within: Sequence[str] = ()
     ) -> None:
         """
-        @param address: of the machine's, for others of its network, who needn't show who they are.
+        @param address: of the machine's, for others of its network, who need a password.
         @param within: what the server is run by.
         """
         programs = [*sorted(glob.glob("/usr/lib/postgresql/*/bin")), "postgresql"][0]
@@ -53,7 +53,7 @@ class PostgreSQLServer:
         run(*_PREFIX, initdb, data, *options, "--auth=trust")
         if address:
             with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
-                rules.write("host all all samenet trust\n")
+                rules.write("host all all samenet scram-sha-256\n")
         self.start()
 
     def start(self) -> None:

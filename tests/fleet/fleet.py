@@ -1,6 +1,6 @@
 """
-Two daemons on machines of their own, HAProxy before them and one PostgreSQL behind them, as
-etc/compose.yaml has them: with its addresses, and its configuration of HAProxy.
+Two daemons on machines of their own, HAProxy before them and one PostgreSQL behind them: what
+etc/compose.yaml has in containers, with its addresses, its commands and its configuration.
 """
 
 from __future__ import annotations
@@ -11,21 +11,33 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
+
+import yaml
 
 from tests.daemon.faults import exchangeUnix, until
 from tests.directories.servers import PostgreSQLServer
 from tests.fleet.machines import Machines, exchange
 from tests.support.daemon import PATIENCE, ROOT, TWISTD, Daemon, needs, needsRoot
 
+_COMPOSED = yaml.safe_load((ROOT / "etc/compose.yaml").read_text())["services"]
+# The machine of the database.
+_DATABASE = "172.30.80.20"
+_PASSWORD = "secret"
+
+
+def _address(service: str) -> str:
+    address: str = _COMPOSED[service]["networks"]["front"]["ipv4_address"]
+    return address
+
+
 PORT = 7979
-DATABASE = "172.30.80.20"
-HAPROXY = "172.30.79.10"
+HAPROXY = _address("haproxy")
 # Where each daemon is asked.
-DAEMONS = {"one": "172.30.79.11", "two": "172.30.79.12"}
+DAEMONS = {name: _address(name) for name in ("one", "two")}
 # A machine with many clients' addresses, for tests that need one which nobody has used yet.
 CLIENTS = [f"172.30.79.{number}" for number in range(100, 120)]
 # Names that each daemon lets a client ask for at once.
@@ -35,7 +47,7 @@ _MACHINES = {
     "haproxy": {"front": [f"{HAPROXY}/24"]},
     "one": {"front": [f"{DAEMONS['one']}/24"], "back": ["172.30.80.11/24"]},
     "two": {"front": [f"{DAEMONS['two']}/24"], "back": ["172.30.80.12/24"]},
-    "database": {"back": [f"{DATABASE}/24"]},
+    "postgresql": {"back": [f"{_DATABASE}/24"]},
     "clients": {"front": [f"{address}/24" for address in CLIENTS]},
 }
 # It has /run for itself. Where its socket is there, see etc/haproxy.cfg.
@@ -58,9 +70,13 @@ class Fleet:
         with ExitStack() as entered:
             entered.callback(shutil.rmtree, self.folder)
             entered.enter_context(self.machines)
-            inside = self.machines["database"].inside
-            self.database = PostgreSQLServer(address=DATABASE, within=inside)
+            inside = self.machines["postgresql"].inside
+            self.database = PostgreSQLServer(address=_DATABASE, within=inside)
             entered.callback(self.database.remove)
+            self.database.run(
+                f"CREATE ROLE fingerd LOGIN PASSWORD '{_PASSWORD}'",
+                "CREATE DATABASE fingerd OWNER fingerd",
+            )
             entered.callback(self._stop)
             self.start(*DAEMONS)
             self._balance(entered)
@@ -86,20 +102,31 @@ class Fleet:
         @param name: of its socket and log; by default they are called like the machine.
         @param within: what it is run by there.
         """
-        name = name or machine
+        places = {
+            f":{PORT}": f":{port}",
+            "/run/fingerd/set": f"{self.folder}/{name or machine}",
+            "/etc/fingerd/users": f"{self.folder}/users",
+            "@postgresql/": f"@{_DATABASE}/",
+        }
         return Daemon(
-            *("-n", "--pidfile=", "finger", "--user=nobody", f"--listen=tcp:{port}"),
-            f"--setter=unix:{self.folder}/{name}",
-            f"--directory=file:{self.folder}/users",
-            f"--state=postgresql://owner@{DATABASE}/postgres",
-            f"--proxy-from={HAPROXY}",
-            f"--query-log={self.folder}/{name}.log",
+            *_replaced(_COMPOSED[machine]["command"], places),
+            f"--query-log={self.folder}/{name or machine}.log",
             # All that was acknowledged is looked for, however much it is.
             "--history=1000000",
             f"--limit=peerQueries={PEER_QUERIES}",
-            command=[*self.machines[machine].inside, *within, TWISTD],
+            "--user=nobody",
+            command=[*self.machines[machine].inside, *within, *_commanded(machine, "entrypoint")],
+            environment={"PGPASSWORD": _PASSWORD},
             asRoot=True,
         )
+
+    def check(self, service: str) -> None:
+        """
+        See whether a service finds itself in health, as its container does.
+
+        @raise AssertionError: when it doesn't.
+        """
+        self.machines[service].run(*_commanded(service, "healthcheck"))
 
     def kill(self, name: str) -> None:
         """End a daemon in the middle of whatever it does."""
@@ -181,3 +208,19 @@ class Fleet:
     def _stop(self) -> None:
         for daemon in self.daemons.values():
             daemon.__exit__()
+
+
+def _replaced(words: Sequence[str], places: Mapping[str, str]) -> list[str]:
+    """A command with other places in it."""
+    for place, ours in places.items():
+        assert any(place in word for word in words), place
+        words = [word.replace(place, ours) for word in words]
+    return list(words)
+
+
+def _commanded(service: str, what: str) -> list[str]:
+    """A command of a service's, run here as it is installed here."""
+    said = _COMPOSED[service][what]
+    program, *arguments = said["test"][1:] if what == "healthcheck" else said
+    installed = Path(TWISTD).with_name(program)
+    return [str(installed) if installed.exists() else program, *arguments]

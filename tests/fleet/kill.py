@@ -22,7 +22,7 @@ from tests.directories.servers import PostgreSQLServer
 from tests.kill import TEXTS, Client, Counts, checkKept, checkShown, lasts, shown
 from tests.support.setting import SetterDaemon
 
-# Kills after which the database is looked through, and made empty.
+# Kills after which the database is looked through, and said what was found.
 _ROUND = 50
 # Users whom the clients of each daemon set for alone, and those for whom both daemons' do.
 _OWN = 3
@@ -75,22 +75,17 @@ class Machine:
         self.daemon = SetterDaemon(*self._new)
 
 
-def kill(kills: int, home: str, server: PostgreSQLServer, chance: random.Random) -> Counts:
-    """
-    Do it.
-
-    @param home: an empty directory that everyone may enter.
-    """
-    counts = Counts()
-    while counts.kills < kills:
-        server.run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
-        _round(min(kills, counts.kills + _ROUND), home, server, chance, counts)
-    return counts
-
-
-def _round(
-    until: int, home: str, server: PostgreSQLServer, chance: random.Random, counts: Counts
+def kill(
+    kills: int, home: str, server: PostgreSQLServer, chance: random.Random, counts: Counts
 ) -> None:
+    """
+    Do it, with a database that is empty at first, and add what is seen to ``counts``.
+
+    @param kills: how often; once more where both are killed last.
+    @param home: a directory that everyone may enter.
+    """
+    until = counts.kills + kills
+    server.run("SET client_min_messages = error", "DROP SCHEMA IF EXISTS fingerd CASCADE")
     url = f"postgresql://owner@/postgres?host={server.folder}"
     machines = [Machine(home, name, url, number) for number, name in enumerate(("one", "two"))]
     for machine in machines:
@@ -98,8 +93,6 @@ def _round(
     while counts.kills < until:
         time.sleep(chance.uniform(0, 0.3))
         killed = machines if chance.random() < 1 / _BOTH else [chance.choice(machines)]
-        if len(killed) > 1 and counts.kills + len(killed) > until:
-            continue
         # What a daemon shows that starts now, whoever has acknowledged it.
         last = lasts(client for machine in machines for client in machine.own)
         for machine in killed:
@@ -140,14 +133,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="how many times [100]")
     parser.add_argument("--seed", type=int, default=None, help="of the moments that are chosen")
     options = parser.parse_args()
+    counts, chance = Counts(), random.Random(options.seed)
     server = PostgreSQLServer()
     try:
         with tempfile.TemporaryDirectory() as home:
             os.chmod(home, 0o755)
-            counts = kill(options.kills, home, server, random.Random(options.seed))
+            while counts.kills < options.kills:
+                kill(min(options.kills - counts.kills, _ROUND), home, server, chance, counts)
+                print(counts, flush=True)
     finally:
         server.remove()
-    print(counts)
     return 1 if counts.lost or counts.halfWritten else 0
 
 

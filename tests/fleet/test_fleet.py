@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import TestCase
 
+import psycopg
+import pytest
+
 from fingerd.model.texts import TOO_MANY_QUERIES
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN
 from tests.daemon.faults import clockOf, until
 from tests.fleet.fleet import CLIENTS, DAEMONS, PEER_QUERIES, Fleet
+
+pytestmark = pytest.mark.attacks
 
 _OTHER = {"one": "two", "two": "one"}
 _REFUSED = {CANT_KEEP, UNCERTAIN}
@@ -45,6 +50,15 @@ class FleetTests(TestCase):
 
         until(logged, "logged by both")
         self.assertEqual(peers, {CLIENTS[1]: 10})
+
+    def test_checks(self) -> None:
+        """The daemons and HAProxy find themselves in health; a daemon that is stopped doesn't."""
+        for service in "one", "two", "haproxy":
+            self.fleet.check(service)
+        self.fleet.stop("one")
+        self.assertRaises(AssertionError, self.fleet.check, "one")
+        self.fleet.check("haproxy")
+        self.fleet.start("one")
 
     def test_peerQueries(self) -> None:
         """
@@ -211,11 +225,14 @@ class FleetTests(TestCase):
 
     def kept(self, login: str) -> list[str]:
         """What is in the database, in the order in which it was set."""
-        rows = self.fleet.database.run(
-            "SELECT status FROM fingerd.statuses "
-            f"WHERE login = '{login}' AND part <> '' ORDER BY id"
-        )
-        return rows.splitlines()
+        with psycopg.connect(
+            f"postgresql://owner@/fingerd?host={self.fleet.database.folder}"
+        ) as it:
+            rows = it.execute(
+                "SELECT status FROM fingerd.statuses WHERE login = %s AND part <> '' ORDER BY id",
+                (login,),
+            )
+            return [status for (status,) in rows]
 
     @contextmanager
     def asking(self, clients: int) -> Iterator[list[str]]:
