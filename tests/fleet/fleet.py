@@ -40,8 +40,6 @@ HAPROXY = _address("haproxy")
 DAEMONS = {name: _address(name) for name in ("one", "two")}
 # A machine with many clients' addresses, for tests that need one which nobody has used yet.
 CLIENTS = [f"172.30.79.{number}" for number in range(100, 120)]
-# Names that each daemon lets a client ask for at once.
-PEER_QUERIES = 1000
 
 _MACHINES = {
     "haproxy": {"front": [f"{HAPROXY}/24"]},
@@ -57,7 +55,11 @@ _HAPROXY = 'mount -t tmpfs tmpfs /run; mkdir /run/haproxy; exec haproxy -db -f "
 class Fleet:
     """It is there until the block ends."""
 
-    def __init__(self, users: Sequence[str]) -> None:
+    def __init__(self, users: Sequence[str], *options: str) -> None:
+        """
+        @param users: for whom statuses can be set. They are happy.
+        @param options: of the daemons, beside those that they have in a container.
+        """
         needsRoot()
         needs("haproxy")
         self.folder = Path(tempfile.mkdtemp())
@@ -65,6 +67,7 @@ class Fleet:
         (self.folder / "users").write_text("".join(f"{user}:Happy\n" for user in users))
         self.machines = Machines(_MACHINES)
         self.daemons: dict[str, Daemon] = {}
+        self._options = options
 
     def __enter__(self) -> Self:
         with ExitStack() as entered:
@@ -111,10 +114,8 @@ class Fleet:
         return Daemon(
             *_replaced(_COMPOSED[machine]["command"], places),
             f"--query-log={self.folder}/{name or machine}.log",
-            # All that was acknowledged is looked for, however much it is.
-            "--history=1000000",
-            f"--limit=peerQueries={PEER_QUERIES}",
             "--user=nobody",
+            *self._options,
             command=[*self.machines[machine].inside, *within, *_commanded(machine, "entrypoint")],
             environment={"PGPASSWORD": _PASSWORD},
             asRoot=True,

@@ -1,4 +1,4 @@
-"""Two daemons on machines of their own, HAProxy before them and one PostgreSQL behind them."""
+"""Two daemons, HAProxy before them and one PostgreSQL behind them, each on its own machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from fingerd.model.texts import TOO_MANY_QUERIES
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN
 from tests.daemon.faults import clockOf, until
-from tests.fleet.fleet import CLIENTS, DAEMONS, PEER_QUERIES, Fleet
+from tests.fleet.fleet import CLIENTS, DAEMONS, Fleet
 
 pytestmark = pytest.mark.attacks
 
+# Names that each daemon lets a client ask for at once, and those of one query.
+_PEER_QUERIES = 1000
+_AT_ONCE = 8
 _OTHER = {"one": "two", "two": "one"}
 _REFUSED = {CANT_KEEP, UNCERTAIN}
 
@@ -30,7 +33,10 @@ class FleetTests(TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.fleet = cls.enterClassContext(Fleet([f"user{number}" for number in range(50)]))
+        users = [f"user{number}" for number in range(20)]
+        # All that was acknowledged is looked for, however much it is.
+        options = "--history=1000000", f"--limit=peerQueries={_PEER_QUERIES}"
+        cls.fleet = cls.enterClassContext(Fleet(users, *options))
 
     def setUp(self) -> None:
         for name in DAEMONS:
@@ -64,7 +70,7 @@ class FleetTests(TestCase):
         """
         A client who asks too often is refused by both, and no other client is, nor HAProxy.
         """
-        many = " ".join(["user0"] * 8)
+        many = " ".join(["user0"] * _AT_ONCE)
         answers: list[str] = []
         refused = f"{TOO_MANY_QUERIES}\r\n"
 
@@ -75,7 +81,7 @@ class FleetTests(TestCase):
         until(isRefused, "refused by both")
         answered = sum(answer != refused for answer in answers)
         # Each counts for itself.
-        self.assertGreaterEqual(answered, 2 * (PEER_QUERIES // 8))
+        self.assertGreaterEqual(answered, 2 * (_PEER_QUERIES // _AT_ONCE))
         self.assertEqual(self.fleet.ask("user0", CLIENTS[3]), "Happy\r\n")
         self.assertTrue(all(map(self.fleet.isUp, DAEMONS)))
 
