@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 
 from fingerd.doors.setter.grammar import Verb
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.text.cleaning import cleanLine
 
 # A status with when it shows: now, before the change, or at all.
-Told = tuple[str, Status]
+Told = tuple[str, Entry]
 
 _NOTHING = {
     Part.STATUS: "no status set",
@@ -43,7 +43,7 @@ def words(login: str, verb: Verb, told: Sequence[Told], now: float) -> Iterator[
         yield f"{login}: {_change(verb, dict(told), now)}"
 
 
-def _change(verb: Verb, shows: dict[str, Status], now: float) -> str:
+def _change(verb: Verb, shows: dict[str, Entry], now: float) -> str:
     after, before = shows.get("now"), shows.get("before")
     if after is not None:
         done = _what(after, now)
@@ -54,7 +54,7 @@ def _change(verb: Verb, shows: dict[str, Status], now: float) -> str:
     return done if before is None else f"{done}; before it: {_what(before, now)}"
 
 
-def _what(status: Status, now: float) -> str:
+def _what(status: Entry, now: float) -> str:
     text = cleanLine(status.text).strip()
     if not text:
         words = _NOTHING[status.part]

@@ -30,7 +30,7 @@ from fingerd.model.interfaces import (
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
-from fingerd.model.record import Change, Changed, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Record, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
@@ -162,7 +162,7 @@ class FingerService(MultiService):
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.record(login, by))
 
-    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Status]]:
+    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Entry]]:
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.changes(login, by))
 

@@ -62,7 +62,7 @@ class Lists:
         self._mask = mask
         # The lists that are being made, by whether they are verbose and by how often statuses had
         # changed: whoever asks meanwhile waits for the same one.
-        self._making: Shared[tuple[bool, int], Listing] = Shared()
+        self._making: Shared[tuple[bool, int], Listing] = Shared(clock)
         # The latest lists, verbose and not, and when they were made; how often statuses changed.
         self._kept: dict[bool, tuple[Listing, float]] = {}
         self._changes = 0

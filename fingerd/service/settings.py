@@ -17,7 +17,7 @@ from fingerd.model.counts import Counts
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Part, Record, Setter
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.rates import Rates
@@ -75,8 +75,8 @@ class Settings:
         async def kept(by: Setter) -> Changed:
             now, before = self._now(), self._store.held(login)
             until = None if change.seconds is None else now + change.seconds
-            status = Status(change.text, now, by.who, until, change.part)
-            await self._store.setStatus(login, status)
+            entry = Entry(change.text, now, by.who, until, change.part)
+            await self._store.set(login, entry)
             audit.changed(by, login, change.text, until, self._logged(by), change.part)
             return self._changed(login, change.part, before)
 
@@ -113,10 +113,10 @@ class Settings:
 
         return await self._doing(login, by, held)
 
-    async def changes(self, login: str, by: Setter) -> Sequence[Status]:
+    async def changes(self, login: str, by: Setter) -> Sequence[Entry]:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
 
-        async def read(by: Setter) -> Sequence[Status]:
+        async def read(by: Setter) -> Sequence[Entry]:
             try:
                 return await self._store.history(login, self._limits.changesTold, whole=True)
             except DirectoryError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import overload
 
 from fingerd.model.fields import SEVERAL_LINES, Field, Fields
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.user import User, isBare
 from fingerd.text.cleaning import clean, cleanLine, cleanLines
 from fingerd.text.replacing import Replacements
@@ -62,9 +62,9 @@ class Shown:
         report = clean(user.report).strip("\n").rstrip()
         return self._report(user, report or "\n", frozenset())
 
-    def statuses(self, statuses: Sequence[Status]) -> list[Status]:
+    def statuses(self, statuses: Sequence[Entry]) -> list[Entry]:
         """What may be shown of statuses: what each says, and when it was set."""
-        return [Status(self._text(Field.STATUS, each.text), each.set) for each in statuses]
+        return [Entry(self._text(Field.STATUS, each.text), each.set) for each in statuses]
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.

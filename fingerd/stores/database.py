@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.schema import SCRIPTS, bringUpToDate
 from fingerd.stores.showing import earlier
@@ -170,9 +170,9 @@ class Database:
         self._witness.look(cursor)
         if not settings:
             return self.news(cursor, seen)
-        set: list[tuple[str, Status]] = []
+        set: list[tuple[str, Entry]] = []
         for login, what in settings:
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 set.append((login, what))
             else:
                 self._keep(cursor, set)
@@ -190,7 +190,7 @@ class Database:
         self._witness.saw(written[-1])
         return others + written
 
-    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Status]]) -> int:
+    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Entry]]) -> int:
         """Write what is set, and give back the id of the first; the others' follow it."""
         for some in _pieces(set):
             values = [value for each in some for value in _fields(each)]
@@ -283,7 +283,7 @@ def tidy(cursor: sqlite3.Cursor) -> None:
     cursor.execute("PRAGMA wal_checkpoint").fetchall()
 
 
-def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | None, str]:
+def _fields(setting: tuple[str, Entry]) -> tuple[str, str, float, str, float | None, str]:
     login, status = setting
     return login, status.text, status.set, status.by, status.until, status.part.value
 

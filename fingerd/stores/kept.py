@@ -18,7 +18,7 @@ from zope.interface import implementer
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.memory import HeldStore
 
 NOT_RUNNING = "Not set: the daemon is stopping"
@@ -43,7 +43,7 @@ class TakingBack:
 
 
 # A login, and what is to be done to its record.
-Setting = tuple[str, Status | TakingBack]
+Setting = tuple[str, Entry | TakingBack]
 # An id, a login and the fields of its status. One of no part, a mark, says that nothing is set for
 # the login, but for what the rows behind it say, which have its id.
 Row = tuple[int, str, str, float, str, float | None, str]
@@ -108,7 +108,7 @@ class KeptStore(HeldStore, Service):
     @abstractmethod
     def _history(
         self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         """
         Read a history, whoever waits for it, without what had expired at the time C{after}.
         """
@@ -153,7 +153,7 @@ class KeptStore(HeldStore, Service):
 
     def history(
         self, login: str, most: int, whole: bool = False, ended: bool = False
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         if not self.running:
             return fail(DirectoryError("the daemon is stopping"))
         if self._reading >= self._limits.historiesWaiting:
@@ -161,7 +161,7 @@ class KeptStore(HeldStore, Service):
         self._reading += 1
         read = self._history(login, most, whole, 0.0 if ended else self._now())
         # Whoever waits may give up, but the database's thread goes on.
-        given: Deferred[Sequence[Status]] = Deferred()
+        given: Deferred[Sequence[Entry]] = Deferred()
         read.addBoth(self._read).addCallbacks(given.callback, given.errback)
         return given
 
@@ -169,8 +169,8 @@ class KeptStore(HeldStore, Service):
         self._reading -= 1
         return result
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
-        return self._write(login, status)
+    def set(self, login: str, entry: Entry) -> Deferred[None]:
+        return self._write(login, entry)
 
     def undo(self, login: str) -> Deferred[Part | None]:
         wanted = TakingBack(False, self._now())
@@ -179,13 +179,13 @@ class KeptStore(HeldStore, Service):
     def erase(self, login: str) -> Deferred[None]:
         return self._write(login, TakingBack(True, self._now()))
 
-    def _write(self, login: str, what: Status | TakingBack) -> Deferred[None]:
+    def _write(self, login: str, what: Entry | TakingBack) -> Deferred[None]:
         try:
             if not self.running:
                 raise SettingRefused(NOT_RUNNING)
             if len(self._waiting) >= self._limits.statusesWaiting:
                 raise SettingRefused(TOO_MANY)
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 what = self._showing.admit(login, what)
         except SettingRefused:
             return fail()

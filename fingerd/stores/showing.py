@@ -9,7 +9,7 @@ from itertools import islice
 
 from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import Limits
-from fingerd.model.record import NOTHING_SET, Part, Record, Status
+from fingerd.model.record import NOTHING_SET, Entry, Part, Record
 
 NOT_TEXT = "Not set: a status is text"
 NO_TIME = "Not set: the time it is to last is no time"
@@ -48,10 +48,10 @@ class Showing:
         data = self._shards[hash(login) % _SHARDS].get(login)
         if data is None:
             return NOTHING_SET
-        shows: dict[str, Status] = {}
+        shows: dict[str, Entry] = {}
         for text, when, by, until, part in marshal.loads(data):
             if until is None or until > now:
-                shows[part] = Status(text, when, by, until, _PARTS[part])
+                shows[part] = Entry(text, when, by, until, _PARTS[part])
         return Record(*map(shows.get, Part))
 
     def logins(self, limit: int, now: float) -> list[str]:
@@ -63,7 +63,7 @@ class Showing:
         """The logins of those who are hidden."""
         return frozenset(login for login in self._hidden if self.get(login, now).hidden)
 
-    def put(self, login: str, status: Status) -> None:
+    def put(self, login: str, status: Entry) -> None:
         """Lay ``status`` over the others of ``login``."""
         pile = self.lasting(login)
         kept = [
@@ -81,7 +81,7 @@ class Showing:
         login follows anew.
         """
         if part:
-            self.put(login, Status(text, when, by, until, Part(part)))
+            self.put(login, Entry(text, when, by, until, Part(part)))
         else:
             self.forget(login)
 
@@ -90,7 +90,7 @@ class Showing:
         self._keep(login, [])
         self._hidden.discard(login)
 
-    def admit(self, login: str, status: Status) -> Status:
+    def admit(self, login: str, status: Entry) -> Entry:
         """
         ``status`` as it can be kept: a clearing has no expiry.
 
@@ -111,13 +111,13 @@ class Showing:
             raise SettingRefused(TOO_MANY)
         return status
 
-    def lasting(self, login: str) -> list[Status]:
+    def lasting(self, login: str) -> list[Entry]:
         """What shows for ``login`` or may show again, of all parts, the newest last."""
         data = self._shards[hash(login) % _SHARDS].get(login)
         if data is None:
             return []
         return [
-            Status(text, when, by, until, _PARTS[part])
+            Entry(text, when, by, until, _PARTS[part])
             for text, when, by, until, part in marshal.loads(data)
         ]
 
@@ -125,7 +125,7 @@ class Showing:
         record = self.get(login, now)
         return any((record.status, record.plan, record.project))
 
-    def _keep(self, login: str, pile: list[Status]) -> None:
+    def _keep(self, login: str, pile: list[Entry]) -> None:
         shard = self._shards[hash(login) % _SHARDS]
         if pile:
             fields = [(s.text, s.set, s.by, s.until, s.part.value) for s in pile]
@@ -134,7 +134,7 @@ class Showing:
             shard.pop(login, None)
 
 
-def _outlasts(below: Status, above: Status) -> bool:
+def _outlasts(below: Entry, above: Entry) -> bool:
     """Whether one status shows again when the one above it has expired."""
     if not above.text or above.until is None:
         return False

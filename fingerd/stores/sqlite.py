@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.database import FILES, Database, tidy
 from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
 from fingerd.stores.soundness import damaged, primary, unsound
@@ -66,14 +66,14 @@ class SQLiteStore(KeptStore):
 
     def _history(
         self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         assert self._pool is not None
         read = self._pool.runInteraction(self._database.history, login, after, most, whole)
-        statuses: Deferred[Sequence[Status]] = read.addCallback(self._statuses)
+        statuses: Deferred[Sequence[Entry]] = read.addCallback(self._statuses)
         return statuses
 
-    def _statuses(self, rows: Sequence[Row]) -> list[Status]:
-        return [Status(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
+    def _statuses(self, rows: Sequence[Row]) -> list[Entry]:
+        return [Entry(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
 
     def _words(self, error: Exception) -> str | None:
         if not isinstance(error, sqlite3.Error | OSError | Replaced):

@@ -188,7 +188,7 @@ class CountingTests(MetricsCase):
         await self.ask(self.setter, b"moshez\nBusy\n")
         await self.ask(self.setter, b"nobody\nBusy\n")
         await self.ask(self.setter, b"moshez\n", halfClose=True)
-        self.patch(store, "setStatus", lambda *_: fail(SettingRefused("Not set: no room")))
+        self.patch(store, "set", lambda *_: fail(SettingRefused("Not set: no room")))
         await self.ask(self.setter, b"moshez\nBusy\n")
         values = await self.values()
         counted = [

@@ -14,7 +14,7 @@ from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IDirectory, IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.policy import NO_ACCOUNT, NOT_TOLD, NOT_YOURS, SetPolicy
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Entry, Setter
 from fingerd.model.rules import Rules
 from fingerd.stores.memory import MemoryStore
 from fingerd.system.logins import Logins
@@ -59,7 +59,7 @@ class Failing(MemoryStore):
         super().__init__(lambda: NOW)
         self._error = error
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
+    def set(self, login: str, status: Entry) -> Deferred[None]:
         return fail(self._error)
 
 
@@ -94,10 +94,10 @@ class Settings(SynchronousTestCase):
             radix="Writing",
         )
 
-    def isSet(self, login: str, change: Change, by: Setter = ROOT) -> Status:
+    def isSet(self, login: str, change: Change, by: Setter = ROOT) -> Entry:
         """What was set, when all is well."""
         now = self.successResultOf(self.finger.set(login, change, by)).now
-        return now or Status("", NOW)
+        return now or Entry("", NOW)
 
     def refusal(self, login: str, change: Change, by: Setter = ROOT) -> str:
         """Why it isn't set, in words for the client; nothing shows of it, and the log tells it."""
@@ -121,7 +121,7 @@ class ChangeTests(Settings):
         """A status shows, and who has set it, when, and until when, is kept with it."""
         self.assertEqual(
             self.isSet("moshez", Change("At lunch", 7200), MOSHEZ),
-            Status("At lunch", NOW, f"uid {MOSHEZ.uid} (moshez)", NOW + 7200),
+            Entry("At lunch", NOW, f"uid {MOSHEZ.uid} (moshez)", NOW + 7200),
         )
         self.assertEqual(self.isSet("moshez", Change("Busy")).until, None)
         user = self.successResultOf(self.finger.getUser("moshez"))

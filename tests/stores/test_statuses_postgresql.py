@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
 from tests.directories.servers import PostgreSQLServer
@@ -130,7 +130,7 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
         """What another machine sets shows when the server says so, long before it is looked for."""
         one, two = self.store(statusesRefresh=3600.0), self.store(statusesRefresh=3600.0)
         for number in range(5):
-            await one.setStatus("moshez", Status(f"status {number}", 1.0))
+            await one.set("moshez", Entry(f"status {number}", 1.0))
             await until(partial(self.isShown, two, f"status {number}"))
 
     def isShown(self, store: PostgreSQLStore, text: str) -> bool:
@@ -149,7 +149,7 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
                 "INSERT INTO fingerd.statuses (login, status, set_at, set_by) "
                 "VALUES ('shawn', 'Reading', 1, '')"
             )
-            setting = writing.setStatus("moshez", Status("Writing", 1.0))
+            setting = writing.set("moshez", Entry("Writing", 1.0))
             with self.connected() as third:
                 while not third.execute(
                     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -175,7 +175,7 @@ class LostTests(PostgreSQLCase):
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE application_name = 'fingerd'"
                 )
-            said = await outcome(store.setStatus("moshez", Status(f"status {number}", 1.0)))
+            said = await outcome(store.set("moshez", Entry(f"status {number}", 1.0)))
             if said == "OK":
                 acknowledged.append(f"status {number}")
             else:
@@ -192,10 +192,10 @@ class LostTests(PostgreSQLCase):
         is back, what was set elsewhere shows again.
         """
         store = self.store(statusesRefresh=0.05)
-        await store.setStatus("moshez", Status("Writing", 1.0))
+        await store.set("moshez", Entry("Writing", 1.0))
         self.server.stop()
         try:
-            said = await outcome(store.setStatus("moshez", Status("Reading", 1.0)))
+            said = await outcome(store.set("moshez", Entry("Reading", 1.0)))
             self.assertEqual(said, CANT_KEEP)
             self.assertEqual(self.shown(store), "Writing")
         finally:
@@ -206,7 +206,7 @@ class LostTests(PostgreSQLCase):
                 "VALUES ('shawn', 'Reading', 1, '')"
             )
         await until(lambda: self.shown(store, "shawn") == "Reading")
-        self.assertEqual(await outcome(store.setStatus("moshez", Status("Back", 1.0))), "OK")
+        self.assertEqual(await outcome(store.set("moshez", Entry("Back", 1.0))), "OK")
         self.assertEqual(self.rows(), ["Writing", "Back"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -219,7 +219,7 @@ class LostTests(PostgreSQLCase):
             "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON fingerd.statuses "
             "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fingerd.die()",
         )
-        said = await outcome(store.setStatus("moshez", Status("Reading", 1.0)))
+        said = await outcome(store.set("moshez", Entry("Reading", 1.0)))
         self.assertEqual(said, UNCERTAIN)
 
     async def test_otherAddress(self) -> None:
@@ -233,7 +233,7 @@ class LostTests(PostgreSQLCase):
         url = f"postgresql://owner@/postgres?host={here},{there}"
         store = PostgreSQLStore(url, reactor, _PATIENT, lambda: self.now)
         store.startService()
-        await store.setStatus("moshez", Status("Writing", 1.0))
+        await store.set("moshez", Entry("Writing", 1.0))
         await store.stopService()
         self.assertEqual(self.rows(), ["Writing"])
 

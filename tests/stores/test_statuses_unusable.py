@@ -19,7 +19,7 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
 from fingerd.model.errors import CannotStart
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.database import NAME
 from fingerd.system.privileges import lesserUser
 from tests.kill import kill
@@ -45,9 +45,7 @@ class UnusableTests(SQLiteCase):
 
     async def keepSome(self) -> None:
         store = self.store()
-        await gatherResults(
-            [store.setStatus(f"user{n}", Status("x" * 200, 1.0)) for n in range(500)]
-        )
+        await gatherResults([store.set(f"user{n}", Entry("x" * 200, 1.0)) for n in range(500)])
         await store.stopService()
 
     def contents(self) -> dict[str, str]:
@@ -209,7 +207,7 @@ os.kill(os.getpid(), 9)
         subprocess.run([sys.executable, "-c", crash], check=False)
         self.assertIn(f"{NAME}-journal", os.listdir(self.state))
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         with closing(sqlite3.connect(self.path)) as database:
             self.assertEqual(database.execute("SELECT count(*) FROM x").fetchone(), (0,))
 

@@ -11,7 +11,7 @@ import psycopg
 
 from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.kept import Row, Setting, TakingBack
 from fingerd.stores.postgresql.news_thread import CHANNEL
 from fingerd.stores.showing import earlier
@@ -151,7 +151,7 @@ class Server:
                 connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
             return self._news(connection, seen)
 
-    def history(self, login: str, now: float, most: int, whole: bool) -> list[Status]:
+    def history(self, login: str, now: float, most: int, whole: bool) -> list[Entry]:
         """
         See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch.
 
@@ -163,7 +163,7 @@ class Server:
             else:
                 rows = connection.execute(_HISTORY, (login, now, most))
             return [
-                Status(text, when, by, until, Part(part)) for text, when, by, until, part in rows
+                Entry(text, when, by, until, Part(part)) for text, when, by, until, part in rows
             ]
 
     @contextmanager
@@ -199,9 +199,9 @@ class Server:
         return rows
 
     def _write(self, connection: Impatient, settings: Sequence[Setting]) -> None:
-        set: list[tuple[str, Status]] = []
+        set: list[tuple[str, Entry]] = []
         for login, what in settings:
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 set.append((login, what))
             else:
                 self._keep(connection, set)
@@ -209,7 +209,7 @@ class Server:
                 set = []
         self._keep(connection, set)
 
-    def _keep(self, connection: Impatient, set: Sequence[tuple[str, Status]]) -> None:
+    def _keep(self, connection: Impatient, set: Sequence[tuple[str, Entry]]) -> None:
         if not set:
             return
         ids = [id for (id,) in connection.execute(_IDS, (len(set),))]

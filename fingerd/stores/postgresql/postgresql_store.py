@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
 from fingerd.stores.postgresql.news_thread import NewsThread
 from fingerd.stores.postgresql.postgresql_server import Server, Uncertain, Unreachable
@@ -67,7 +67,7 @@ class PostgreSQLStore(KeptStore):
 
     def _history(
         self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         return self._run(lambda: self._server.history(login, after, most, whole))
 
     def _words(self, error: Exception) -> str | None:
