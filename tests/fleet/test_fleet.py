@@ -128,7 +128,8 @@ class FleetTests(TestCase):
     def test_cut(self) -> None:
         """
         A daemon that is cut off from its database answers with what it knew, and refuses to set in
-        words. When it is connected again, it shows what was set elsewhere meanwhile.
+        words. When it is connected again, it shows what was set elsewhere meanwhile. The log says
+        each thing that was wrong once.
         """
         self.assertEqual(self.fleet.set("two", "user3", "Before"), "OK")
         self.fleet.shows("one", "user3", "Before")
@@ -153,6 +154,11 @@ class FleetTests(TestCase):
         until(lambda: self.fleet.set("one", "user3", "After") == "OK", "set again")
         self.fleet.shows("two", "user3", "After")
         self.assertEqual(self.kept("user3"), ["Before", "Meanwhile", "After"])
+        self.fleet.daemons["one"].says("statuses are kept again")
+        said = [line for line in self.fleet.daemons["one"].log if "can't be kept or read" in line]
+        troubles = [line.partition("#error] ")[2] for line in said]
+        self.assertGreaterEqual(len(troubles), 1)
+        self.assertEqual(len(troubles), len(set(troubles)), troubles)
 
     def test_backendsKilled(self) -> None:
         """
