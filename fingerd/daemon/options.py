@@ -13,6 +13,7 @@ from fingerd.daemon.defaults import fingerPorts, usersFile
 from fingerd.daemon.help_text import helpText
 from fingerd.daemon.option import Option
 from fingerd.daemon.option_table import BY_NAME, OPTIONS
+from fingerd.daemon.starting import checkFiles
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import DEFAULTS, changed
@@ -160,6 +161,7 @@ class Options(usage.Options):
         self._identities()
         if self.parent and self.parent.get("pidfile"):
             takeAwayStale(self.parent["pidfile"], self["owner"])
+        checkFiles(self.parent or {})
 
     def _rules(self) -> Rules:
         views = parseViews(self["list-fields"], self["user-fields"], self["verbose-fields"])

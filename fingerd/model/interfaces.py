@@ -128,8 +128,8 @@ class IMeasured(Interface):
 
     measurers: IVisits = Attribute("The visits at the doors where it is measured.")
 
-    def figures() -> Figures:
-        """Everything there is to measure, as it is at this moment."""
+    def figures() -> Deferred[Figures]:
+        """Everything there is to measure, as it is at this moment. It never fails."""
 
 
 class IDirectory(Interface):

@@ -12,15 +12,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd import __version__
+from tests.support.certificates import selfSigned
 from tests.support.daemon import (
     AS_NOBODY,
     IS_ROOT,
@@ -468,29 +465,6 @@ class EndpointTests(WithUsers):
             ) as daemon:
                 self.assertEqual(daemon.port, opened.getsockname()[1])
                 self.assertEqual(daemon.ask(b"moshez\r\n"), HAPPY)
-
-
-def selfSigned() -> bytes:
-    """A key and a certificate for localhost that is good for an hour."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    return certificate.public_bytes(encoding) + key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def identity(daemon: Daemon) -> dict[str, list[int]]:

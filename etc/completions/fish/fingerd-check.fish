@@ -94,7 +94,7 @@ complete -c fingerd-check -n _shtab_fingerd_check_using -l web -x -d 'where to s
 complete -c fingerd-check -n _shtab_fingerd_check_using -l web-history -x -d 'how many statuses a user'"'"'s feed has'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l web-url -x -d 'the address of these that people see, as in https://example.com'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l workers -x -d 'how many processes answer, at the same ports'
-complete -c fingerd-check -n _shtab_fingerd_check_using -l explain -xka "(__fish_complete_users)" -d 'ask for this user as a client would, and say why the answer is what it is; --door finger or --door web says where [default: finger]'
+complete -c fingerd-check -n _shtab_fingerd_check_using -l explain -xka "(__fish_complete_users)" -d 'ask for this user as a client would, and say why the answer is what it is; --door finger or --door web says where [default: finger]; of alice@HOST it says whether the query would be forwarded'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l from -x -d 'the IP address of the client'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l verbose -d 'ask for all there is to tell (/W)'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l version -d 'display the version and exit'
