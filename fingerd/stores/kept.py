@@ -72,8 +72,9 @@ class KeptStore(HeldStore, Service):
         self._reading = 0
         # Fires when the work on the database is done; None while nobody works on it.
         self._working: Deferred[None] | None = None
-        # What was last said of the database in the log, so that it's said once.
-        self._trouble: str | None = None
+        # What the log says is wrong with the database, each once: of one that is cut off, it is now
+        # this and now that.
+        self._troubles: set[str] = set()
 
     def __len__(self) -> int:
         """How many users have set something."""
@@ -265,8 +266,8 @@ class KeptStore(HeldStore, Service):
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
-        if written and self._trouble is not None:
-            self._trouble = None
+        if written and self._troubles:
+            self._troubles.clear()
             self._log.info("{where}: statuses are kept again", where=self._where)
         if self._show is None or not written:
             _tell(written)
@@ -277,8 +278,8 @@ class KeptStore(HeldStore, Service):
         words = self._words(error)
         if words is None:
             self._log.failure("Keeping statuses in {where}", Failure(error), where=self._where)
-        elif str(error) != self._trouble:
-            self._trouble = str(error)
+        elif str(error) not in self._troubles:
+            self._troubles.add(str(error))
             self._log.error(
                 "{where}: statuses can't be kept or read ({error!s}); those read before stay",
                 where=self._where,
