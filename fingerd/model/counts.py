@@ -21,6 +21,7 @@ REFUSING = (
     "peerConnections",
     "setterConnections",
     "metricsConnections",
+    "sshConnections",
     "connectionTime",
     "peerQueries",
     "queryLength",
