@@ -271,11 +271,14 @@ class NoClientTests(Shared):
         "--limit=sshInputTime=1",
         "--limit=connectionTime=10",
         "--limit=sshPeerConnections=10",
+        "--limit=sshConnections=20",
     )
 
-    def silent(self, data: bytes = b"") -> socket.socket:
-        """A connection that says only this."""
-        connection = socket.create_connection(("127.0.0.1", self.daemon.sshPort), PATIENCE)
+    def silent(self, data: bytes = b"", host: str = "127.0.0.1") -> socket.socket:
+        """A connection that says only this, from this address."""
+        connection = socket.create_connection(
+            ("127.0.0.1", self.daemon.sshPort), PATIENCE, (host, 0)
+        )
         connection.sendall(data)
         return connection
 
@@ -342,6 +345,21 @@ class NoClientTests(Shared):
             for _ in range(3):
                 self.assertEqual(self.daemon.ssh("show").status, 0)
         self.assertEqual(exchange(self.daemon.port, b"moshez\r\n"), b"Happy and well\r\n")
+
+    def test_aSilentCrowdFromEverywhere(self) -> None:
+        """
+        Where silent clients from many places have taken all connections, whoever speaks gets one
+        of theirs.
+        """
+        before = len(self.daemon.log)
+        with ExitStack() as crowd:
+            for number in range(100):
+                client = crowd.enter_context(self.silent(host=f"127.0.1.{number + 1}"))
+                # One that nothing was said to yet has just come, and wouldn't have to go.
+                self.assertIn(b"SSH-2.0-", client.recv(64))
+            for _ in range(3):
+                self.assertEqual(self.daemon.ssh("show").status, 0)
+        self.assertEqual(self.daemon.log[before:], [])
 
 
 class StateTests(TestCase):
