@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.model.record import Entry, Part
-from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.schema import SCRIPTS, bringUpToDate
 from fingerd.stores.showing import earlier
 from fingerd.stores.soundness import damaged, examine, rows
@@ -35,18 +35,26 @@ T = TypeVar("T")
 # it back from a busy reactor.
 _INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until, part) VALUES "
 _VALUES = "(?, ?, ?, ?, ?, ?)"
+# Behind the newest go those that would not show again even if all the newest were taken back.
 _TRIM = """
 DELETE FROM statuses
 WHERE id IN (
     SELECT older.id
-    FROM (VALUES {changed}) AS changed
-    CROSS JOIN statuses AS older ON older.login = changed.column1 AND older.part = changed.column2
-      AND older.id <= (
-        SELECT id FROM statuses
-        WHERE login = changed.column1 AND part = changed.column2
-        ORDER BY id DESC LIMIT 1 OFFSET ?
-      )
-    WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
+    FROM (
+        SELECT column1 AS login, column2 AS part, (
+            SELECT id FROM statuses WHERE login = column1 AND part = column2
+            ORDER BY id DESC LIMIT 1 OFFSET ?
+        ) AS last
+        FROM (VALUES {changed})
+    ) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.login AND older.part = changed.part
+      AND older.id <= changed.last
+    WHERE EXISTS (
+        SELECT 1 FROM statuses AS newer
+        WHERE newer.login = older.login AND newer.part = older.part
+          AND newer.id > older.id AND newer.id <= changed.last
+          AND (newer.until IS NULL OR newer.until >= older.until)
+    )
 )
 """
 _NEWS = """
@@ -202,7 +210,7 @@ class Database:
         for most, parts in changed.items():
             for those in _pieces(parts):
                 trim = _TRIM.format(changed=", ".join(["(?, ?)"] * (len(those) // 2)))
-                cursor.execute(trim, (*those, most + 1))
+                cursor.execute(trim, (most, *those))
         return last - len(set) + 1
 
     def _takeBack(self, cursor: sqlite3.Cursor, login: str, what: TakingBack) -> None:

@@ -9,8 +9,10 @@ from functools import partial
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import Part
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 
+# In seconds since the epoch: as many as a date can be made of.
+_LATEST = 1e11
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
 
 
@@ -103,7 +105,10 @@ def unsound(row: Row) -> str | None:
         (login + text + by).encode("utf-8")
     except UnicodeEncodeError:
         return f"{named}is not UTF-8"
-    if not isinstance(when, float) or not isinstance(until, float | None):
+    ends = 0.0 if until is None else until
+    # (NaN is in no range.)
+    areTimes = isinstance(when, float) and isinstance(ends, float)
+    if not (areTimes and 0 <= when < _LATEST and 0 <= ends < _LATEST):
         return f"{named}has no time"
     if part and part not in list(Part):
         return f"{named}is of no part that there is"

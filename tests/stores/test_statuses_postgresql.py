@@ -7,19 +7,23 @@ import shutil
 import tempfile
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from unittest import mock
 
 import psycopg
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Entry, Part
 from fingerd.stores.kept import CANT_KEEP
+from fingerd.stores.postgresql.postgresql_server import Unreachable
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
 from tests.directories.servers import PostgreSQLServer
 from tests.stores import keeping, sharing
@@ -86,6 +90,39 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
     def isShown(self, store: PostgreSQLStore, text: str) -> bool:
         return self.shown(store) == text
 
+    async def test_badRow(self) -> None:
+        """
+        A row of others' that makes no sense, while the daemon runs, costs that row, which the log
+        names, and nobody else's right to set. At the start it ends that.
+        """
+        store = self.store(statusesRefresh=3600.0)
+        await store.set("shawn", Entry("Reading", 1.0))
+        with self.connected() as other:
+            for values in (
+                "('moshez', 'Happy', 1, '', NULL, 'mood')",
+                "('moshez', 'Happy', 'NaN', '', NULL, 'status')",
+                "('shawn', 'Happy', 1, '', 'infinity', 'status')",
+            ):
+                other.execute(
+                    "INSERT INTO fingerd.statuses (login, status, set_at, set_by, until, part) "
+                    f"VALUES {values}".encode()
+                )
+        with capturedLogs() as events:
+            await store.set("radix", Entry("Writing", 1.0))
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        for words in (
+            "row 2, of 'moshez', is of no part that there is, and is left out",
+            "row 3, of 'moshez', has no time, and is left out",
+            "row 4, of 'shawn', has no time, and is left out",
+        ):
+            self.assertIn(words, said)
+        self.assertEqual([self.shown(store, of) for of in ("moshez", "shawn")], [None, "Reading"])
+        kept = await store.history("shawn", 9, whole=True)
+        self.assertEqual([each.text for each in kept], ["Reading"])
+        with self.assertRaises(CannotStart) as raised:
+            self.store()
+        self.assertIn("damaged: row 2, of 'moshez', is of no part", str(raised.exception))
+
     async def test_lateCommit(self) -> None:
         """
         What is written earlier and committed later is not missed: whoever writes next waits for it.
@@ -114,6 +151,25 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
 
 class LostTests(PostgreSQLCase):
     """A server that isn't always there."""
+
+    async def test_olderBackup(self) -> None:
+        """
+        When a backup is put in the place of the database, nothing is acknowledged that would not
+        show, and the log says why; a daemon that is started anew has what the backup has.
+        """
+        store = self.store(statusesRefresh=3600.0)
+        for number in range(5):
+            await store.set("moshez", Entry(f"status {number}", 1.0))
+        self.server.run("TRUNCATE fingerd.statuses RESTART IDENTITY")
+        with capturedLogs() as events:
+            self.assertEqual(await outcome(store.set("shawn", Entry("Reading", 1.0))), CANT_KEEP)
+        said = "\n".join(str(formatEvent(event)) for event in events)
+        self.assertIn("they were replaced by older ones: start this daemon anew", said)
+        self.assertEqual(self.rows(login="shawn"), [])
+        await store.stopService()
+        again = self.store()
+        await again.set("shawn", Entry("Reading", 1.0))
+        self.assertEqual(self.shown(again, "shawn"), "Reading")
 
     async def test_killed(self) -> None:
         """Connections that are killed cost no acknowledged status, and others take their place."""
@@ -159,6 +215,21 @@ class LostTests(PostgreSQLCase):
         self.assertEqual(await outcome(store.set("moshez", Entry("Back", 1.0))), "OK")
         self.assertEqual(self.rows(), ["Writing", "Back"])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_said(self) -> None:
+        """Why nothing can be kept the log says once, also where it is now this and now that."""
+        store = self.store(statusesRefresh=3600.0)
+        troubles = cycle([Unreachable("no route"), Unreachable("it says nothing")])
+        failing = mock.patch.object(store._server, "turn", side_effect=troubles)
+        with capturedLogs() as events, failing:
+            for _ in range(6):
+                said = await outcome(store.set("moshez", Entry("Reading", 1.0)))
+                self.assertEqual(said, CANT_KEEP)
+        lines = [formatEvent(event) for event in events if event["log_level"] is LogLevel.error]
+        self.assertEqual(len(lines), 2, lines)
+        with capturedLogs() as events:
+            await store.set("moshez", Entry("Reading", 1.0))
+        self.assertIn("statuses are kept again", "".join(map(str, map(formatEvent, events))))
 
     async def test_uncertain(self) -> None:
         """Where the server is lost in its commit, the client isn't told that nothing was set."""
