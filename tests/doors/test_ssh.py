@@ -90,6 +90,25 @@ class CommandTests(Shared):
         self.said("plan clear")
         self.assertEqual(self.said("show"), "Happy and well\n")
 
+    def test_told(self) -> None:
+        """What was done is said as fingerset says it; what was set is told, and can be erased."""
+        self.said("erase")
+        self.assertEqual(self.said("Writing"), "moshez: Writing\n")
+        told = self.said("set --for 2h At lunch")
+        self.assertRegex(told, r"\Amoshez: At lunch, until .*; before it: Writing\n\Z")
+        self.assertEqual(self.said("plan", stdin=b"To rest\n"), "moshez: plan: To rest\n")
+        self.assertEqual(self.said("undo"), "moshez: no plan set; before it: plan: To rest\n")
+        self.assertEqual(self.said("hide"), "moshez: hidden\n")
+        self.assertEqual(self.said("unhide"), "moshez: shown; before it: hidden\n")
+        self.assertEqual(self.said("public-history"), "moshez: the history is public\n")
+        lines = self.said("history").splitlines()
+        self.assertEqual(len(lines), 5)
+        self.assertRegex(lines[-1], r"\A\d{4}-\d\d-\d\d \d\d:\d\d  Writing \(moshez.*\)\Z")
+        erased = "moshez: all that was set is erased, the history included\n"
+        self.assertEqual(self.said("erase"), erased)
+        self.assertEqual(self.said("history"), "")
+        self.assertEqual(self.said("show"), "Happy and well\n")
+
     def test_help(self) -> None:
         """Without a command there is help and no shell, and nobody gets a terminal."""
         self.assertIn("set by one line", self.said("help"))
