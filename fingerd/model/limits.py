@@ -57,8 +57,8 @@ class Limits:
     # Those of one user, of root too: whoever holds all they can get leaves most to others.
     userConnections: int = 100
     # Changes that a user who may not set everyone's asks for in a minute, each a line of the log;
-    # after a rest all of them at once. A program that tells what is playing needs fewer. (To look at
-    # what is set counts as a query: so many as peerQueries.)
+    # after a rest all of them at once. A program that tells what is playing needs fewer. (To look
+    # at what is set counts as a query does, as often as peerQueries.)
     userSettings: int = 60
     # Connections to all ssh ports: more than people who set their status in one moment...
     sshConnections: int = 200
