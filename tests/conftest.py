@@ -8,6 +8,7 @@ from unittest import TestCase
 
 import pytest
 from hypothesis import HealthCheck, settings
+from twisted.plugin import IPlugin, getPlugins
 
 from tests.support.daemon import ROOT
 
@@ -29,11 +30,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """
-    Compile the daemon once. Hundreds of its processes are started, and most of them are a lesser
-    user's, who can't write down what they have compiled.
+    Compile the daemon once, and look once for the plugins that twistd has. Hundreds of its
+    processes are started, and most of them are a lesser user's, who can't write down what they have
+    compiled and found: each would import every plugin of Twisted's again.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         compileall.compile_dir(ROOT / "fingerd", quiet=1)
+        # Found, they are written down.
+        list(getPlugins(IPlugin))
 
 
 @pytest.hookimpl(tryfirst=True)
