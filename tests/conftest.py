@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import compileall
 import os
+import subprocess
+import sys
 from unittest import TestCase
 
 import pytest
 from hypothesis import HealthCheck, settings
-from twisted.plugin import IPlugin, getPlugins
 
 from tests.support.daemon import ROOT
 
@@ -18,6 +19,9 @@ settings.register_profile("any", deadline=None, suppress_health_check=[HealthChe
 # Many examples instead of a hundred.
 settings.register_profile("deep", settings.get_profile("any"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any"))
+
+# What is found is written down.
+_FIND_PLUGINS = "from twisted import plugin, plugins; plugin.getCache(plugins)"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -36,8 +40,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         compileall.compile_dir(ROOT / "fingerd", quiet=1)
-        # Found, they are written down.
-        list(getPlugins(IPlugin))
+        subprocess.run([sys.executable, "-c", _FIND_PLUGINS], check=True)
 
 
 @pytest.hookimpl(tryfirst=True)
