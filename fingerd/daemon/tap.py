@@ -110,7 +110,7 @@ def makeService(options: Options) -> IService:
         if metrics:
             raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
         return _parent(options, reactor, ports, limits, [store, queryLog], doors, where)
-    timer = TimerService(options["reload"], finger.reload)
+    timer = TimerService(options["reload"], _look, finger)
     parts = [finger, *doors, *metrics, timer]
     if role is None or column is None:
         daemon = Daemon(options["identity"])
@@ -143,6 +143,11 @@ def _parent(
     spawner = _spawner(options, reactor, ports, limits)
     workers = Workers(reactor, ports, spawner, doors, announcing, limits)
     return _together(Daemon(options["identity"], becomeParent), options, [Prepared(*kept), workers])
+
+
+def _look(finger: FingerService) -> None:
+    """Look for changes. No later look waits for one that hangs, as a file's server may."""
+    finger.reload()
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:
