@@ -28,7 +28,7 @@ from fingerd.stores.database import NAME
 from tests.support.setting import SetterDaemon
 
 CLIENTS = 8
-_TEXTS = (Part.STATUS, Part.PLAN, Part.PROJECT)
+TEXTS = (Part.STATUS, Part.PLAN, Part.PROJECT)
 _FLAGS = {
     (Part.HIDDEN, YES): Verb.HIDE,
     (Part.HIDDEN, ""): Verb.SHOW,
@@ -93,16 +93,20 @@ class Client:
             return "erased", f"{self.login} erase\n", []
         if self.number % _UNDOES == 0 and self.changes:
             return "taken back", f"{self.login} undo\n", self.changes[:-1]
-        part = list(Part)[self.number % len(Part)]
-        if part in _TEXTS:
-            value = text(self.login, self.number)
-            request = f"{self.login} {part}\n{value}\n"
-            if part is Part.STATUS and self.number % 2:
-                request = f"{self.login}\n{value}\n"
-        else:
-            value = YES if self.number // len(Part) % 2 else ""
-            request = f"{self.login} {_FLAGS[part, value]}\n"
+        part, value, request = setting(self.login, self.number)
         return "set", request, [*self.changes, (part, value)]
+
+
+def setting(login: str, number: int) -> tuple[Part, str, str]:
+    """What is set next, to what, and how it is asked for: one part after the other."""
+    part = list(Part)[number % len(Part)]
+    if part in TEXTS:
+        value = text(login, number)
+        if part is Part.STATUS and number % 2:
+            return part, value, f"{login}\n{value}\n"
+        return part, value, f"{login} {part}\n{value}\n"
+    value = YES if number // len(Part) % 2 else ""
+    return part, value, f"{login} {_FLAGS[part, value]}\n"
 
 
 def text(login: str, number: int) -> str:
@@ -171,7 +175,7 @@ def _checkShown(daemon: SetterDaemon, clients: list[Client], counts: Counts) -> 
             counts.lost += 1
             expected = newest
         client.changes = client.perhaps = expected
-        counts.halfWritten += sum(not isWhole(value) for part, value in newest if part in _TEXTS)
+        counts.halfWritten += sum(not isWhole(value) for part, value in newest if part in TEXTS)
         shows = {part: value for part, value in dict(expected).items() if value}
         counts.lost += dict(_told(daemon, client.login, Verb.TELL)) != shows
 
@@ -193,7 +197,7 @@ def _checkKept(path: str, clients: list[Client], counts: Counts) -> None:
             counts.acknowledged += client.acknowledged
             counts.kept += len(rows)
             counts.lost += rows != client.changes
-            counts.halfWritten += sum(not isWhole(value) for part, value in rows if part in _TEXTS)
+            counts.halfWritten += sum(not isWhole(value) for part, value in rows if part in TEXTS)
 
 
 def main() -> int:

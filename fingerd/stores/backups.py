@@ -15,7 +15,7 @@ from pathlib import Path
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.limits import Limits
 from fingerd.stores.database import NAME, Database
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 from fingerd.stores.schema import SCRIPTS, copyInto
 from fingerd.stores.soundness import damaged, examine, primary, unsound
 

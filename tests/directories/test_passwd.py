@@ -263,12 +263,15 @@ class FailingTests(Sockets):
         self.assertEqual(self.begun[DEFAULTS.passwdThreads :], ["eve"])
 
     async def test_tooMany(self) -> None:
-        """More lookups than may wait for a name service that hangs fail at once, in words."""
+        """
+        More lookups than may wait for a name service that hangs fail at once, in words; lists are
+        made beside them.
+        """
         directory = self.passwd(SomeAccounts(self.hang), Limits(passwdThreads=1, passwdWaiting=1))
         results = [directory.getUser("ada"), directory.getUser("eve")]
         error = await self.assertFailure(directory.getUser("ann"), DirectoryError)
         self.assertEqual(str(error), "busy: 1 lookups at work, 1 waiting")
-        await self.assertFailure(directory.getUsers(10), DirectoryError)
+        self.assertEqual(await directory.getUsers(10), [])
         self.go.set()
         self.assertEqual([await result for result in results][1], User("eve", name="Eve"))
 
@@ -307,6 +310,31 @@ class FailingTests(Sockets):
             self.warnings(),
             ["passwd:some doesn't list a user, the home of 'ada': Input/output error"],
         )
+
+    async def test_homeHangs(self) -> None:
+        """A user whose home hangs is left out of lists until it answers, and others are in them."""
+        users = [Account(name, 1000, name.title(), f"/{name}") for name in ("ada", "eve", "ann")]
+        directory = self.passwd(SomeAccounts(lambda login: None, *users))
+        original = os.open
+
+        def opening(name: str | bytes, flags: int, dir_fd: int | None = None) -> int:
+            if name == b"/eve":
+                self.begun.append("eve")
+                self.go.wait()
+            return original(name, flags, dir_fd=dir_fd)
+
+        self.patch(os, "open", opening)
+        others = [User("ada", name="Ada"), User("ann", name="Ann")]
+        for _ in range(3):
+            self.assertEqual(await directory.getUsers(10), others)
+        self.assertEqual(self.begun, ["eve"])
+        self.assertEqual(
+            self.warnings(),
+            ["passwd:some doesn't list a user, the home of 'eve': it doesn't answer"],
+        )
+        self.go.set()
+        while len(await directory.getUsers(10)) < len(users):
+            pass
 
     async def test_listWithoutDescriptors(self) -> None:
         """A process that can look at no home doesn't say that there is nobody."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import gc
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from unittest import mock
 
 import psycopg
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Entry, Part
 from fingerd.stores.kept import CANT_KEEP
+from fingerd.stores.postgresql.postgresql_server import Unreachable
 from fingerd.stores.postgresql.postgresql_store import UNCERTAIN, PostgreSQLStore
 from tests.directories.servers import PostgreSQLServer
 from tests.stores import keeping, sharing
@@ -146,6 +150,11 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
         self.assertEqual(self.shown(reading, "shawn"), "Reading")
 
 
+def saidMore(events: Sequence[LogEvent], words: str, since: int) -> bool:
+    """Whether one of the events since then says this."""
+    return any(words in formatEvent(event) for event in events[since:])
+
+
 class LostTests(PostgreSQLCase):
     """A server that isn't always there."""
 
@@ -212,6 +221,35 @@ class LostTests(PostgreSQLCase):
         self.assertEqual(await outcome(store.set("moshez", Entry("Back", 1.0))), "OK")
         self.assertEqual(self.rows(), ["Writing", "Back"])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_said(self) -> None:
+        """Why nothing can be kept the log says once, also where it is now this and now that."""
+        store = self.store(statusesRefresh=3600.0)
+        troubles = cycle([Unreachable("no route"), Unreachable("it says nothing")])
+        failing = mock.patch.object(store._server, "turn", side_effect=troubles)
+        with capturedLogs() as events, failing:
+            for _ in range(6):
+                said = await outcome(store.set("moshez", Entry("Reading", 1.0)))
+                self.assertEqual(said, CANT_KEEP)
+        lines = [formatEvent(event) for event in events if event["log_level"] is LogLevel.error]
+        self.assertEqual(len(lines), 2, lines)
+        with capturedLogs() as events:
+            await store.set("moshez", Entry("Reading", 1.0))
+        self.assertIn("statuses are kept again", "".join(map(str, map(formatEvent, events))))
+
+    async def test_saidAgain(self) -> None:
+        """When it is lost, the log says so, and when it is back, though nobody sets anything."""
+        self.store(statusesRefresh=0.05)
+        with capturedLogs() as events:
+            for _ in range(2):
+                lost = partial(saidMore, events, "can't be kept or read", len(events))
+                self.server.stop()
+                try:
+                    await until(lost)
+                    back = partial(saidMore, events, "are kept again", len(events))
+                finally:
+                    self.server.start()
+                await until(back)
 
     async def test_uncertain(self) -> None:
         """Where the server is lost in its commit, the client isn't told that nothing was set."""

@@ -13,7 +13,6 @@ import psycopg
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
 from fingerd.stores.backups import IN_USE, NOT_EMPTY, allRows, compare, keepRows
-from fingerd.stores.kept import Row
 from fingerd.stores.postgresql.news_thread import CHANNEL
 from fingerd.stores.postgresql.postgresql_schema import (
     NEWEST,
@@ -21,6 +20,7 @@ from fingerd.stores.postgresql.postgresql_schema import (
     bringUpToDate,
     checkVersion,
 )
+from fingerd.stores.rows import Row
 from fingerd.stores.schema import bringUpToDate as makeTables
 from fingerd.system.postgresql_connection import conninfoOf, firstLine
 
