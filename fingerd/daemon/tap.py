@@ -140,7 +140,7 @@ def makeService(options: Options) -> IService:
 
 def _timers(options: Options, reactor: Any, finger: FingerService) -> list[IService]:
     """What is done from time to time."""
-    timers: list[IService] = [TimerService(options["reload"], finger.reload)]
+    timers: list[IService] = [TimerService(options["reload"], _look, finger)]
     if options["metrics"]:
         from fingerd.system.lag import Lag
 
@@ -157,6 +157,11 @@ def _measuring(
     from fingerd.daemon.workers.measuring import Measuring
 
     return Measuring(finger, options["limits"], reactor)
+
+
+def _look(finger: FingerService) -> None:
+    """Look for changes. No later look waits for one that hangs, as a file's server may."""
+    finger.reload()
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:

@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import memory, plots, servers, users
@@ -26,6 +27,7 @@ from tests.support.daemon import PATIENCE, ROOT
 IN_PYTHON = [sys.executable, "-m", "bench.load"]
 
 
+@pytest.mark.slow
 class BenchTests(SynchronousTestCase):
     """``python -m bench NAME``."""
 
