@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import io
 import os
-import sqlite3
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -23,23 +18,18 @@ from twisted.internet.task import react
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
+from fingerd.daemon.check_certificates import readAgain, readOnce
+from fingerd.daemon.check_kept import Kept
 from fingerd.daemon.check_options import CheckOptions
 from fingerd.daemon.explain import Explanation
 from fingerd.daemon.options import Options
 from fingerd.daemon.stores import schemeOf
-from fingerd.daemon.tap import makeDirectory, makeService
+from fingerd.daemon.tap import makeDirectory, makeKeyrings, makeService
 from fingerd.directories.connected.passwords import withoutPassword
-from fingerd.model.errors import CannotStart, reasonOf
+from fingerd.model.errors import CannotStart
 from fingerd.model.fields import Field
-from fingerd.model.interfaces import ICounted, IDirectory, IWithHomes
-from fingerd.stores.database import Database
-from fingerd.stores.memory import MemoryStore
-from fingerd.stores.schema import newestCopy
-from fingerd.stores.soundness import unsound
+from fingerd.model.interfaces import ICounted, IDirectory, IKeyring, IWithHomes
 from fingerd.system import privileges
-
-# A certificate that is good for less is worth a word.
-_SOON = timedelta(days=14)
 
 # The program ends with these.
 WELL, CANNOT_START, WARNED = 0, 1, 2
@@ -55,33 +45,6 @@ class _Warnings:
     def __call__(self, event: LogEvent) -> None:
         if event.get("log_level", LogLevel.info) >= LogLevel.warn:
             self.lines.append(formatEvent(event).partition("\n")[0])
-
-
-class _StatusesRead(MemoryStore):
-    """What users have set, as the database says it now. Nothing is written."""
-
-    def __init__(self, options: Options) -> None:
-        limits = options["limits"]
-        super().__init__(time.time, limits)
-        self.trouble = ""
-        # (Only a directory is looked at: nothing here goes over the network.)
-        if options["state"] is None or schemeOf(options["state"]) is not None:
-            return
-        database = Database(options["state"], limits)
-        try:
-            if not os.path.exists(database.path):
-                return
-            with closing(newestCopy(database.path)) as connection:
-                seen = 0
-                while rows := database.news(connection.cursor(), seen):
-                    for row in rows:
-                        if (wrong := unsound(row)) is not None:
-                            self.trouble = f"statuses in {database.path} are damaged: {wrong}"
-                        else:
-                            self._showing.take(*row[1:])
-                        seen = row[0]
-        except (sqlite3.Error, OSError) as error:
-            self.trouble = f"statuses in {database.path} can't be read: {error}"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -131,6 +94,10 @@ class _Checking:
         self._reactor = reactor
         self._directories: list[tuple[str, IDirectory]] = []
         self._warned = _Warnings()
+        self._kept = Kept(options)
+        self._keyrings: list[IKeyring] = []
+        # Of what is read by whoever starts the daemon.
+        self._found: list[str] = []
 
     def asRoot(self) -> None:
         """
@@ -152,12 +119,18 @@ class _Checking:
         )
         own._told = options._told
         makeService(own)
+        self._kept.look(options["owner"])
+        for endpoint in self._secure():
+            self._found += readOnce(endpoint)
         globalLogPublisher.addObserver(self._warned)
         for url in options["directory"]:
             directory = makeDirectory(url, options, self._reactor)
             if IService.providedBy(directory):
                 directory.privilegedStartService()
             self._directories.append((withoutPassword(url), directory))
+        self._keyrings = makeKeyrings(options, self._reactor, options["limits"])
+        for keyring in self._keyrings:
+            IService(keyring).privilegedStartService()
 
     async def run(self) -> int:
         """
@@ -166,11 +139,13 @@ class _Checking:
         @return: the status to end with.
         """
         options = self._options
-        # Not by root: SQLite may make files beside the database.
-        store = _StatusesRead(options)
+        self._kept.look(privileges.Identity(None, None))
+        store = self._kept.statuses()
         for _, directory in self._directories:
             if IService.providedBy(directory):
                 directory.startService()
+        for keyring in self._keyrings:
+            IService(keyring).startService()
         if isinstance(options, CheckOptions) and options["explain"] is not None:
             explanation = Explanation(options, self._directories, store, self._reactor)
             for line in await explanation.of(
@@ -189,7 +164,9 @@ class _Checking:
         ]
         for line in warnings:
             print(f"warning: {line}")
-        return WARNED if warnings else WELL
+        for line in self._kept.errors:
+            print(f"error: {options.command}: {line}")
+        return CANNOT_START if self._kept.errors else WARNED if warnings else WELL
 
     def _say(self, option: str, endpoints: Sequence[str]) -> None:
         if self._options.get("explain") is None:
@@ -215,44 +192,20 @@ class _Checking:
             print(f"hidden: {', '.join(options['mask'])}")
 
     def _troubles(self) -> list[str]:
-        found: list[str] = []
+        found = [*self._found]
         for url, directory in self._directories:
             if IWithHomes.providedBy(directory) and (closed := directory.closedHomes()):
                 found.append(
                     f"{url}: the homes of {len(closed)} can't be entered, such as {closed[0]}'s: "
                     "no plan, and no .nofinger, of theirs is seen"
                 )
-        for option in ("listen", "web", "metrics"):
-            for endpoint in self._options[option]:
-                found += _certificates(endpoint)
+        for endpoint in self._secure():
+            found += readAgain(endpoint)
         return found
 
-
-def _certificates(endpoint: str) -> list[str]:
-    """What is to be said of the certificates of a port."""
-    kind, *parts = endpoint.split(":")
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    if kind == "ssl":
-        key = named.get("privateKey", "server.pem")
-        paths = [Path(named.get("certKey", key))]
-    elif kind == "tls" and parts:
-        paths = sorted(Path(parts[0]).glob("*.pem"))
-    else:
-        return []
-    # What reads these ports has imported it, while the code could be read.
-    from cryptography import x509  # noqa: PLC0415
-
-    found = []
-    for path in paths:
-        try:
-            certificates = x509.load_pem_x509_certificates(path.read_bytes())
-        except (OSError, ValueError) as error:
-            found.append(f"{path} can't be read by the daemon's user: {reasonOf(error)}")
-            continue
-        ends = min(each.not_valid_after_utc for each in certificates)
-        if ends < datetime.now(UTC) + _SOON:
-            found.append(f"the certificate {path} is good until {ends:%Y-%m-%d} only")
-    return found
+    def _secure(self) -> list[str]:
+        """The ports that may have certificates."""
+        return [each for option in ("listen", "web", "metrics") for each in self._options[option]]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from ipaddress import ip_address
 
 from twisted.python import usage
 
-from fingerd.daemon.option import Option, login, only
+from fingerd.daemon.explain_way import asked
+from fingerd.daemon.option import Option, only
 from fingerd.daemon.option_table import OPTIONS
 from fingerd.daemon.options import Options, take
 
@@ -21,9 +22,10 @@ CHECK_OPTIONS: tuple[Option, ...] = (
         "explain",
         "explain",
         "ask for this user as a client would, and say why the answer is what it is; --door finger "
-        "or --door web says where [default: finger]",
+        "or --door web says where [default: finger]; of alice@HOST it says whether the query would "
+        "be forwarded",
         "LOGIN",
-        read=login,
+        read=only(asked),
         inFile=False,
     ),
     Option(

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from zope.interface import directlyProvides, implementer
 
+from fingerd.daemon.explain_way import asked, coming, goingOn
 from fingerd.daemon.options import Options
 from fingerd.doors.finger.finger_protocol import FingerFactory
 from fingerd.doors.http.web_factory import WebFactory
@@ -25,6 +26,7 @@ from fingerd.doors.web.web_form import baseOf
 from fingerd.model.fields import Field, Fields
 from fingerd.model.interfaces import IDirectory, IFingerService, IStore, IVerboseDirectory
 from fingerd.model.query import Query
+from fingerd.model.record import Part
 from fingerd.model.reply import Reply
 from fingerd.model.user import HIDDEN, User
 from fingerd.model.visiting import IVisit
@@ -33,6 +35,15 @@ from fingerd.service.lists import overlay
 from fingerd.system.addresses import peerOf
 from fingerd.text.cleaning import cleanLine
 
+_LIES_OVER = "a {} was set, and lies over what the directory says"
+# What is said of what a user has set.
+_SET = {
+    Part.STATUS: _LIES_OVER.format("status"),
+    Part.PLAN: _LIES_OVER.format("plan"),
+    Part.PROJECT: _LIES_OVER.format("project"),
+    Part.HIDDEN: "they have hidden themselves (fingerset --hide), whatever the directories say",
+    Part.PUBLIC_HISTORY: "they let others see what they have set (fingerset --public-history)",
+}
 # How often to look whether the answer is there, in seconds.
 _LOOK = 0.02
 
@@ -153,8 +164,19 @@ class Explanation:
         @param address: the client's IP address.
         @param verbose: ask for all there is to tell.
         """
+        came = [*coming(address, self._options["proxy-from"])]
+        name = asked(login)
+        if name.host is not None and door != "finger":
+            came.append("only the door finger forwards queries")
+        elif name.host is not None:
+            hosts, limits = self._options["forward"], self._options["limits"]
+            said, forwarded = goingOn(name, hosts, cast(IReactorTCP, self._clock), limits)
+            if forwarded:
+                return [*came, said, "", "The answer is what that host says, cleaned."]
+            came.append(said)
         answer = await self._ask(login, address, verbose, door)
-        return [*self._why(login, address), "", "The answer:", answer]
+        why = self._why(login, address) if name.host is None else ()
+        return [*came, *why, "", "The answer:", answer]
 
     async def _ask(self, login: str, address: str, verbose: bool, door: str) -> str:
         options, limits = self._options, self._options["limits"]
@@ -209,11 +231,12 @@ class Explanation:
             else:
                 yield f"{directory.url}: knows {cleanLine(login)}"
                 found = found or directory.said
-        status = self._store.held(login)
-        if status is not None:
-            yield "a status was set, and lies over what the directory says"
+        record = self._store.held(login)
+        for part, words in _SET.items():
+            if record.of(part) is not None:
+                yield words
         if reply.outcome == "found" and reply.users:
-            known = overlay(found or User(login), status)
+            known = overlay(found or User(login), record)
             yield from self._fields(known, reply.users[0], reply.fields, reply.verbose)
 
     def _fields(self, known: User, shown: User, fields: Fields, verbose: bool) -> Iterator[str]:

@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IAddress
 
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
-from fingerd.daemon.stores import schemeOf, storeOf
+from fingerd.daemon.starting import Shell, named
+from fingerd.daemon.stores import storeOf
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
@@ -33,7 +34,7 @@ from fingerd.system.pid_file import LeftPidFile
 from fingerd.system.worker_role import Role, roleOf
 
 if TYPE_CHECKING:
-    from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.daemon.workers.measuring import Measuring
     from fingerd.doors.net.balancers import Balancers
     from fingerd.system.shared_table import Column
 
@@ -68,17 +69,25 @@ def makeService(options: Options) -> IService:
         options["rules"],
         _forwarder(options, asked, reactor, limits),
         queryLog,
-        keyrings=_keyrings(options, reactor, limits),
+        keyrings=makeKeyrings(options, reactor, limits),
         column=column,
     )
     # twistd goes there when this is done. Under twist there is no such option.
     inBackground = options.parent is not None and not options.parent.get("nodaemon", True)
+    shell = Shell() if inBackground else None
     ports = _ports(reactor, role, options["workers"])
     balancers = _balancers(options)
 
-    def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
+    def opened(
+        option: str,
+        door: str,
+        endpoint: str,
+        service: FingerService | Measuring = finger,
+        at: Any = ports,
+        **chosen: object,
+    ) -> IListener:
         def make() -> IListener:
-            listener = listenerOf(door, endpoint, finger, ports, limits, balancers, **chosen)
+            listener = listenerOf(door, endpoint, service, at, limits, balancers, **chosen)
             if inBackground and option != "door":
                 from fingerd.doors.net.trying import tryPort
 
@@ -92,30 +101,34 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
-    state = options["state"]
-    if options["ssh"] and state is not None and (scheme := schemeOf(state)):
-        raise CannotStart(
-            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
-            f"with --state {scheme}:"
-        )
-    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    known = {"state": options["state"], "key": options["ssh-host-key"]}
+    remote = [opened("ssh", "ssh", endpoint, **known) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
+
+    measuring = _measuring(options, role, finger, reactor)
     measured = {
         "kinds": [url.partition(":")[0] for url in options["directory"]],
         "open": lambda: all(door.address is not None for door in doors),
     }
-    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
-    form, where = options["log-format"], (_where(asked + others), _where(setters))
-    if role is None and options["workers"] > 1:
-        if metrics:
-            raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
-        return _parent(options, reactor, ports, limits, [store, queryLog], doors, where)
-    timer = TimerService(options["reload"], _look, finger)
-    parts = [finger, *doors, *metrics, timer]
+    metrics = [
+        opened("metrics", "metrics", each, measuring or finger, reactor, **measured)
+        for each in options["metrics"]
+        if role is None
+    ]
+    form, where = options["log-format"], (_where(asked + others), _where(setters), _where(metrics))
+    if measuring is not None:
+        from fingerd.daemon.workers.making import partsOf
+        from fingerd.daemon.workers.prepared import becomeParent
+
+        daemon = Daemon(options["identity"], becomeParent, shell)
+        kept, opens = [store, queryLog], doors + metrics
+        return _together(
+            daemon, options, partsOf(options, reactor, ports, kept, opens, where, measuring)
+        )
+    parts = [finger, *doors, *metrics, *_timers(options, reactor, finger)]
     if role is None or column is None:
-        daemon = Daemon(options["identity"])
-        told = _where(metrics)
-        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
+        daemon = Daemon(options["identity"], shell=shell)
+        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
     else:
         from fingerd.daemon.workers.link import Link
         from fingerd.daemon.workers.prepared import becomeWorker
@@ -125,24 +138,25 @@ def makeService(options: Options) -> IService:
     return _together(daemon, options, parts)
 
 
-def _parent(
-    options: Options,
-    reactor: Any,
-    ports: Any,
-    limits: Limits,
-    kept: list[object],
-    doors: list[IListener],
-    where: tuple[list[Where], list[Where]],
-) -> Daemon:
-    """The parent of workers."""
-    from fingerd.daemon.workers.announcing import Announcing
-    from fingerd.daemon.workers.prepared import Prepared, becomeParent
-    from fingerd.daemon.workers.workers import Workers
+def _timers(options: Options, reactor: Any, finger: FingerService) -> list[IService]:
+    """What is done from time to time."""
+    timers: list[IService] = [TimerService(options["reload"], _look, finger)]
+    if options["metrics"]:
+        from fingerd.system.lag import Lag
 
-    announcing = Announcing(reactor, *where, options["log-format"], limits)
-    spawner = _spawner(options, reactor, ports, limits)
-    workers = Workers(reactor, ports, spawner, doors, announcing, limits)
-    return _together(Daemon(options["identity"], becomeParent), options, [Prepared(*kept), workers])
+        timers.append(Lag(reactor, finger.lag))
+    return timers
+
+
+def _measuring(
+    options: Options, role: Role | None, finger: FingerService, reactor: Any
+) -> Measuring | None:
+    """What measures the workers, in the parent of some."""
+    if role is not None or options["workers"] == 1:
+        return None
+    from fingerd.daemon.workers.measuring import Measuring
+
+    return Measuring(finger, options["limits"], reactor)
 
 
 def _look(finger: FingerService) -> None:
@@ -192,17 +206,6 @@ def _column(role: Role) -> Column:
     return Column(table, role.column, role.of)
 
 
-def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spawner:
-    from fingerd.daemon.workers.spawning import Spawner
-    from fingerd.system.shared_table import SharedTable
-
-    # With a column more: see above.
-    table = SharedTable(options["workers"] + 1, limits.peersCounted)
-    return Spawner(
-        reactor, ports, table, options["workers"], options["given"], options.parent or {}
-    )
-
-
 def _balancers(options: Options) -> Balancers | None:
     proxied = options["proxy-from"]
     if not proxied:
@@ -227,12 +230,14 @@ def _store(options: Options, reactor: Any, limits: Limits) -> IStore:
     )
 
 
-def _keyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
-    if options["ssh-keys"] is None:
+def makeKeyrings(options: Options, reactor: Any, limits: Limits) -> list[IKeyring]:
+    """Where users' SSH keys are, beside the directories that have some."""
+    path = options["ssh-keys"]
+    if path is None:
         return []
     from fingerd.directories.key_files import KeyFiles
 
-    return [KeyFiles(options["ssh-keys"], reactor, limits)]
+    return [_made(options, "ssh-keys", path, lambda: KeyFiles(path, reactor, limits))]
 
 
 def _forwarder(
@@ -259,13 +264,13 @@ def _queryLog(
         return None, None
     from fingerd.logs.query_log import QueryLog
 
-    log = QueryLog(
-        options["query-log"],
-        reactor,
-        options["owner"],
-        options["query-log-format"],
-        options["log-peers"],
-        limits,
+    where = options["query-log"]
+    form, peers = options["query-log-format"], options["log-peers"]
+    log = _made(
+        options,
+        "query-log",
+        where,
+        lambda: QueryLog(where, reactor, options["owner"], form, peers, limits),
     )
     return log, log.reopen
 
@@ -274,12 +279,15 @@ def _made(
     options: Options, option: str, value: str, make: Callable[[], T], shown: str | None = None
 ) -> T:
     """
-    What an option's value stands for.
+    What an option's value stands for. The option is named where there is no such thing, or where it
+    can't start.
 
     @param shown: what may be shown of the value, if that isn't all of it.
     """
+    told = f"{options.command}: {options.told(option, value, shown)}"
     try:
-        return make()
+        made = make()
     except ValueError as error:
-        told = options.told(option, value, shown)
-        raise CannotStart(f"{options.command}: {told}: {error}") from None
+        raise CannotStart(f"{told}: {error}") from None
+    named(made, told)
+    return made

@@ -6,7 +6,8 @@ import gc
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 from twisted.application.internet import TCPServer
@@ -21,9 +22,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 
+from fingerd.daemon.starting import Shell
 from fingerd.doors.finger.quick.reactor import QuickTCP
 from fingerd.doors.net.listening import BACKLOG
 from fingerd.logs.daemon_log import DaemonLog
+from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.service import FingerService
@@ -51,25 +54,43 @@ class Daemon(MultiService):
         self,
         identity: privileges.Identity,
         becoming: Callable[[privileges.Identity], object] = privileges.become,
+        shell: Shell | None = None,
     ) -> None:
         """
         @param identity: the user to become.
         @param becoming: how that is done.
+        @param shell: the shell that waits for the start, if one does.
         """
         super().__init__()
         self._identity = identity
         self._becoming = becoming
+        self._shell = shell
         self._privilegedStarted = False
 
     def privilegedStartService(self) -> None:
         self._privilegedStarted = True
-        super().privilegedStartService()
+        with self._told():
+            super().privilegedStartService()
 
     def startService(self) -> None:
         if not self._privilegedStarted:
             self.privilegedStartService()
-        self._becoming(self._identity)
-        super().startService()
+        with self._told():
+            self._becoming(self._identity)
+            super().startService()
+        if self._shell is not None:
+            self._shell.started()
+            self._shell = None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell the shell why the daemon can't start."""
+        try:
+            yield
+        except CannotStart as error:
+            if self._shell is not None:
+                self._shell.failed(str(error))
+            raise
 
 
 class Upkeep(MultiService):
@@ -87,17 +108,17 @@ class Upkeep(MultiService):
         reactor: object,
         asked: Sequence[Where],
         set: Sequence[Where] = (),
+        measured: Sequence[Where] = (),
         reopen: Callable[[], object] | None = None,
         form: str = "text",
         limits: Limits = DEFAULTS,
-        measured: Sequence[Where] = (),
     ) -> None:
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
+        @param measured: where those are at which the daemon is measured.
         @param reopen: opens the query log anew, when logrotate(8) has moved it away.
         @param form: how the daemon's log is written, C{text} or C{json}.
-        @param measured: where the doors are at which the daemon is measured.
         """
         super().__init__()
         # In a tac nothing has done so before.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Protocol
@@ -15,11 +17,16 @@ from twisted.internet.interfaces import IReactorFromThreads
 
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.system.privileges import Identity
-from fingerd.system.state_directory import giveAway, isRootsAlone
+from fingerd.system.state_directory import giveAway, isRootsAlone, mayGiveAway
 
 # Nothing in the file's place, such as a FIFO, holds up the open.
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _MODE = 0o640
+# What to do about a file that can't be opened.
+_CURES: dict[int | None, str] = {
+    errno.ENOENT: "; make the directory that it is to be in",
+    errno.EACCES: "; uid {uid} must be able to write to it, and to its directory",
+}
 # A disk that is full is tried again after so many seconds.
 _AGAIN = 1.0
 
@@ -31,23 +38,74 @@ def openLog(path: str, flags: int = 0) -> int:
     @param flags: more flags of open(2).
     @raise OSError: when that can't be done, or when what is there is no ordinary file.
     """
-    made = False
     try:
-        file = os.open(path, _OPEN | flags)
+        return _openThere(path, flags)
     except FileNotFoundError:
         # What somebody else makes in this moment is theirs: an error.
-        file = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
-        made = True
+        file = os.open(path, _OPEN | flags | os.O_CREAT | os.O_EXCL, _MODE)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError("it is no ordinary file")
-        if made:
-            # Whatever the umask.
-            os.fchmod(file, _MODE)
+        # Whatever the umask.
+        os.fchmod(file, _MODE)
     except BaseException:
         os.close(file)
         raise
     return file
+
+
+def lookAtLog(path: str, owner: Identity) -> bool:
+    """
+    Look, before a daemon is started, whether C{LogFile.open} would do. Nothing is made or given
+    away.
+
+    @return: whether that has opened it: where root doesn't, the owner does.
+    @raise CannotStart: when it wouldn't do, with the reason in words.
+    """
+    path = os.path.abspath(path)
+    handedOver = _isHandedOver(owner)
+    if handedOver and not _isRoots(path):
+        return False
+    with _inWords(path):
+        try:
+            file = _openThere(path, os.O_NOFOLLOW if handedOver else 0)
+        except FileNotFoundError:
+            folder = os.path.dirname(path)
+            if not os.path.exists(folder):
+                raise
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            return True
+        try:
+            if handedOver:
+                _mayHandOver(file, owner)
+        finally:
+            os.close(file)
+    return True
+
+
+def _openThere(path: str, flags: int) -> int:
+    file = os.open(path, _OPEN | flags)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError("it is no ordinary file")
+    return file
+
+
+def _isHandedOver(owner: Identity) -> bool:
+    return os.geteuid() == 0 and owner.uid not in (None, 0)
+
+
+def _isRoots(path: str) -> bool:
+    """Whether nobody but root could have arranged what is there."""
+    return isRootsAlone(path) and not os.path.islink(path)
+
+
+@contextmanager
+def _inWords(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cure = _CURES.get(error.errno, "").format(uid=os.geteuid())
+        raise CannotStart(f"can't log queries to {path}: {reasonOf(error)}{cure}") from None
 
 
 class Told(Protocol):
@@ -102,17 +160,14 @@ class LogFile:
         """
         if self._file is not None:
             return
-        handedOver = asRoot and os.geteuid() == 0 and self._owner.uid not in (None, 0)
-        if handedOver and (not isRootsAlone(self.path) or os.path.islink(self.path)):
+        handedOver = asRoot and _isHandedOver(self._owner)
+        if handedOver and not _isRoots(self.path):
             return
-        try:
+        with _inWords(self.path):
             file = openLog(self.path, os.O_NOFOLLOW if handedOver else 0)
             if handedOver:
                 _handOver(file, self._owner)
             self._file = file
-        except OSError as error:
-            reason = error.strerror or error
-            raise CannotStart(f"can't log queries to {self.path}: {reason}") from None
 
     def start(self) -> None:
         """Let the thread begin."""
@@ -222,11 +277,17 @@ def _handOver(file: int, owner: Identity) -> None:
     @raise OSError: when it isn't sure whose it is. The file is then closed.
     """
     try:
-        info = os.fstat(file)
-        if info.st_uid == 0 and info.st_size:
-            # It may be anything.
-            raise OSError(f"it is root's and not empty: give it to uid {owner.uid}, or move it")
+        _mayHandOver(file, owner)
         giveAway(file, owner)
     except BaseException:
         os.close(file)
         raise
+
+
+def _mayHandOver(file: int, owner: Identity) -> None:
+    """@raise OSError: when it isn't sure whose the file is."""
+    info = os.fstat(file)
+    if info.st_uid == 0 and info.st_size:
+        # It may be anything.
+        raise OSError(f"it is root's and not empty: give it to uid {owner.uid}, or move it")
+    mayGiveAway(file, owner)

@@ -10,9 +10,10 @@ class CannotStart(SystemExit, Exception):
     The daemon can't start, for the reason given in words.
 
     As a L{SystemExit} it ends the process with status 1 and with one line on standard error. As
-    an L{Exception} it is caught by twistd, which then takes its pid file away and, when it has
-    daemonized already, hands the first 98 bytes of the reason to the shell that waits for it, with
-    the name of this class before it: so that name is a short one.
+    an L{Exception} it is caught by twistd, which then takes its pid file away. When a tac has
+    daemonized already, twistd hands the first 98 bytes of the reason to the shell that waits for
+    it, with the name of this class before it: so that name is a short one. (C{twistd finger} hands
+    on all of it: see L{fingerd.daemon.starting}.)
     """
 
     __module__ = "builtins"

@@ -89,12 +89,8 @@ class Forwarder:
 
     def forward(self, name: Name, verbose: bool) -> Deferred[str | None]:
         """See L{IForwarder}."""
-        try:
-            host = canonicalHost(name.host or "")
-            _checkFurtherHops(name.user)
-        except ValueError:
-            return succeed(None)
-        if host not in self._hosts and not host.endswith(self._domains):
+        host = self.goesTo(name)
+        if host is None:
             return succeed(None)
         endpoint = HostEndpoint(
             host,
@@ -105,6 +101,15 @@ class Forwarder:
         )
         asked = self._queries.ask(endpoint, requestLine(name.user, verbose))
         return asked.addCallback(answerText).addErrback(self._failed, host)
+
+    def goesTo(self, name: Name) -> str | None:
+        """The host that is asked for C{name}; None where the query is not forwarded."""
+        try:
+            host = canonicalHost(name.host or "")
+            _checkFurtherHops(name.user)
+        except ValueError:
+            return None
+        return host if host in self._hosts or host.endswith(self._domains) else None
 
     def _allow(self, host: str) -> None:
         if host.startswith("*."):

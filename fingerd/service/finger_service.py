@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.logs.failures import Failures
-from fingerd.model.counts import Counts, Figures, Lookups
+from fingerd.model.counts import LAG_TIMES, Counts, Figures, Lookups, Times
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
@@ -30,7 +30,7 @@ from fingerd.model.interfaces import (
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
-from fingerd.model.record import Change, Changed, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Record, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
@@ -58,6 +58,9 @@ class FingerService(MultiService):
 
     A directory, a store or a query log that is a service is started and stopped with this one.
     Stopping waits for the answers in flight.
+
+    @ivar drained: fires when the service is being stopped and the last visitor has left.
+    @ivar lag: how late the reactor was, where somebody looks (L{fingerd.system.lag}).
     """
 
     _log = Logger()
@@ -97,6 +100,8 @@ class FingerService(MultiService):
         self._directories = directories
         self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
+        self.drained: Deferred[None] = Deferred()
+        self.lag = Times(LAG_TIMES)
         self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
         self._column = column
         peer, log = limits.peerConnections, queryLog
@@ -162,7 +167,7 @@ class FingerService(MultiService):
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.record(login, by))
 
-    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Status]]:
+    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Entry]]:
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.changes(login, by))
 
@@ -196,8 +201,12 @@ class FingerService(MultiService):
         counted = [d for d in self._directories if ICounted.providedBy(d)]
         return sum(map(len, counted)) if len(counted) == len(self._directories) else None
 
-    def figures(self) -> Figures:
+    def figures(self) -> Deferred[Figures]:
         """See L{IMeasured}."""
+        return succeed(self.figuresNow())
+
+    def figuresNow(self) -> Figures:
+        """What L{figures} fires with."""
         each = self._visits()
         return Figures(
             self._counts,
@@ -205,6 +214,7 @@ class FingerService(MultiService):
             {visits.limit: visits.most for visits in each},
             [len(each) if ICounted.providedBy(each) else None for each in self._directories],
             [each.readings if IWatching.providedBy(each) else None for each in self._directories],
+            self.lag,
             bool(self.running) and all(part.running for part in self),
         )
 
@@ -256,6 +266,8 @@ class FingerService(MultiService):
         return SharedVisits(*facts, column=self._column, row=row)
 
     def _stop(self, drained: object) -> Deferred[None]:
+        if not self.drained.called:
+            self.drained.callback(None)
         self._logins.stop()
         stopped: Deferred[None] = maybeDeferred(MultiService.stopService, self)
         return stopped

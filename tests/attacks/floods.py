@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.attacks import attackers
 from tests.attacks.attackers import Got
 from tests.attacks.siege import Siege
-from tests.daemon.test_twistd import selfSigned
+from tests.support.certificates import selfSigned
 from tests.support.daemon import Daemon
 
 _PER_SECOND = 3000

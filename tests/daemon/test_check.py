@@ -105,6 +105,37 @@ class CheckTests(Written):
             "Status: Happy at It\r",
         ):
             self.assertIn(f"\n{line}\n", said)
+        self.assertNotIn("was set", said)
+
+    def test_explainForwarding(self) -> None:
+        """A user of another host: whether the query would go there, without asking anybody."""
+        for arguments, words in (
+            ([], "not forwarded to other.example: there is no --forward\n"),
+            (["--forward=*.elsewhere.example"], "not forwarded to other.example: --forward has *."),
+            (["--forward=*.example"], "forwarded to other.example:79, which is asked for alice; "),
+            (["--forward=*.example", "--door=web"], "only the door finger forwards queries\n"),
+        ):
+            status, said = self.check("--explain=alice@other.example", *arguments)
+            self.assertEqual(status, 0, said)
+            self.assertTrue(said.startswith(words), said)
+            refused = said.endswith("The answer:\nFinger forwarding service denied\r\n\n")
+            self.assertEqual(refused, words.startswith("not"), said)
+        status, said = self.check("--explain=@[::1]", "--forward=::1")
+        self.assertTrue(said.startswith("forwarded to [::1]:79, which is asked for its list\n"))
+        status, said = self.check("--explain=a@b@c@other.example", "--forward=*.example")
+        self.assertIn("two hops at most", said)
+
+    def test_explainBalancer(self) -> None:
+        """What --proxy-from means to the client is said before all else."""
+        for address, words in (
+            ("192.0.2.7", "192.0.2.7 is a load balancer's (--proxy-from): "),
+            ("198.51.100.1", "198.51.100.1 is no load balancer's (--proxy-from 192.0.2.0/24): "),
+        ):
+            status, said = self.check(
+                *("--explain=moshez", f"--from={address}", "--proxy-from=192.0.2.0/24")
+            )
+            self.assertEqual(status, 0, said)
+            self.assertTrue(said.startswith(words), said)
 
     def test_olderStatuses(self) -> None:
         """Statuses that an older daemon has kept are read, and its file stays as it is."""
@@ -157,6 +188,7 @@ class CheckTests(Written):
                         _undated(said.partition("\nThe answer:\n")[2]), _undated(f"{answer}\n")
                     )
             self.assertIn("a status was set, and lies over what the directory says", said)
+            self.assertNotIn("a plan was set", said)
             _, said = self.check("--explain=moshez", "--door=web")
             self.assertIn("HTTP/1.1 200 OK\r\n", said)
             self.assertIn("At lunch", said)

@@ -7,6 +7,8 @@ import socket
 import time
 from collections import Counter
 
+import pytest
+
 from fingerd.model import texts
 from tests.daemon.test_workers import ANSWER, WorkersCase
 from tests.support.daemon import PATIENCE, exchange
@@ -54,6 +56,7 @@ class Held:
             client.close()
 
 
+@pytest.mark.slow
 class LimitTests(WorkersCase):
     """Four workers, and clients of one address."""
 

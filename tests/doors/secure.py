@@ -10,9 +10,9 @@ from twisted.internet.threads import deferToThread
 
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
-from tests.daemon.test_twistd import selfSigned
 from tests.doors.proxying import NotingFactory, Proxied
 from tests.doors.tls import End, TLSClient
+from tests.support.certificates import selfSigned
 from tests.support.ports import TIME, Directory, temporaryFolder
 from tests.support.service import Finger
 

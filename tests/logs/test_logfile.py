@@ -59,7 +59,9 @@ class OwnTests(LogFileCase):
         self.path.symlink_to("/dev/null")
         self.assertEqual(self.refused(), "it is no ordinary file")
         self.path = self.folder / "missing" / "query.log"
-        self.assertEqual(self.refused(), "No such file or directory")
+        self.assertEqual(
+            self.refused(), "No such file or directory; make the directory that it is to be in"
+        )
 
     def test_link(self) -> None:
         """A link is followed: the process has no more rights than who made it wants."""

@@ -82,7 +82,9 @@ class OwnTests(StateCase):
         """A file in its place is refused."""
         with open(self.state, "w"):
             pass
-        self.assertEqual(self.refused(PRESENT), "Not a directory")
+        self.assertEqual(
+            self.refused(PRESENT), "Not a directory; move that file away, or name another directory"
+        )
 
     def test_everyones(self) -> None:
         """One that everyone may write to is refused."""

@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from fingerd.daemon.workers.announcing import Announcing
+from fingerd.daemon.workers.measuring import Measuring
 from fingerd.daemon.workers.sightings import Sightings
 from fingerd.daemon.workers.spawning import Spawner
 from fingerd.daemon.workers.worker import Worker
@@ -52,10 +53,12 @@ class Workers(MultiService):
         spawner: Spawner,
         listeners: Sequence[IListener],
         announcing: Announcing,
+        measuring: Measuring,
         limits: Limits,
     ) -> None:
         """
         @param listeners: the doors, at C{ports}.
+        @param measuring: adds up what workers have counted.
         @param announcing: what says that they all run.
         """
         super().__init__()
@@ -66,6 +69,7 @@ class Workers(MultiService):
         self._spawner = spawner
         self._listeners = [IService(each) for each in listeners]
         self._announcing = announcing
+        self._measuring = measuring
         self._limits = limits
         self._columns = list(range(spawner.table.columns))
         # By place: the worker that answers, or is about to; None where one is still to be started.
@@ -139,6 +143,7 @@ class Workers(MultiService):
     def ended(self, worker: Worker) -> None:
         """See L{Keeper}."""
         del self._alive[worker]
+        self._measuring.ended(worker)
         self._table.clear(worker.column)
         self._columns.append(worker.column)
         self._sightings.left(worker)
@@ -174,6 +179,7 @@ class Workers(MultiService):
             self._log.error("a worker can't be started: {reason}", reason=reasonOf(error))
             return None
         self._alive[worker] = None
+        self._measuring.began(worker)
         return worker
 
     def _isReady(self, ready: bool, place: int) -> None:

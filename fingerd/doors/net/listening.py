@@ -38,6 +38,11 @@ _CURES: dict[int | None, str] = {
     errno.EACCES: "; ports below 1024 are for root, or for a socket of systemd's",
     errno.EADDRNOTAVAIL: "; ip address says which this machine has",
 }
+_FILE_CURES: dict[int | None, str] = {
+    errno.EADDRINUSE: "; ss -lxp says who has it",
+    errno.ENOENT: "; make the directory that it is to be in",
+    errno.EACCES: "; whoever starts the daemon must be able to write to its directory",
+}
 
 
 @implementer(IListener)
@@ -114,8 +119,9 @@ def whyNot(description: str, error: BaseException | None) -> str:
     if isinstance(error, CannotListenError):
         error = error.socketError
     number = error.errno if isinstance(error, OSError) else None
-    cure = _CURES.get(number, "") if description.partition(":")[0] in _INTERNET else ""
-    return reasonOf(error) + cure
+    kind = description.partition(":")[0]
+    cures = _CURES if kind in _INTERNET else _FILE_CURES if kind == "unix" else {}
+    return reasonOf(error) + cures.get(number, "")
 
 
 def endpoint(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:

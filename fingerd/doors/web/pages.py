@@ -186,7 +186,7 @@ class Pages:
         return Answer(made, reply.outcome)
 
 
-def _feed(title: str, path: str, entries: Sequence[atom_feed.Entry], base: Base) -> Page:
+def _feed(title: str, path: str, entries: Sequence[atom_feed.FeedEntry], base: Base) -> Page:
     body = atom_feed.feed(title, path, entries, base)
     return _page(atom_feed.KIND, body, FOR_A_WHILE, _OWN)
 
