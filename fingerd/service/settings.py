@@ -23,6 +23,7 @@ from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
+from fingerd.system.shared_table import Column
 
 NOTHING_TO_UNDO = "Not set: there is nothing to take back"
 CANT_BE_READ = "What was set can't be read at the moment, try again"
@@ -47,11 +48,13 @@ class Settings:
         logins: Logins,
         now: Callable[[], float],
         counts: Counts,
+        column: Column | None = None,
     ) -> None:
         """
         @param logins: tells the login of a uid.
         @param now: the time, in seconds since the epoch.
         @param counts: where it is counted what became of settings.
+        @param column: of what several workers share, if there are any.
         """
         self._counts = counts.settings
         self._users = users
@@ -62,7 +65,7 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._rates = Rates(limits.userSettings, limits.peersCounted)
+        self._rates = Rates(limits.userSettings, limits.peersCounted, column)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
