@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from fingerd.stores.database import NAME
 from tests.support.setting import SetterDaemon
 
 CLIENTS = 8
-_TEXTS = (Part.STATUS, Part.PLAN, Part.PROJECT)
+TEXTS = (Part.STATUS, Part.PLAN, Part.PROJECT)
 _FLAGS = {
     (Part.HIDDEN, YES): Verb.HIDE,
     (Part.HIDDEN, ""): Verb.SHOW,
@@ -69,7 +70,7 @@ class Client:
         while True:
             self.number += 1
             part = list(Part)[self.number % len(Part)]
-            if part in _TEXTS:
+            if part in TEXTS:
                 value = text(self.login, self.number)
                 request = f"{self.login} {part}\n{value}\n"
                 if part is Part.STATUS and self.number % 2:
@@ -113,7 +114,7 @@ def kill(kills: int, home: str, chance: random.Random) -> Counts:
         else:
             if not daemon.answers():
                 raise SystemExit(f"the daemon didn't start again:\n{daemon.log}")
-            _checkShown(daemon, clients, counts)
+            checkShown(daemon, lasts(clients), counts)
             threads = [
                 threading.Thread(target=client.setUntilKilled, args=(daemon,)) for client in clients
             ]
@@ -127,30 +128,50 @@ def kill(kills: int, home: str, chance: random.Random) -> Counts:
     daemon = SetterDaemon(home)
     if not daemon.answers():
         raise SystemExit(f"the daemon didn't start again:\n{daemon.log}")
-    _checkShown(daemon, clients, counts)
+    checkShown(daemon, lasts(clients), counts)
     daemon.stop()
-    _checkKept(os.path.join(home, "state", NAME), clients, counts)
+    with closing(sqlite3.connect(os.path.join(home, "state", NAME))) as database:
+        rows = database.execute("SELECT login, part, status FROM statuses").fetchall()
+    checkKept(rows, clients, counts)
     return counts
 
 
-def _checkShown(daemon: SetterDaemon, clients: list[Client], counts: Counts) -> None:
+def lasts(clients: Iterable[Client]) -> dict[tuple[str, Part], str]:
+    """What was acknowledged last of each text of each user."""
+    return {
+        (client.login, part): client.acknowledged[part][-1]
+        for client in clients
+        for part in TEXTS
+        if client.acknowledged[part]
+    }
+
+
+def shown(daemon: SetterDaemon, login: str) -> dict[Part, str]:
+    """What a daemon shows of somebody, whether they are hidden or not."""
+    answer = daemon.send(f"{login} tell\n")
+    told = [readTold(line)[1] for line in answer.split("\r\n")[1:]]
+    return {status.part: status.text for status in told}
+
+
+def checkShown(daemon: SetterDaemon, last: dict[tuple[str, Part], str], counts: Counts) -> None:
     """What is set is what was acknowledged last, or what was sent after it."""
-    for client in clients:
-        answer = daemon.send(f"{client.login} tell\n")
-        told = [readTold(line)[1] for line in answer.split("\r\n")[1:]]
-        shows = {status.part: status.text for status in told}
-        for part in _TEXTS:
-            if client.acknowledged[part]:
-                shown, last = shows.get(part, ""), client.acknowledged[part][-1]
-                if not isWhole(shown):
-                    counts.halfWritten += 1
-                elif int(shown.split()[1]) < int(last.split()[1]):
-                    counts.lost += 1
+    shows = {login: shown(daemon, login) for login, _ in last}
+    for (login, part), acknowledged in last.items():
+        text = shows[login].get(part, "")
+        if not isWhole(text):
+            counts.halfWritten += 1
+        elif int(text.split()[1]) < int(acknowledged.split()[1]):
+            counts.lost += 1
 
 
-def _checkKept(path: str, clients: list[Client], counts: Counts) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT login, part, status FROM statuses").fetchall()
+def checkKept(
+    rows: Sequence[tuple[str, str, str]], clients: Iterable[Client], counts: Counts
+) -> None:
+    """
+    All that was acknowledged is kept.
+
+    @param rows: what is kept: a login, what of its record and the text, of each.
+    """
     kept = Counter(rows)
     # A hiding is like another: there are as many as were acknowledged, at least.
     acknowledged = Counter(
@@ -159,11 +180,12 @@ def _checkKept(path: str, clients: list[Client], counts: Counts) -> None:
         for part in Part
         for value in client.acknowledged[part]
     )
-    counts.acknowledged = acknowledged.total()
-    counts.found = (acknowledged & kept).total()
-    counts.lost += counts.acknowledged - counts.found
-    counts.halfWritten += sum(not isWhole(value) for _, part, value in rows if part in _TEXTS)
-    counts.unacknowledged = (kept - acknowledged).total()
+    found = (acknowledged & kept).total()
+    counts.acknowledged += acknowledged.total()
+    counts.found += found
+    counts.lost += acknowledged.total() - found
+    counts.halfWritten += sum(not isWhole(value) for _, part, value in rows if part in TEXTS)
+    counts.unacknowledged += (kept - acknowledged).total()
 
 
 def main() -> int:

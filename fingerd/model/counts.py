@@ -23,6 +23,7 @@ REFUSING = (
     "peerConnections",
     "setterConnections",
     "metricsConnections",
+    "sshConnections",
     "connectionTime",
     "peerQueries",
     "queryLength",

@@ -204,6 +204,8 @@ class Limits:
     changesTold: int = 100
     # Earlier statuses that may wait under the one that shows.
     statusesBelow: int = 100
+    # ...and earlier plans, and earlier projects, each of which is long, and held in memory.
+    plansBelow: int = 10
     # Statuses that wait to be written: a disk that is slow or stuck doesn't fill the memory.
     statusesWaiting: int = 1000
     # Statuses written in one commit, or taken over in one go from another process: what has to

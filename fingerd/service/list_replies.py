@@ -7,12 +7,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from fingerd.model import texts
 from fingerd.model.fields import Field, Fields
-from fingerd.model.listing import Listing
+from fingerd.model.listing import Listing, PreparedUsers
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.visiting import IVisit
 from fingerd.service.asking import Asking
-from fingerd.service.shown import Shown, ShownUsers
+from fingerd.service.shown import Shown
 from fingerd.service.users import Users
 from fingerd.system.sharing import Shared
 
@@ -97,7 +97,7 @@ class ListReplies:
         return Reply(
             "list",
             self._nobody,
-            users=ShownUsers(listing.users, fields, show),
+            users=PreparedUsers(listing.users, lambda user: show(user, fields)),
             fields=fields,
             verbose=verbose,
             failures=[(shown.words(name), shown.words(text)) for name, text in listing.failures],

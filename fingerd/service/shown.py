@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import overload
 
 from fingerd.model.fields import SEVERAL_LINES, Field, Fields
 from fingerd.model.record import Entry
@@ -97,31 +96,3 @@ class Shown:
             text = clean(text).strip().partition("\n")[0].replace("\t", " ")
         text = text.strip()
         return self._replacements(text, _LISTED_TEXT) if self._replaces else text
-
-
-class ShownUsers(Sequence[User]):
-    """
-    Users as they may be shown. Each is prepared when it is taken: there may be thousands, with a
-    plan each, of which an answer has room for some.
-    """
-
-    def __init__(
-        self, users: Sequence[User], fields: Fields, show: Callable[[User, Fields], User]
-    ) -> None:
-        self._users = users
-        self._fields = fields
-        self._show = show
-
-    def __len__(self) -> int:
-        return len(self._users)
-
-    @overload
-    def __getitem__(self, index: int) -> User: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[User]: ...
-
-    def __getitem__(self, index: int | slice) -> User | Sequence[User]:
-        if isinstance(index, slice):
-            return ShownUsers(self._users[index], self._fields, self._show)
-        return self._show(self._users[index], self._fields)

@@ -19,7 +19,7 @@ from fingerd.model.masking import Mask
 from fingerd.model.record import Entry
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, User, isLogin
-from fingerd.service.lists import Lists, overlay
+from fingerd.service.lists import Lists, overlay, whenSet
 
 # More than are kept of anybody.
 _ALL = 1_000_000
@@ -121,12 +121,11 @@ class Users:
         """
         # The newest that a user has set is what shows: whoever isn't among as many users whose
         # statuses are newer has none that counts.
-        setters = nlargest(most, filter(_hasSet, listing.users), key=_whenSet)
         found: list[tuple[User, Entry]] = []
-        for user in setters:
+        for user in await self.lists.newest(listing, most):
             set = await self._store.history(user.login, min(each, most)) if each else ()
             # (A directory may know when a status was set that wasn't set here.)
-            set = set or [Entry(user.status, _whenSet(user))]
+            set = set or [Entry(user.status, whenSet(user))]
             found += ((user, status) for status in set)
         return nlargest(most, found, key=lambda pair: pair[1].set)
 
@@ -195,11 +194,3 @@ class Users:
         if hidden != self._hidden:
             self._hidden, self._masked = hidden, self._rules.mask.and_(hidden)
         return self._masked
-
-
-def _hasSet(user: User) -> bool:
-    return bool(user.status and not user.report and user.statusSet is not None)
-
-
-def _whenSet(user: User) -> float:
-    return user.statusSet or 0.0

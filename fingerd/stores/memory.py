@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
@@ -79,11 +80,15 @@ class MemoryStore(HeldStore):
         self._showing.put(login, entry)
         set = self._set.setdefault(login, [])
         set.append(entry)
-        same = [each for each in set if each.part is entry.part]
-        if excess := same[: -earlier(entry.part, self._limits) - 1]:
-            lasting = self._showing.lasting(login)
-            gone = [each for each in excess if each not in lasting]
-            self._set[login] = [each for each in set if each not in gone]
+        same = [at for at, each in enumerate(set) if each.part is entry.part]
+        # Behind the newest go those that would not show again even if all the newest were undone.
+        longest = -math.inf
+        for at in same[::-1][earlier(entry.part, self._limits) :]:
+            until = set[at].until
+            ends = math.inf if until is None else until
+            if ends <= longest:
+                del set[at]
+            longest = max(longest, ends)
         self._changed()
         return succeed(None)
 

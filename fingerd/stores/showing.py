@@ -34,10 +34,10 @@ class Showing:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._most = limits.statusesBelow
+        self._limits = limits
         self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
-        # Who has hidden themselves, or will be hidden again.
-        self._hidden: set[str] = set()
+        # Who has hidden themselves, or will be hidden again, and the end of that.
+        self._hidden: dict[str, float] = {}
 
     def __len__(self) -> int:
         """How many users have set something, expired or not."""
@@ -61,7 +61,7 @@ class Showing:
 
     def hidden(self, now: float) -> frozenset[str]:
         """The logins of those who are hidden."""
-        return frozenset(login for login in self._hidden if self.get(login, now).hidden)
+        return frozenset(login for login, until in self._hidden.items() if until > now)
 
     def put(self, login: str, status: Entry) -> None:
         """Lay ``status`` over the others of ``login``."""
@@ -69,9 +69,14 @@ class Showing:
         kept = [
             below for below in pile if below.part is not status.part or _outlasts(below, status)
         ]
-        self._keep(login, [*kept, status] if status.text else kept)
+        now = [*kept, status] if status.text else kept
+        self._keep(login, now)
         if status.part is Part.HIDDEN:
-            (self._hidden.add if status.text else self._hidden.discard)(login)
+            self._hidden.pop(login, None)
+            # What lies below another ends after it.
+            longest = next((each for each in now if each.part is Part.HIDDEN), None)
+            if longest is not None:
+                self._hidden[login] = math.inf if longest.until is None else longest.until
 
     def take(
         self, login: str, text: str, when: float, by: str, until: float | None, part: str
@@ -88,7 +93,7 @@ class Showing:
     def forget(self, login: str) -> None:
         """Nothing is set for ``login``."""
         self._keep(login, [])
-        self._hidden.discard(login)
+        self._hidden.pop(login, None)
 
     def admit(self, login: str, status: Entry) -> Entry:
         """
@@ -107,7 +112,9 @@ class Showing:
         if status.until is None:
             return status
         below = [each for each in self.lasting(login) if each.part is status.part]
-        if len([each for each in below if _outlasts(each, status)]) > self._most:
+        isStatus = status.part is Part.STATUS
+        most = self._limits.statusesBelow if isStatus else self._limits.plansBelow
+        if len([each for each in below if _outlasts(each, status)]) > most:
             raise SettingRefused(TOO_MANY)
         return status
 
@@ -142,5 +149,8 @@ def _outlasts(below: Entry, above: Entry) -> bool:
 
 
 def earlier(part: Part, limits: Limits) -> int:
-    """How much of what was set of a C{part} before is kept, beside what may show again."""
+    """
+    How much of what was set of a C{part} before is kept, beside what may show again, also when all
+    of that is taken back.
+    """
     return limits.statusHistory if part is Part.STATUS else limits.planHistory

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 from fingerd.stores.soundness import trouble, unsound
 
 # What two looks at one database have in common.

@@ -90,6 +90,25 @@ class CommandTests(Shared):
         self.said("plan clear")
         self.assertEqual(self.said("show"), "Happy and well\n")
 
+    def test_told(self) -> None:
+        """What was done is said as fingerset says it; what was set is told, and can be erased."""
+        self.said("erase")
+        self.assertEqual(self.said("Writing"), "moshez: Writing\n")
+        told = self.said("set --for 2h At lunch")
+        self.assertRegex(told, r"\Amoshez: At lunch, until .*; before it: Writing\n\Z")
+        self.assertEqual(self.said("plan", stdin=b"To rest\n"), "moshez: plan: To rest\n")
+        self.assertEqual(self.said("undo"), "moshez: no plan set; before it: plan: To rest\n")
+        self.assertEqual(self.said("hide"), "moshez: hidden\n")
+        self.assertEqual(self.said("unhide"), "moshez: shown; before it: hidden\n")
+        self.assertEqual(self.said("public-history"), "moshez: the history is public\n")
+        lines = self.said("history").splitlines()
+        self.assertEqual(len(lines), 5)
+        self.assertRegex(lines[-1], r"\A\d{4}-\d\d-\d\d \d\d:\d\d  Writing \(moshez.*\)\Z")
+        erased = "moshez: all that was set is erased, the history included\n"
+        self.assertEqual(self.said("erase"), erased)
+        self.assertEqual(self.said("history"), "")
+        self.assertEqual(self.said("show"), "Happy and well\n")
+
     def test_help(self) -> None:
         """Without a command there is help and no shell, and nobody gets a terminal."""
         self.assertIn("set by one line", self.said("help"))
@@ -252,11 +271,14 @@ class NoClientTests(Shared):
         "--limit=sshInputTime=1",
         "--limit=connectionTime=10",
         "--limit=sshPeerConnections=10",
+        "--limit=sshConnections=20",
     )
 
-    def silent(self, data: bytes = b"") -> socket.socket:
-        """A connection that says only this."""
-        connection = socket.create_connection(("127.0.0.1", self.daemon.sshPort), PATIENCE)
+    def silent(self, data: bytes = b"", host: str = "127.0.0.1") -> socket.socket:
+        """A connection that says only this, from this address."""
+        connection = socket.create_connection(
+            ("127.0.0.1", self.daemon.sshPort), PATIENCE, (host, 0)
+        )
         connection.sendall(data)
         return connection
 
@@ -323,6 +345,21 @@ class NoClientTests(Shared):
             for _ in range(3):
                 self.assertEqual(self.daemon.ssh("show").status, 0)
         self.assertEqual(exchange(self.daemon.port, b"moshez\r\n"), b"Happy and well\r\n")
+
+    def test_aSilentCrowdFromEverywhere(self) -> None:
+        """
+        Where silent clients from many places have taken all connections, whoever speaks gets one
+        of theirs.
+        """
+        before = len(self.daemon.log)
+        with ExitStack() as crowd:
+            for number in range(100):
+                client = crowd.enter_context(self.silent(host=f"127.0.1.{number + 1}"))
+                # One that nothing was said to yet has just come, and wouldn't have to go.
+                self.assertIn(b"SSH-2.0-", client.recv(64))
+            for _ in range(3):
+                self.assertEqual(self.daemon.ssh("show").status, 0)
+        self.assertEqual(self.daemon.log[before:], [])
 
 
 class StateTests(TestCase):

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ INSTALLED = (
     *("adduser", "debconf", "python3", "systemd"),
     *("iproute2", "logrotate", "procps", "python3-venv", "sqlite3"),
 )
+# Debian's other finger daemons, and what they need.
+OTHERS = ("fingerd", "efingerd", "cfingerd")
+THEIRS = ("finger", "libident", "netbase", "openbsd-inetd", "update-inetd")
 WALKING = """
 [Unit]
 After=multi-user.target
@@ -66,19 +70,34 @@ def package(source: Path) -> Path:
 @pytest.fixture(scope="module")
 def debian() -> Iterator[Path]:
     """A fresh Debian, as an archive."""
-    needs("mmdebstrap")
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name) / "root.tar"
-        include = f"--include={','.join(INSTALLED)}"
-        run("mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", str(archive), MIRROR)
+        bootstrap(archive, *INSTALLED)
         yield archive
+
+
+def bootstrap(archive: Path, *include: str, hooks: Sequence[str] = ()) -> None:
+    """Make a Debian that has these packages, after what the hooks do to its folder C{$1}."""
+    needs("mmdebstrap")
+    run(
+        *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(include)}"),
+        *(f"--customize-hook={hook}" for hook in hooks),
+        *("bookworm", str(archive), MIRROR),
+    )
 
 
 @pytest.fixture
 def walk(debian: Path) -> Iterator[Path]:
     """The folder that is /walk in a container with that Debian: what it has is to be put there."""
+    with walking(debian) as folder:
+        yield folder
+
+
+@contextmanager
+def walking(archive: Path) -> Iterator[Path]:
+    """As above, with any Debian."""
     with tempfile.TemporaryDirectory() as name:
-        run("tar", "xf", str(debian), "-C", name)
+        run("tar", "xf", str(archive), "-C", name)
         units = Path(name, "etc/systemd/system")
         (units / "walk.service").write_text(WALKING)
         (units / "multi-user.target.wants").mkdir(exist_ok=True)
@@ -123,6 +142,19 @@ def test_package(package: Path, walk: Path) -> None:
         control.write_text(re.sub("(?m)^Version: .*", "Version: 0.9.0", control.read_text()))
         run("dpkg-deb", "-b", old, str(walk / "old.deb"))
     walked(walk, "walk-package")
+
+
+def test_others(package: Path, tmp_path: Path) -> None:
+    """
+    Each of Debian's finger daemons and this one take each other's place, the port too, and what one
+    has left behind can be purged without harm to the other.
+    """
+    download = f'chroot "$1" sh -c "cd /others && apt-get download -q {" ".join(OTHERS)}"'
+    archive = tmp_path / "others.tar"
+    bootstrap(archive, *INSTALLED, *THEIRS, hooks=('mkdir "$1/others"', download))
+    with walking(archive) as folder:
+        shutil.copy(package, folder / "new.deb")
+        walked(folder, "walk-others")
 
 
 def test_pip(source: Path, walk: Path) -> None:

@@ -179,6 +179,24 @@ class StoreTests(TestCase):
             texts = [status.text for status in kept if status.part is part]
             self.assertEqual(texts, ["5", "4", "3", "2"] if part is Part.STATUS else ["5", "4"])
 
+    async def test_undoBeyondTheEnd(self) -> None:
+        """However short the history is, what it has can be taken back to what showed before it."""
+        limits = replace(DEFAULTS, statusHistory=3, planHistory=3)
+        store = await self.store(limits)
+        for part in Part:
+            await self.set(store, self.status(YES, part))
+            for _ in range(8):
+                await self.set(store, self.status("for now", part, 2.0))
+            await self.set(store, self.status("mistaken", part), self.status("", part))
+            await store.undo("moshez")
+            await store.undo("moshez")
+            self.now += 100
+        for _ in range(2):
+            for part in Part:
+                record = store.held("moshez").of(part)
+                self.assertEqual(record and record.text, YES)
+            store = await self.again(store)
+
     async def test_together(self) -> None:
         """What is done at once is done in order, whoever waits for it."""
         store = await self.store()

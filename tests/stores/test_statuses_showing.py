@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import NOTHING_SET, Entry
+from fingerd.model.record import NOTHING_SET, Entry, Part
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from fingerd.stores.showing import Showing
@@ -128,6 +128,17 @@ class ShowingTests(SynchronousTestCase):
         # One that outlasts the others takes their place.
         self.set("longer", until=1040)
         self.assertEqual(self.shown(), "longer")
+
+    def test_tooManyPlansBelow(self) -> None:
+        """Of plans, which are long, only a few wait to show again: not a memory full of them."""
+        for part in (Part.PLAN, Part.PROJECT):
+            plans = [Entry("x" * 65536, 1000.0, "", 9000.0 - n, part) for n in range(100)]
+            done = [self.statuses.set("moshez", plan) for plan in plans]
+            kept = DEFAULTS.plansBelow + 1
+            for each in done[:kept]:
+                self.successResultOf(each)
+            for each in done[kept:]:
+                self.failureResultOf(each, SettingRefused)
 
     def test_notToBeKept(self) -> None:
         """A status that is no text, or lasts for no time at all, is refused."""

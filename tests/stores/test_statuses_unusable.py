@@ -151,9 +151,14 @@ os.kill(os.getpid(), 9)
                 database.execute(statement)
 
     async def test_notText(self) -> None:
-        """A status that isn't UTF-8, or is no text, ends the start, and is named."""
-        for bad, words in ("CAST(x'ff' AS TEXT)", "is not UTF-8"), ("x'41'", "has no text"):
-            await self.change(f"UPDATE statuses SET status = {bad} WHERE login = 'user7'")
+        """A status that isn't UTF-8, is no text or has no time ends the start, and is named."""
+        for bad, words in (
+            ("status = CAST(x'ff' AS TEXT)", "is not UTF-8"),
+            ("status = x'41'", "has no text"),
+            ("set_at = 9e999", "has no time"),
+            ("until = 1e300", "has no time"),
+        ):
+            await self.change(f"UPDATE statuses SET {bad} WHERE login = 'user7'")
             with closing(sqlite3.connect(self.path)) as database:
                 query = "SELECT max(id) FROM statuses WHERE login = 'user7'"
                 [number] = database.execute(query).fetchone()

@@ -9,7 +9,11 @@ What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
     plan                    the plan, from standard input; "plan clear" takes it back
     project TEXT            the project; "project clear" takes it back
     hide, unhide            whether finger shows the user at all
+    public-history, private-history
+                            whether whoever asks may see the earlier statuses
     undo                    takes back the last change
+    history                 what was set, the newest first
+    erase                   forgets all that was ever set, the history included
     show                    what finger says of the user
     help                    how to say all that
 
@@ -36,7 +40,7 @@ _PROGRAMS = re.compile(
     re.DOTALL,
 )
 # Words that mean something to people: none of them is to become a status that everyone reads.
-_NO_STATUS = frozenset(["erase", "history", "project", "status", "exit", "quit", "ls"])
+_NO_STATUS = frozenset(["project", "status", "exit", "quit", "ls"])
 HELP = """\
 What finger shows of you is set by one line:
 
@@ -47,7 +51,11 @@ What finger shows of you is set by one line:
   ssh HOST plan < .plan               your plan; ssh HOST plan clear takes it back
   ssh HOST project 'A web server'     your project; ssh HOST project clear takes it back
   ssh HOST hide                       let finger not show you at all; unhide, to show you again
+  ssh HOST public-history             let people ask for your earlier statuses, where that is
+                                      answered; private-history, to let nobody
   ssh HOST undo                       take back your last change
+  ssh HOST history                    what you have set, the newest first
+  ssh HOST erase                      forget all that you have ever set, the history included
   ssh HOST show                       what finger says of you
   ssh HOST set show                   a status that is also one of these words
 
@@ -59,9 +67,9 @@ makes no sense.
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """
-    What one command wants. C{verb} is C{set}, C{undo}, C{show} or C{help}; what is to be set, of
-    this C{part}, is C{text}, for so many C{seconds} or until it is set again, or what comes by
-    standard input where C{reads}.
+    What one command wants. C{verb} is C{set}, C{undo}, C{history}, C{erase}, C{show} or C{help};
+    what is to be set, of this C{part}, is C{text}, for so many C{seconds} or until it is set again,
+    or what comes by standard input where C{reads}.
     """
 
     verb: str
@@ -74,6 +82,8 @@ class Wanted:
 _ALONE = {
     "show": Wanted("show"),
     "undo": Wanted("undo"),
+    "history": Wanted("history"),
+    "erase": Wanted("erase"),
     "clear": Wanted("set"),
     "plan": Wanted("set", reads=True, part=Part.PLAN),
     "plan -": Wanted("set", reads=True, part=Part.PLAN),
@@ -81,6 +91,8 @@ _ALONE = {
     "project clear": Wanted("set", part=Part.PROJECT),
     "hide": Wanted("set", YES, part=Part.HIDDEN),
     "unhide": Wanted("set", part=Part.HIDDEN),
+    "public-history": Wanted("set", YES, part=Part.PUBLIC_HISTORY),
+    "private-history": Wanted("set", part=Part.PUBLIC_HISTORY),
 }
 
 
