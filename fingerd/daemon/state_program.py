@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from typing import IO, NoReturn
 
 from fingerd import __version__
@@ -19,7 +19,7 @@ from fingerd.directories.connected.passwords import withoutPassword
 from fingerd.model.errors import CannotStart, reasonOf
 from fingerd.model.limits import DEFAULTS
 from fingerd.stores.backups import readDirectory, readFile, writeDirectory
-from fingerd.stores.database import FILES
+from fingerd.stores.database import FILES, NAME
 from fingerd.system.capabilities import keepReading
 from fingerd.system.privileges import Identity, become, lesserUser
 from fingerd.system.state_directory import makeStateDirectory, sync
@@ -112,12 +112,18 @@ def _checkState(state: str) -> None:
 
 
 def _ownerOf(states: list[str]) -> Identity:
-    """Who the daemon becomes: the owner of its state directory, where there is one already."""
+    """
+    Who the daemon becomes: whoever has a state already. (A directory that root has made is handed
+    over when the daemon starts.)
+    """
     for state in states:
-        if os.geteuid() == 0 and schemeOf(state) is None and os.path.isdir(state):
-            info = os.stat(state)
-            if info.st_uid != 0:
-                return Identity(info.st_uid, info.st_gid)
+        if os.geteuid() != 0 or schemeOf(state) is not None:
+            continue
+        for path in (os.path.join(state, NAME), state):
+            with suppress(OSError):
+                info = os.stat(path)
+                if info.st_uid != 0 or path != state:
+                    return Identity(info.st_uid, info.st_gid)
     return lesserUser()
 
 
@@ -191,7 +197,7 @@ def _asUser(owner: Identity, work: Callable[[], str]) -> str:
     becomes root again. It keeps root's right to read: a state directory of systemd's is where only
     root gets to, and so may be a backup.
     """
-    if owner.uid is None:
+    if owner.uid in (None, os.geteuid()):
         return work()
     reading, writing = os.pipe()
     child = os.fork()

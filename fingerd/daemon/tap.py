@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.starting import Shell, named
-from fingerd.daemon.stores import schemeOf, storeOf
+from fingerd.daemon.stores import storeOf
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
@@ -101,13 +101,8 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
-    state = options["state"]
-    if options["ssh"] and state is not None and (scheme := schemeOf(state)):
-        raise CannotStart(
-            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
-            f"with --state {scheme}:"
-        )
-    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    known = {"state": options["state"], "key": options["ssh-host-key"]}
+    remote = [opened("ssh", "ssh", endpoint, **known) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
 
     measuring = _measuring(options, role, finger, reactor)
@@ -145,7 +140,7 @@ def makeService(options: Options) -> IService:
 
 def _timers(options: Options, reactor: Any, finger: FingerService) -> list[IService]:
     """What is done from time to time."""
-    timers: list[IService] = [TimerService(options["reload"], finger.reload)]
+    timers: list[IService] = [TimerService(options["reload"], _look, finger)]
     if options["metrics"]:
         from fingerd.system.lag import Lag
 
@@ -162,6 +157,11 @@ def _measuring(
     from fingerd.daemon.workers.measuring import Measuring
 
     return Measuring(finger, options["limits"], reactor)
+
+
+def _look(finger: FingerService) -> None:
+    """Look for changes. No later look waits for one that hangs, as a file's server may."""
+    finger.reload()
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:

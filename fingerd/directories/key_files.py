@@ -11,11 +11,12 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -25,7 +26,8 @@ from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import IKeyring, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import isLogin
-from fingerd.system.slices import Steps, inSlices
+from fingerd.system.slices import Steps, atOnce, inSlices
+from fingerd.system.threads import Threads
 
 
 class _Keys(NamedTuple):
@@ -41,6 +43,9 @@ class KeyFiles(Service):
     The keys in a directory. It is read at the start, and what has changed is read again at a
     reload, in slices between which the daemon does its work. A file that is taken away, or can't be
     read when it has changed, has no keys any more; where the directory can't be read, all stay.
+
+    After the start a thread does all that may block, as where the directory is on a server that
+    hangs.
     """
 
     _log = Logger()
@@ -67,6 +72,7 @@ class KeyFiles(Service):
         self._reading = False
         # Another look, when a file that has just changed has had the time to be finished.
         self._soon: IDelayedCall | None = None
+        self._thread = Threads(cast(IReactorFromThreads, clock), 1, 1)
 
     def __str__(self) -> str:
         return self._path
@@ -81,8 +87,7 @@ class KeyFiles(Service):
         try:
             if os.stat(self._path).st_mode & stat.S_IWOTH:
                 raise DirectoryError("everyone may write to it")
-            for _ in self._look():
-                pass
+            atOnce(self._look())
         except (OSError, DirectoryError) as error:
             raise CannotStart(f"can't read the keys in {self._path}: {reasonOf(error)}") from None
         self._read = True
@@ -104,6 +109,7 @@ class KeyFiles(Service):
 
     def stopService(self) -> None:
         super().stopService()
+        self._thread.stop()
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
         self._soon = None
@@ -113,7 +119,8 @@ class KeyFiles(Service):
         if not self.running or self._reading:
             return succeed(None)
         self._reading = True
-        looking = Deferred.fromCoroutine(inSlices(self._look(), self._clock))
+        block = partial(self._thread.run, "keys")
+        looking = Deferred.fromCoroutine(inSlices(self._look(), self._clock, block))
         return looking.addErrback(self._failed).addBoth(self._looked)
 
     def _looked(self, result: None) -> None:
@@ -131,27 +138,43 @@ class KeyFiles(Service):
         """Read in steps what is new or has changed, and take over what there is."""
         files: dict[str, _Keys] = {}
         troubles: dict[str, str] = {}
-        with os.scandir(self._path) as entries:
-            for entry in entries:
-                yield
-                if self._read and not self.running:
-                    return
-                if entry.name.startswith(".") or not isLogin(entry.name):
-                    continue
-                try:
-                    files[entry.name] = self._file(entry)
-                except FileNotFoundError:
-                    # It is gone by now, or a link to nothing.
-                    continue
-                except (OSError, DirectoryError, UnicodeDecodeError) as error:
-                    words = isinstance(error, UnicodeDecodeError)
-                    troubles[entry.name] = "not UTF-8" if words else reasonOf(error)
+        entries: list[os.DirEntry[str]] = yield self._entries
+        for entry in entries:
+            known = self._files.get(entry.name)
+            try:
+                keys: _Keys | float = yield partial(self._file, entry, known)
+            except FileNotFoundError:
+                # It is gone by now, or a link to nothing.
+                continue
+            except (OSError, DirectoryError, UnicodeDecodeError) as error:
+                words = isinstance(error, UnicodeDecodeError)
+                troubles[entry.name] = "not UTF-8" if words else reasonOf(error)
+                continue
+            if self._read and not self.running:
+                return
+            if not isinstance(keys, float):
+                files[entry.name] = keys
+                continue
+            if self._soon is None or not self._soon.active():
+                self._soon = self._clock.callLater(keys, self.reload)
+            if known is not None:
+                files[entry.name] = known
         for name, reason in troubles.items():
             self._say(name, reason)
         self._files, self._troubles = files, troubles
 
-    def _file(self, entry: os.DirEntry[str]) -> _Keys:
-        known = self._files.get(entry.name)
+    def _entries(self) -> list[os.DirEntry[str]]:
+        """The files there are that can be users'. This may block."""
+        with os.scandir(self._path) as entries:
+            return [
+                entry for entry in entries if not entry.name.startswith(".") and isLogin(entry.name)
+            ]
+
+    def _file(self, entry: os.DirEntry[str], known: _Keys | None) -> _Keys | float:
+        """
+        What is in a file or, where it may be being written, in how many seconds to look again. This
+        may block.
+        """
         info = entry.stat()
         if known is not None and known.state == stateOf(info):
             return known
@@ -159,12 +182,7 @@ class KeyFiles(Service):
             raise DirectoryError("everyone may write to it")
         age = self._now() - info.st_mtime
         if self._read and 0 <= age < self._limits.usersFileQuiet:
-            # It may be being written.
-            if self._soon is None or not self._soon.active():
-                self._soon = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
-            if known is not None:
-                return known
-            raise FileNotFoundError
+            return self._limits.usersFileQuiet - age
         with open(openRegular(entry.path), "rb", buffering=0) as file:
             state = stateOf(os.fstat(file.fileno()))
             data = file.read(self._limits.sshKeys + 1)

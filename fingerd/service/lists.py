@@ -103,7 +103,7 @@ class Lists:
             for user in listing.users:
                 if not user.report and matches(user, name):
                     found.append(user.login)
-                yield
+                yield None
             return found
 
         return (await inSlices(compared(), self._clock))[: self._limits.matchedUsers]
@@ -118,7 +118,7 @@ class Lists:
                     found.append(user)
                     if len(found) > 2 * most:
                         found = nlargest(most, found, key=whenSet)
-                yield
+                yield None
             return nlargest(most, found, key=whenSet)
 
         return await inSlices(compared(), self._clock)

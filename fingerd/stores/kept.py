@@ -75,6 +75,8 @@ class KeptStore(HeldStore, Service):
         # What the log says is wrong with the database, each once: of one that is cut off, it is now
         # this and now that.
         self._troubles: set[str] = set()
+        # Whether something was to be written when it went wrong.
+        self._unwritten = False
 
     def __len__(self) -> int:
         """How many users have set something."""
@@ -238,6 +240,7 @@ class KeptStore(HeldStore, Service):
                 self._refuse(error, batch)
             else:
                 self._unseen = self._takeOver(rows) or self._unseen
+                self._well(bool(batch))
                 written += batch
         self._acknowledge(written)
 
@@ -266,16 +269,21 @@ class KeptStore(HeldStore, Service):
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
-        if written and self._troubles:
-            self._troubles.clear()
-            self._log.info("{where}: statuses are kept again", where=self._where)
         if self._show is None or not written:
             _tell(written)
         else:
             self._show(self._seen).addCallback(lambda _: _tell(written))
 
+    def _well(self, wrote: bool) -> None:
+        """A turn was done. Of a full disk, that it can be read says nothing."""
+        if self._troubles and (wrote or not self._unwritten):
+            self._troubles.clear()
+            self._unwritten = False
+            self._log.info("{where}: statuses are kept again", where=self._where)
+
     def _refuse(self, error: Exception, batch: Sequence[_Waiting]) -> None:
         words = self._words(error)
+        self._unwritten = self._unwritten or bool(batch)
         if words is None:
             self._log.failure("Keeping statuses in {where}", Failure(error), where=self._where)
         elif str(error) not in self._troubles:

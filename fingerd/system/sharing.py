@@ -51,7 +51,7 @@ class Waiters(Generic[V]):
         # One of them may cancel another.
         while self._waiters:
             self._waiters.pop(0).callback(result)
-            yield
+            yield None
 
     def _leave(self, waiter: Deferred[V]) -> None:
         self._waiters.remove(waiter)

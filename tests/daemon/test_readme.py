@@ -40,6 +40,7 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""

@@ -21,12 +21,12 @@ from tests.support.daemon import (
     IS_ROOT,
     NOBODY,
     PATIENCE,
-    TWISTD,
     Daemon,
     needsRoot,
 )
 
 STATE = str(Path(sys.executable).with_name("fingerd-state"))
+CHECK = str(Path(sys.executable).with_name("fingerd-check"))
 
 
 class StateProgramTests(SynchronousTestCase):
@@ -133,6 +133,17 @@ class StateProgramTests(SynchronousTestCase):
         self.assertEqual(self.run_("backup", self.state, self.backup)[::2], (0, ""))
         self.assertEqual({each.stat().st_uid for each in hidden.iterdir()}, {64999})
 
+    def test_rootsOwn(self) -> None:
+        """The state of a daemon that stays root is read by root; and --user says who else."""
+        needsRoot()
+        self.written()
+        for each in (self.state, *self.state.iterdir()):
+            os.chown(each, 0, 0)
+        self.assertEqual(self.run_("backup", self.state, self.backup)[::2], (0, ""))
+        as_ = "--user=nobody"
+        self.assertEqual(self.run_(as_, "restore", self.backup, self.other)[::2], (0, ""))
+        self.assertEqual({each.stat().st_uid for each in self.other.iterdir()}, {NOBODY})
+
     def test_inUse(self) -> None:
         """A state that a daemon uses isn't moved, and the line says what to do."""
         with self.daemon(self.state) as daemon:
@@ -184,11 +195,11 @@ class StateProgramTests(SynchronousTestCase):
         self.refused("backup", self.state, self.backup, prefix=prefix)
         self.assertEqual(list(self.home.glob("backup*")), [])
 
-    def test_twistd(self) -> None:
+    def test_checked(self) -> None:
         """What it has written, the daemon's own check finds nothing wrong with."""
         self.written()
         self.run_("copy", self.state, self.other)
-        check = [TWISTD, "finger", "--check", f"--state={self.other}", f"--users={self.users}"]
+        check = [CHECK, f"--state={self.other}", f"--users={self.users}"]
         done = subprocess.run(
             [*(AS_NOBODY if IS_ROOT else ()), *check, "--listen=tcp:0"],
             capture_output=True,
@@ -196,5 +207,5 @@ class StateProgramTests(SynchronousTestCase):
             cwd="/",
             check=False,
         )
-        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertFalse((self.other / HOST_KEY).exists())

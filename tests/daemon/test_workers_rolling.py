@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from threading import Event, Thread
 
+import pytest
+
 from tests.daemon.test_workers import ANSWER, MANY, WorkersCase
 from tests.support.daemon import PATIENCE
 
@@ -54,6 +56,7 @@ class Load:
         self.got += got
 
 
+@pytest.mark.slow
 class RollingTests(WorkersCase):
     """SIGUSR2, and SIGUSR1 before it."""
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 from typing import cast
 
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from fingerd.directories.key_files import KeyFiles
 from fingerd.directories.users_file import UsersFile, fromURL
+from fingerd.directories.watched import watched_file
 from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import LineReader, Malformed
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
-from tests.support.ports import TurnClock
+from fingerd.model.user import User
+from tests.support.daemon import PATIENCE
+from tests.support.ports import TIME, NoThreads, TurnClock, temporaryFolder, until
 
 
 class FileCase(TestCase):
@@ -28,6 +33,7 @@ class FileCase(TestCase):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         self.path = Path(place.name) / "users"
+        self.patch(watched_file, "Threads", NoThreads)
         # Far from the time of any file: none is still being written.
         self.now = 0.0
         self.events: list[LogEvent] = []
@@ -336,3 +342,84 @@ class FileURLTests(SynchronousTestCase):
     def test_usersFile(self) -> None:
         """``file:/etc/users`` is the users file with that path."""
         self.assertEqual(str(fromURL("/etc/users", Clock())), "/etc/users")
+
+
+class HangingTests(TestCase):
+    """What is on a file server that has stopped answering."""
+
+    def setUp(self) -> None:
+        self.folder = temporaryFolder(self)
+        self.path = self.folder / "moshez"
+        self.path.write_text("moshez:Happy\n")
+        os.utime(self.path, (1, 1))
+        # What was asked of the file, and whether that may be answered.
+        self.asked: list[str] = []
+        self.answers = Event()
+        self.happy = User("moshez", status="Happy")
+        self.addCleanup(self.answers.set)
+
+    def hangs(self, name: str) -> None:
+        """From now on, this function of C{os} waits where the file is concerned."""
+        does = getattr(os, name)
+
+        def waiting(path: object, *arguments: object) -> object:
+            if str(path).startswith(str(self.folder)):
+                self.asked.append(name)
+                if current_thread() is main_thread():
+                    self.asked.append("the daemon waits")
+                else:
+                    self.answers.wait(PATIENCE)
+            return does(path, *arguments)
+
+        self.patch(os, name, waiting)
+
+    async def staysWhile(self, name: str) -> None:
+        """This function waits, and the users read before are answered until it is done."""
+        users = UsersFile(str(self.path), TIME)
+        users.startService()
+        self.addCleanup(users.stopService)
+        self.path.write_text("moshez:Busy\n")
+        os.utime(self.path, (2, 2))
+        self.hangs(name)
+        done = users.reload()
+        await until(lambda: self.asked)
+        self.assertEqual((self.asked, users.held("moshez")), ([name], self.happy))
+        self.assertTrue(users.reload().called)
+        self.answers.set()
+        await done
+        self.assertEqual(users.held("moshez"), User("moshez", status="Busy"))
+
+    async def test_look(self) -> None:
+        """Users are answered while it can't be told whether the file has changed."""
+        await self.staysWhile("stat")
+
+    async def test_reading(self) -> None:
+        """So they are while a changed file can't be read."""
+        await self.staysWhile("open")
+
+    async def test_keysStay(self) -> None:
+        """So do keys for ssh."""
+        keys = KeyFiles(str(self.folder), TIME)
+        keys.startService()
+        self.addCleanup(keys.stopService)
+        self.path.write_text("another key\n")
+        os.utime(self.path, (2, 2))
+        self.hangs("scandir")
+        done = keys.reload()
+        await until(lambda: self.asked)
+        self.assertEqual((self.asked, keys.keysOf("moshez")), (["scandir"], "moshez:Happy\n"))
+        self.answers.set()
+        await done
+        self.assertEqual(keys.keysOf("moshez"), "another key\n")
+
+    async def test_stop(self) -> None:
+        """The daemon can stop, and waits for no such server."""
+        users = UsersFile(str(self.path), TIME)
+        users.startService()
+        self.hangs("stat")
+        done = users.reload()
+        await until(lambda: self.asked)
+        users.stopService()
+        self.assertEqual(self.asked, ["stat"])
+        self.answers.set()
+        await done

@@ -15,7 +15,7 @@ from typing import ClassVar
 from unittest import TestCase
 
 from fingerd.system.state_directory import HOST_KEY
-from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needs, needsRoot
+from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needs, needsRoot, run
 from tests.support.ssh import SSHDaemon, makeKey, say
 
 DENIED = "moshez@127.0.0.1: Permission denied (publickey).\n"
@@ -388,6 +388,25 @@ class StateTests(TestCase):
         self.assertEqual((made.st_uid, made.st_mode & 0o777), (NOBODY, 0o600))
         with SSHDaemon(self.home, *told, asRoot=True) as daemon:
             self.assertEqual(daemon.fingerprint, first)
+
+    def test_hostKeyNamed(self) -> None:
+        """
+        Daemons on several machines have one host key, which their administrator has made: nobody
+        but root needs to be able to read it, and it is also read where there are workers.
+        """
+        makeKey(self.home, "host.key")
+        made = run("ssh-keygen", "-l", "-f", str(self.home / "host.key.pub")).decode().split()[1]
+        for number, more in enumerate(([], ["--workers=2"])):
+            options = (f"--state={self.home}/state{number}", f"--ssh-host-key={self.home}/host.key")
+            with SSHDaemon(self.home, *options, *more, asRoot=True) as daemon:
+                self.assertEqual(daemon.fingerprint, made)
+            self.assertFalse((self.home / f"state{number}" / HOST_KEY).exists())
+
+    def test_noStateDirectory(self) -> None:
+        """Where statuses are in a database, the host key must be named, and a line says so."""
+        told = ("--state=postgresql://nowhere/fingerd", "--ssh=tcp:0")
+        said = run("sh", "-c", '"$0" "$@" 2>&1', TWISTD, "finger", *told, check=False).decode()
+        self.assertIn("--state names none: say --ssh-host-key FILE", said)
 
     def test_keysInATomlFile(self) -> None:
         """Keys may be in a TOML file, as a list too; nobody who asks is shown them."""

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from twisted.conch.ssh.keys import Key
 
 from fingerd.doors.ssh.authorized_keys import keyIn, keysIn
-from fingerd.doors.ssh.host_key import hostKey
+from fingerd.doors.ssh.host_key import hostKey, namedHostKey
 from fingerd.doors.ssh.ssh_commands import Wanted, parse
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import YES, Part
 from fingerd.system.state_directory import HOST_KEY
+from tests.support.ssh import makeKey
 
 
 def line(key: Key) -> str:
@@ -140,6 +141,38 @@ class HostKeyTests(TestCase):
         with self.assertRaises(CannotStart):
             hostKey(str(self.state))
         self.assertFalse((self.state / "elsewhere").exists())
+
+
+class NamedHostKeyTests(TestCase):
+    """The host key, in a file that the administrator names."""
+
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "key"
+
+    def refusal(self) -> str:
+        """Why it can't be used."""
+        with self.assertRaises(CannotStart) as refused:
+            namedHostKey(str(self.path))
+        return str(refused.exception)
+
+    def test_named(self) -> None:
+        """It is as ssh-keygen makes it, and may be where a link leads."""
+        makeKey(self.path.parent, "key")
+        key = namedHostKey(str(self.path))
+        other = self.path.with_name("other")
+        other.symlink_to(self.path)
+        self.assertEqual(namedHostKey(str(other)), key)
+        self.path.chmod(0o644)
+        self.assertIn("others may read it; chmod 600", self.refusal())
+
+    def test_missing(self) -> None:
+        """Where there is none, none is made: it would be this machine's alone."""
+        self.assertIn(f"make it with: ssh-keygen -t ed25519 -N '' -f {self.path}", self.refusal())
+        self.assertFalse(self.path.exists())
+        makeKey(self.path.parent, "key", "-t", "ecdsa")
+        self.assertIn("it is no ed25519 key", self.refusal())
 
 
 @pytest.mark.parametrize(

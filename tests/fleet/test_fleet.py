@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from unittest import TestCase
 
 import psycopg
@@ -40,7 +41,7 @@ class FleetTests(TestCase):
 
     def setUp(self) -> None:
         for name in DAEMONS:
-            until(lambda name=name: self.fleet.isUp(name), f"{name} up")  # type: ignore[misc]
+            until(partial(self.fleet.isUp, name), f"{name} up")
 
     def test_clients(self) -> None:
         """Both daemons answer HAProxy's clients, and know their addresses."""
@@ -220,20 +221,20 @@ class FleetTests(TestCase):
                 name = text.split()[-1]
                 self.assertEqual(self.fleet.set(name, "user4", text), "OK")
                 self.fleet.shows("one", "user4", text)
-                until(lambda text=text: self.askAhead() == f"{text}\r\n", text)  # type: ignore[misc]
+                self.showsAhead(text)
             self.assertEqual(self.fleet.set("ahead", "user4", "At lunch\n1h", " 3"), "OK")
             self.fleet.shows("one", "user4", "At lunch")
             self.assertEqual(self.fleet.request("one", "user4 undo\n").split("\r\n")[0], "OK")
             self.fleet.shows("one", "user4", texts[-1])
-            until(lambda: self.askAhead() == f"{texts[-1]}\r\n", texts[-1])
+            self.showsAhead(texts[-1])
             for name in "one", "ahead":
                 told = self.fleet.request(name, "user4 history\n").split("\r\n")[1:]
                 self.assertEqual([line.split("\t")[-1] for line in told if line], texts[::-1])
         self.assertEqual(self.kept("user4"), texts)
 
-    def askAhead(self) -> str:
-        """What the daemon shows of user4 whose clock is ahead."""
-        return self.fleet.askAt("two", "user4", 7980)
+    def showsAhead(self, text: str) -> None:
+        """Wait until the daemon whose clock is ahead shows this of user4."""
+        until(lambda: self.fleet.askAt("two", "user4", 7980) == f"{text}\r\n", f"{text!r} ahead")
 
     def kept(self, login: str) -> list[str]:
         """What is in the database, in the order in which it was set."""

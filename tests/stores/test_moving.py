@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
@@ -18,12 +20,14 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.record import Entry, Part
 from fingerd.stores.backups import readDirectory, readFile, writeDirectory
+from fingerd.stores.database import NAME
 from fingerd.stores.postgresql.postgresql_backup import readServer, writeServer
 from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
 from fingerd.stores.sqlite import SQLiteStore
 from tests.stores.cluster import PATIENT, Cluster, PostgreSQLCase, forgetAll, url
 from tests.stores.contract import StoreTests
 from tests.stores.statuses import SQLiteCase, until
+from tests.support.daemon import IS_ROOT, NOBODY, run
 
 pytestmark = pytest.mark.xdist_group("postgresql moving")
 
@@ -216,3 +220,49 @@ class FilesTests(SQLiteCase):
         await store.set("moshez", Entry("Writing", 1.0))
         self.assertIn("is no backup", self.refusal(self.readFile))
         await store.stopService()
+
+
+class ProgramTests(PostgreSQLCase):
+    """C{fingerd-state}, from a state directory into PostgreSQL and back."""
+
+    async def test_thereAndBack(self) -> None:
+        """
+        All is there in the end, with its history; a backup of it can be restored to either, and
+        where root does it, the directory is the daemon's user's.
+        """
+        home = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, home)
+        home.chmod(0o755)
+        one = SQLiteStore(str(home / "one"), reactor, now=lambda: self.now)
+        one.startService()
+        await one.set("moshez", Entry("Writing", 1.0, "uid 0 (root)"))
+        await one.set("moshez", Entry("Gr\u00fc\u00dfe\t\\N", 2.5, "uid 1", 3000.0))
+        await one.set("shawn", Entry("To do\nmore", 3.0, part=Part.PLAN))
+        wanted = await one.history("moshez", 9, whole=True)
+        await one.stopService()
+        if IS_ROOT:
+            # As a daemon leaves it that has become this user.
+            run("chown", "-R", f"{NOBODY}:{NOBODY}", str(home / "one"))
+        forgetAll()
+        said = self.moved("copy", home / "one", url())
+        self.assertRegex(said, "^postgresql://owner@.* has what was in .*: 3 entries of 2 users\n$")
+        store = self.store()
+        self.assertEqual(await store.history("moshez", 9, whole=True), wanted)
+        self.moved("backup", url(), home / "backup")
+        await store.stopService()
+        self.moved("copy", url(), home / "two")
+        self.moved("restore", home / "backup", home / "three")
+        if IS_ROOT:
+            self.assertEqual((home / "two").stat().st_uid, NOBODY)
+        for place in ("two", "three"):
+            with closing(sqlite3.connect(home / place / NAME)) as database:
+                found = database.execute("SELECT status, set_at, set_by, until FROM statuses")
+                self.assertEqual(
+                    found.fetchall()[:2],
+                    [(each.text, each.set, each.by, each.until) for each in wanted[::-1]],
+                )
+
+    def moved(self, verb: str, source: object, target: object) -> str:
+        """What the program says."""
+        program = str(Path(sys.executable).with_name("fingerd-state"))
+        return run(program, verb, str(source), str(target)).decode()

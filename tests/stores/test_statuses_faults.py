@@ -199,6 +199,20 @@ class GoneTests(SQLiteCase):
         await store.stopService()
         self.assertEqual(self.shown(self.store()), "Happy and well")
 
+    async def test_logEmptied(self) -> None:
+        """
+        The same where the log has been emptied; not where SQLite has done that, when it had moved
+        all of it into the database.
+        """
+        store = self.store()
+        await store.set("moshez", Entry("Happy and well", 1.0))
+        self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        await store.set("moshez", Entry("Writing", 2.0))
+        os.truncate(f"{self.path}-wal", 0)
+        setting = store.set("moshez", Entry("Reading", 3.0))
+        self.assertEqual(await outcome(setting), CANT_KEEP)
+        self.assertEqual(self.shown(store), "Writing")
+
     async def test_overwritten(self) -> None:
         """
         Where something is written over the database, be it sound or not, a status is acknowledged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -16,7 +17,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
-from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IStore
@@ -149,6 +150,11 @@ class SharingTests(sharing.SharingRules, PostgreSQLCase):
         self.assertEqual(self.shown(reading, "shawn"), "Reading")
 
 
+def saidMore(events: Sequence[LogEvent], words: str, since: int) -> bool:
+    """Whether one of the events since then says this."""
+    return any(words in formatEvent(event) for event in events[since:])
+
+
 class LostTests(PostgreSQLCase):
     """A server that isn't always there."""
 
@@ -230,6 +236,20 @@ class LostTests(PostgreSQLCase):
         with capturedLogs() as events:
             await store.set("moshez", Entry("Reading", 1.0))
         self.assertIn("statuses are kept again", "".join(map(str, map(formatEvent, events))))
+
+    async def test_saidAgain(self) -> None:
+        """When it is lost, the log says so, and when it is back, though nobody sets anything."""
+        self.store(statusesRefresh=0.05)
+        with capturedLogs() as events:
+            for _ in range(2):
+                lost = partial(saidMore, events, "can't be kept or read", len(events))
+                self.server.stop()
+                try:
+                    await until(lost)
+                    back = partial(saidMore, events, "are kept again", len(events))
+                finally:
+                    self.server.start()
+                await until(back)
 
     async def test_uncertain(self) -> None:
         """Where the server is lost in its commit, the client isn't told that nothing was set."""
