@@ -104,8 +104,8 @@ class FingerService(MultiService):
         self.lag = Times(LAG_TIMES)
         self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
         peer, log = limits.peerConnections, queryLog
-        # A peer may do by SSH what it may, whatever else it asks; and a user isn't a peer.
-        ssh, perUser = (column and column.apart(kind) for kind in ("ssh", "user"))
+        # A peer may do by SSH what it may, whatever else it asks.
+        ssh = column and column.apart("ssh")
         self.visits = self._counted(column, VISITS, "connections", peer, log)
         self.setters = self._counted(column, SETTERS, "setterConnections", limits.userConnections)
         self.measurers = self._counted(None, 0, "metricsConnections")
@@ -119,7 +119,7 @@ class FingerService(MultiService):
         self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
         self._settings = Settings(
-            users, store, limits, rules, failures, clock, self._logins, now, counts, perUser
+            users, store, limits, rules, failures, clock, self._logins, now, counts, column
         )
         for part in (*self._sources, store, queryLog):
             if IService.providedBy(part):

@@ -69,9 +69,10 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._changes = Rates(limits.userSettings, limits.peersCounted, column)
-        # To look at what is set is a query, and costs no more. (Each worker counts its own.)
-        self._looks = Rates(limits.peerQueries, limits.peersCounted)
+        changes, looks = (column and column.apart(kind) for kind in ("change", "look"))
+        self._changes = Rates(limits.userSettings, limits.peersCounted, changes)
+        # To look at what is set is a query, and costs no more than one.
+        self._looks = Rates(limits.peerQueries, limits.peersCounted, looks)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
