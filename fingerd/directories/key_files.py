@@ -29,6 +29,9 @@ from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import isLogin
 from fingerd.system.slices import Steps, atOnce
 
+# So many files are looked at in one go, in a thread.
+_AT_ONCE = 64
+
 
 class _Keys(NamedTuple):
     """What a file has, and the state in which it was read."""
@@ -131,24 +134,19 @@ class KeyFiles(Service):
         files: dict[str, _Keys] = {}
         troubles: dict[str, str] = {}
         entries: list[os.DirEntry[str]] = yield self._entries
-        for entry in entries:
-            known = self._files.get(entry.name)
-            try:
-                keys: _Keys | float = yield partial(self._file, entry, known)
-            except FileNotFoundError:
-                # It is gone by now, or a link to nothing.
-                continue
-            except (OSError, DirectoryError, UnicodeDecodeError) as error:
-                words = isinstance(error, UnicodeDecodeError)
-                troubles[entry.name] = "not UTF-8" if words else reasonOf(error)
-                continue
-            if not isinstance(keys, float):
-                files[entry.name] = keys
-                continue
-            assert self._looks is not None
-            self._looks.askLater(keys)
-            if known is not None:
-                files[entry.name] = known
+        for start in range(0, len(entries), _AT_ONCE):
+            some = entries[start : start + _AT_ONCE]
+            found: list[_Keys | float | str | None] = yield partial(self._found, some)
+            for entry, keys in zip(some, found, strict=True):
+                if isinstance(keys, _Keys):
+                    files[entry.name] = keys
+                elif isinstance(keys, str):
+                    troubles[entry.name] = keys
+                elif keys is not None:
+                    assert self._looks is not None
+                    self._looks.askLater(keys)
+                    if known := self._files.get(entry.name):
+                        files[entry.name] = known
         for name, reason in troubles.items():
             self._say(name, reason)
         self._files, self._troubles = files, troubles
@@ -159,6 +157,24 @@ class KeyFiles(Service):
             return [
                 entry for entry in entries if not entry.name.startswith(".") and isLogin(entry.name)
             ]
+
+    def _found(self, entries: list[os.DirEntry[str]]) -> list[_Keys | float | str | None]:
+        """
+        For each of the files what L{_file} says or, where it can't be read, why; None where there
+        is no such file. This may block.
+        """
+        found: list[_Keys | float | str | None] = []
+        for entry in entries:
+            try:
+                found.append(self._file(entry, self._files.get(entry.name)))
+            except FileNotFoundError:
+                # It is gone by now, or a link to nothing.
+                found.append(None)
+            except UnicodeDecodeError:
+                found.append("not UTF-8")
+            except (OSError, DirectoryError) as error:
+                found.append(reasonOf(error))
+        return found
 
     def _file(self, entry: os.DirEntry[str], known: _Keys | None) -> _Keys | float:
         """
