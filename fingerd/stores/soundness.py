@@ -13,7 +13,8 @@ from fingerd.stores.rows import Row
 
 # In seconds since the epoch: as many as a date can be made of.
 _LATEST = 1e11
-_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+# A trigger keeps the name of its table in the letters in which it was written.
+_SCHEMA = "SELECT type, name, lower(tbl_name), sql FROM sqlite_schema"
 
 
 def damaged(path: str, found: str) -> CannotStart:
@@ -69,7 +70,7 @@ def trouble(connection: sqlite3.Connection, scripts: Sequence[str]) -> str | Non
     tables = {table for _, _, table, _ in made}
     # Tables that are somebody else's do no harm; a trigger of ours would.
     other = {each for each in there - made if each[2] in tables}
-    for kind, name, _, _ in sorted(made - there | other):
+    for kind, name, _ in sorted(each[:3] for each in made - there | other):
         return f"the {kind} {name} is not as it was made"
     return None
 

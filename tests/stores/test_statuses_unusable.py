@@ -175,6 +175,14 @@ os.kill(os.getpid(), 9)
                 "CREATE TRIGGER t AFTER INSERT ON statuses BEGIN DELETE FROM statuses; END",
                 "the trigger t is",
             ),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON Statuses BEGIN DELETE FROM statuses; END",
+                "the trigger t is",
+            ),
+            (
+                "CREATE TRIGGER sqlite_t AFTER INSERT ON statuses BEGIN SELECT 1; END",
+                "the trigger sqlite_t is",
+            ),
         ):
             await self.change(statement)
             self.assertIn(f"are damaged ({words} not as it was made)", self.refusal())
