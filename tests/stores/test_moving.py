@@ -11,7 +11,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
+import psycopg
 import pytest
 from twisted.internet import reactor
 
@@ -125,6 +127,28 @@ class PlacesTests(PostgreSQLCase):
         await store.set("moshez", Entry("Reading", 2.0))
         self.assertEqual(await store.undo("moshez"), Part.STATUS)
         self.assertEqual(self.shown(store), "Writing")
+
+    async def test_justStopped(self) -> None:
+        """Where a daemon that was stopped is still connected for a moment, that is waited for."""
+        await self.store().stopService()
+        failed: list[CannotStart] = []
+
+        def read() -> None:
+            try:
+                with closing(sqlite3.connect(":memory:")) as into:
+                    readServer(url(), into, PATIENT, True)
+            except CannotStart as error:
+                failed.append(error)
+
+        reading = Thread(target=read)
+        there = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'fingerd-state'"
+        with psycopg.connect(url(), application_name="fingerd"):
+            reading.start()
+            with psycopg.connect(url(), autocommit=True) as another:
+                while reading.is_alive() and not another.execute(there).fetchall():
+                    pass
+        reading.join()
+        self.assertEqual(failed, [])
 
     async def test_inUse(self) -> None:
         """What a daemon uses is backed up, and is not moved: what is set then would be lost."""

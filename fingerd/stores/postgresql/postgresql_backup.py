@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -28,6 +29,8 @@ _Connection = psycopg.Connection[tuple[Any, ...]]
 
 # What the daemons' connections are told from.
 _NAME = "fingerd-state"
+# How often to look whether a daemon is still connected, in seconds.
+_LOOK = 0.05
 _COLUMNS = "id, login, status, set_at, set_by, until, part"
 _TYPES = ("int8", "text", "text", "float8", "text", "float8", "text")
 _ALL = f"COPY (SELECT {_COLUMNS} FROM statuses ORDER BY id) TO STDOUT"
@@ -50,6 +53,8 @@ def readServer(url: str, into: sqlite3.Connection, limits: Limits, alone: bool) 
     """
     try:
         with _connected(url, limits) as connection:
+            if alone:
+                _awaitOthersEnd(connection, limits)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute(f"SET LOCAL search_path = {SCHEMA}")
             if connection.execute("SELECT to_regclass('version')").fetchone() == (None,):
@@ -99,6 +104,16 @@ def writeServer(url: str, backup: str, limits: Limits) -> None:
             connection.execute("COMMIT")
     except psycopg.Error as error:
         raise CannotStart(f"can't write statuses into {_shown(url)}: {firstLine(error)}") from None
+
+
+def _awaitOthersEnd(connection: _Connection, limits: Limits) -> None:
+    """
+    Wait until no daemon is connected, or C{limits.statusesLocked} is over: of one that has just
+    been stopped, the server still has connections for a moment.
+    """
+    end = time.monotonic() + limits.statusesLocked
+    while connection.execute(_OTHERS).fetchone() != (0,) and time.monotonic() < end:
+        time.sleep(_LOOK)
 
 
 @contextmanager
