@@ -227,9 +227,6 @@ DEFAULTS = Limits()
 # Of what a process keeps, starts or holds open for itself, each of several workers has its part.
 # (What they count together is not among these: see L{fingerd.system.shared_table}.)
 _PARTED = (
-    "sshConnections",
-    "sshPeerConnections",
-    "sshLogins",
     "peerLookups",
     "unsentAnswers",
     "lingering",

@@ -23,6 +23,7 @@ from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
+from fingerd.system.shared_table import Column
 
 NOTHING_TO_UNDO = "Not set: there is nothing to take back"
 CANT_BE_READ = "What was set can't be read at the moment, try again"
@@ -51,11 +52,13 @@ class Settings:
         logins: Logins,
         now: Callable[[], float],
         counts: Counts,
+        column: Column | None = None,
     ) -> None:
         """
         @param logins: tells the login of a uid.
         @param now: the time, in seconds since the epoch.
         @param counts: where it is counted what became of settings.
+        @param column: of what several workers share, if there are any.
         """
         self._counts = counts.settings
         self._users = users
@@ -66,9 +69,10 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._changes = Rates(limits.userSettings, limits.peersCounted)
+        changes, looks = (column and column.apart(kind) for kind in ("change", "look"))
+        self._changes = Rates(limits.userSettings, limits.peersCounted, changes)
         # To look at what is set is a query, and costs no more than one.
-        self._looks = Rates(limits.peerQueries, limits.peersCounted)
+        self._looks = Rates(limits.peerQueries, limits.peersCounted, looks)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""

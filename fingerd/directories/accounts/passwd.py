@@ -123,17 +123,9 @@ class Passwd(MultiService):
         return Deferred.fromCoroutine(self._list(limit))
 
     def closedHomes(self) -> list[str]:
-        """The logins of those whose home this process can't enter. This may block."""
-        found = []
-        for account in self._accounts.listing(self._limits.listedUsers)():
-            try:
-                os.stat(os.path.join(account.home, "."))
-            except PermissionError:
-                found.append(account.login)
-            except OSError:
-                # There is none.
-                continue
-        return found
+        """The logins of those whose home this process can't look into. This may block."""
+        listing = self._accounts.listing(self._limits.listedUsers)
+        return [account.login for account in listing() if _isClosed(account)]
 
     def reload(self) -> Deferred[None]:
         """Read a file of accounts again if it has changed: see L{IReloadable}."""
@@ -187,9 +179,7 @@ class Passwd(MultiService):
             if time.monotonic() > end:
                 break
             looked += 1
-            with suppress(OSError), openHome(account.home, account.uid) as home:
-                home.hides()
-                closed += home.closed
+            closed += _isClosed(account)
         return closed, looked
 
     def _sayClosed(self, counted: tuple[int, int]) -> None:
@@ -222,6 +212,14 @@ class Passwd(MultiService):
             self._log.warn(
                 "{directory} doesn't list a user, {trouble}", directory=self, trouble=trouble
             )
+
+
+def _isClosed(account: Account) -> bool:
+    """Whether this process can't look into the home of C{account}."""
+    with suppress(OSError), openHome(account.home, account.uid) as home:
+        home.hides()
+        return home.closed
+    return False
 
 
 def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Passwd:
