@@ -42,6 +42,8 @@ print(json.dumps(ends))
 class PluginTests(WithUsers):
     """``twistd finger``."""
 
+    fresh = True
+
     def test_answers(self) -> None:
         """It answers as the tac does, and takes statuses where it is told to."""
         with self.plugin("--setter=tcp:0:interface=127.0.0.1") as daemon:
