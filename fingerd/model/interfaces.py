@@ -224,7 +224,7 @@ class IWithHomes(Interface):
     """A directory that reads what is in users' homes."""
 
     def closedHomes() -> list[str]:
-        """The logins of those whose home this process can't enter. This may block."""
+        """The logins of those whose home this process can't look into. This may block."""
 
 
 class ICounted(Interface):

@@ -44,7 +44,7 @@ from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
-from fingerd.system.shared_table import SETTERS, VISITS, Column
+from fingerd.system.shared_table import REMOTE_SETTERS, SETTERS, VISITS, Column
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
@@ -103,20 +103,23 @@ class FingerService(MultiService):
         self.drained: Deferred[None] = Deferred()
         self.lag = Times(LAG_TIMES)
         self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
-        self._column = column
         peer, log = limits.peerConnections, queryLog
-        self.visits = self._counted(VISITS, "connections", peer, log)
-        self.setters = self._counted(SETTERS, "setterConnections", limits.userConnections)
-        self.measurers = self._counted(None, "metricsConnections")
-        self.remoteSetters = self._counted(None, "sshConnections", limits.sshPeerConnections)
-        self._logIns = Rates(limits.sshLogins, limits.peersCounted)
+        # A peer may do by SSH what it may, whatever else it asks.
+        ssh = column and column.apart("ssh")
+        self.visits = self._counted(column, VISITS, "connections", peer, log)
+        self.setters = self._counted(column, SETTERS, "setterConnections", limits.userConnections)
+        self.measurers = self._counted(None, 0, "metricsConnections")
+        self.remoteSetters = self._counted(
+            ssh, REMOTE_SETTERS, "sshConnections", limits.sshPeerConnections
+        )
+        self._logIns = Rates(limits.sshLogins, limits.peersCounted, ssh)
         # What can change, and is looked at again from time to time.
         self._sources: list[object] = [*directories, *keyrings]
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
         self._settings = Settings(
-            users, store, limits, rules, failures, clock, self._logins, now, counts
+            users, store, limits, rules, failures, clock, self._logins, now, counts, column
         )
         for part in (*self._sources, store, queryLog):
             if IService.providedBy(part):
@@ -248,7 +251,8 @@ class FingerService(MultiService):
 
     def _counted(
         self,
-        row: int | None,
+        column: Column | None,
+        row: int,
         limit: str,
         perPeer: int | None = None,
         queryLog: IQueryLog | None = None,
@@ -256,14 +260,15 @@ class FingerService(MultiService):
         """
         Visits at doors of one kind.
 
-        @param row: where workers count them together, if they do.
+        @param column: where workers count them together, if they do.
+        @param row: which row of it.
         @param limit: the name of the limit that says how many there may be.
         """
         most: int = getattr(self._limits, limit)
         facts = (self._limits, self._clock, most, perPeer, queryLog, self._counts, limit)
-        if self._column is None or row is None:
+        if column is None:
             return Visits(*facts)
-        return SharedVisits(*facts, column=self._column, row=row)
+        return SharedVisits(*facts, column=column, row=row)
 
     def _stop(self, drained: object) -> Deferred[None]:
         if not self.drained.called:

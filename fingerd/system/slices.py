@@ -58,32 +58,37 @@ async def inSlices(
     steps: Steps[T],
     clock: IReactorTime,
     block: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    slice: float = _SLICE,
 ) -> T:
     """
-    Do all the C{steps}, while others have their turns.
+    Do all the C{steps}, while others have their turns. They are closed at the end, also where it is
+    cancelled.
 
     @param block: calls what may block, in a thread; None where no step does.
+    @param slice: others have their turn after so many seconds.
     @return: what comes of them.
     """
-    until = clock.seconds() + _SLICE
+    until = clock.seconds() + slice
     result: object = None
-    while True:
-        try:
+    try:
+        while True:
             blocking = goOn(steps, result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        result = None
-        if blocking is not None:
-            assert block is not None
-            try:
-                result = await block(blocking)
-            except CancelledError:
-                raise
-            except Exception:
-                result = Failure()
-        elif clock.seconds() >= until:
-            await deferLater(clock, 0)
-        else:
-            continue
-        until = clock.seconds() + _SLICE
+            result = None
+            if blocking is not None:
+                assert block is not None
+                try:
+                    result = await block(blocking)
+                except CancelledError:
+                    raise
+                except Exception:
+                    result = Failure()
+            elif clock.seconds() >= until:
+                await deferLater(clock, 0)
+            else:
+                continue
+            until = clock.seconds() + slice
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        steps.close()

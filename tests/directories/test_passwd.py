@@ -105,7 +105,7 @@ class RealAccountsTests(Accounts):
             plan.unlink()
 
     def test_hideClosed(self) -> None:
-        """Where that is wanted, those whose homes can't be entered are hidden, in lists too."""
+        """Where that is wanted, those whose homes can't be looked into are hidden, in lists too."""
         ada, eve = self.ada.pw_name, self.eve.pw_name
         self.addCleanup(self.base.chmod, 0o755)
         for closed in self.home, self.base:
@@ -116,9 +116,31 @@ class RealAccountsTests(Accounts):
             self.assertNotIn(ada, [user["login"] for user in listed])
             if closed is self.home:
                 self.assertEqual(found["name"], eve.capitalize())
-        # What isn't there isn't closed.
         self.base.chmod(0o755)
-        self.home.rmdir()
+
+    def test_hideMissing(self) -> None:
+        """
+        So are those whose homes aren't to be seen, as behind C{ProtectHome=tmpfs}, or are no
+        directories of theirs: nobody can tell whether there is a C{.nofinger}.
+        """
+        ada, away = self.ada.pw_name, self.home.with_name("away")
+        self.home.rename(away)
+        (away / ".nofinger").touch()
+
+        def isHidden() -> None:
+            shown, hidden = asked("closed-homes=show", ada)[0], asked("closed-homes=hide", ada)[0]
+            self.assertEqual((shown["name"], hidden), ("Ada Lovelace", "hidden"))
+            (listed,) = asked("closed-homes=hide", "")
+            self.assertNotIn(ada, [user["login"] for user in listed])
+
+        isHidden()
+        self.home.symlink_to(away)
+        isHidden()
+        self.home.unlink()
+        self.home.mkdir()
+        os.chown(self.home, self.eve.pw_uid, self.eve.pw_gid)
+        isHidden()
+        os.chown(self.home, self.ada.pw_uid, self.ada.pw_gid)
         self.assertEqual(asked("closed-homes=hide", ada)[0]["name"], "Ada Lovelace")
 
     def test_closedHome(self) -> None:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account
 from fingerd.directories.accounts.system_accounts import SystemAccounts
-from fingerd.directories.watched import watched_file
+from fingerd.directories.watched import looks
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from tests.support.accounts import noDescriptors
@@ -147,7 +147,7 @@ class PasswdFileTests(SynchronousTestCase):
     """The accounts in a file."""
 
     def setUp(self) -> None:
-        self.patch(watched_file, "Threads", NoThreads)
+        self.patch(looks, "Threads", NoThreads)
         self.path = temporaryFolder(self) / "people"
         self.path.write_text(
             "ada:x:1000:1::/home/ada:\neve:x:2000:1:Eve,,,:/home/eve:/bin/sh\nann:x:1001:1::/:\n"

@@ -19,7 +19,8 @@ import time
 import psycopg
 
 from tests.directories.servers import PostgreSQLServer
-from tests.kill import TEXTS, Client, Counts, checkKept, checkShown, lasts, shown
+from tests.fleet.setters import Client, Counts, checkKept, checkShown, lasts, shown
+from tests.kill import TEXTS
 from tests.support.setting import SetterDaemon
 
 # Kills after which the database is looked through, and said what was found.

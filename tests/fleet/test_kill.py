@@ -11,7 +11,7 @@ import pytest
 
 from tests.directories.servers import PostgreSQLServer
 from tests.fleet.kill import kill
-from tests.kill import Counts
+from tests.fleet.setters import Counts
 
 pytestmark = pytest.mark.attacks
 

@@ -28,6 +28,7 @@ TOO_LONG = "Not set: a status has 1024 bytes at most"
 TIME = "Not set: a status lasts from 1s to 366d"
 NOT_LASTING = "Not set: what is cleared doesn't last"
 TOO_MANY = "Not set: too many statuses in a minute, try again later"
+TOO_MANY_LOOKS = "Too many queries; try again in a minute"
 NO_SUCH_USER = "No such user"
 
 # One whose login the system tells, one who has no account, and one of whom nothing is known.
@@ -237,6 +238,27 @@ class BudgetTests(Settings):
         for _ in range(DEFAULTS.userSettings):
             self.assertEqual(self.refusal("radix", Change("Busy"), MOSHEZ), NOT_YOURS)
         self.assertEqual(self.refusal("moshez", Change("Busy"), MOSHEZ), TOO_MANY)
+
+    def test_looks(self) -> None:
+        """To look at what is set, or was, is no change: it counts as queries do, by itself."""
+        self.setMany(MOSHEZ)
+        for _ in range(DEFAULTS.peerQueries // 2):
+            record = self.successResultOf(self.finger.record("moshez", MOSHEZ))
+            self.assertEqual(record.status and record.status.text, "Busy")
+            self.successResultOf(self.finger.changes("moshez", MOSHEZ))
+        for look in self.finger.record, self.finger.changes:
+            failure = self.failureResultOf(look("moshez", MOSHEZ), SettingRefused)
+            self.assertEqual(failure.getErrorMessage(), TOO_MANY_LOOKS)
+        self.successResultOf(self.finger.record("moshez", ROOT))
+        self.clock.advance(60 / DEFAULTS.userSettings)
+        self.isSet("moshez", Change("Free"), MOSHEZ)
+
+    def test_nothingToTakeBack(self) -> None:
+        """That there is nothing to take back is a refusal: the store has not failed."""
+        failure = self.failureResultOf(self.finger.undo("moshez", MOSHEZ), SettingRefused)
+        self.assertEqual(failure.getErrorMessage(), "Not set: there is nothing to take back")
+        counted = self.finger.figuresNow().counts.settings
+        self.assertEqual(counted, {"set": 0, "refused": 1, "failed": 0})
 
     def test_others(self) -> None:
         """One user's many cost nobody else theirs; those who aren't known count as one."""

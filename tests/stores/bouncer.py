@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -50,10 +51,15 @@ class Bouncer:
             self._command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         end = time.monotonic() + PATIENCE
-        while not (self.folder / ".s.PGSQL.6432").exists():
+        while not self._listens():
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < end
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            # The socket has a name before anybody listens at it.
+            return client.connect_ex(f"{self.folder}/.s.PGSQL.6432") == 0
 
     def stop(self) -> None:
         """Stop it, with all its connections."""

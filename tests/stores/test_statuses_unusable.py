@@ -286,5 +286,4 @@ class ProcessTests(SQLiteCase):
         """A daemon that is killed while clients set statuses loses none it acknowledged."""
         counts = kill(4, self.home(), random.Random(4))
         self.assertEqual((counts.kills, counts.lost, counts.halfWritten), (4, 0, 0), str(counts))
-        self.assertEqual(counts.found, counts.acknowledged)
-        self.assertGreater(counts.acknowledged, 0)
+        self.assertGreater(counts.acknowledged.total(), 0)

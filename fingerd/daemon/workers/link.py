@@ -25,7 +25,7 @@ from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.stores.kept import KeptStore
-from fingerd.system.shared_table import Column
+from fingerd.system.shared_table import REMOTE_SETTERS, SETTERS, VISITS, Column
 from fingerd.system.signals import OnSignal
 from fingerd.system.worker_role import Role
 
@@ -77,7 +77,7 @@ class Link(MultiService):
             "knock": self._ports.knock,
             "look": lambda status: Deferred.fromCoroutine(self._look(status)),
             "shown": self._shown,
-            "room": self._finger.visits.makeRoom,
+            "room": self._makeRoom,
             "last": self._last,
             "reload": self._reload,
             "reopen": self._reopen,
@@ -85,7 +85,7 @@ class Link(MultiService):
             "measure": lambda: self._tell("measured"),
             "noted": self._isNoted,
         }
-        column.askForRoom = lambda: self._channel.say("full")
+        column.askForRoom = lambda row: self._channel.say("full", row)
         if self._store is not None:
             self._store.share(self._show)
         DaemonLog(form, self._clock, limits)
@@ -155,6 +155,12 @@ class Link(MultiService):
     def _isNoted(self) -> None:
         if not self._noted.called:
             self._noted.callback(None)
+
+    def _makeRoom(self, row: int = VISITS) -> None:
+        finger = self._finger
+        of = {VISITS: finger.visits, SETTERS: finger.setters, REMOTE_SETTERS: finger.remoteSetters}
+        of[row].makeRoom()
+        self._channel.say("made", row)
 
     def _last(self) -> None:
         self._ports.lastCall()

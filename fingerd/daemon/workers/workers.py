@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from fingerd.daemon.workers.announcing import Announcing
 from fingerd.daemon.workers.measuring import Measuring
+from fingerd.daemon.workers.room import Room
 from fingerd.daemon.workers.sightings import Sightings
 from fingerd.daemon.workers.spawning import Spawner
 from fingerd.daemon.workers.worker import Worker
@@ -23,7 +24,6 @@ from fingerd.doors.net.shared_ports import KeptPorts
 from fingerd.model.errors import reasonOf
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import Limits
-from fingerd.system.shared_table import VISITS
 
 # Seconds until a worker that has died is replaced: at first, and at most, where its successors
 # die too. One that has lived so long is no such successor.
@@ -81,6 +81,7 @@ class Workers(MultiService):
         self._isAnnounced = self._isStopping = self._isFailed = False
         self._rolling: Deferred[None] | None = None
         self._sightings = Sightings()
+        self._room = Room(spawner.table, limits)
         self._watch = LoopingCall(self._lookAtThem)
         self._watch.clock = self._clock
         announcing.passOn(self)
@@ -138,7 +139,9 @@ class Workers(MultiService):
         elif word == "seen":
             self._sightings.seen(worker, facts[0])
         elif word == "full":
-            self._makeRoom()
+            self._room.needed(facts[0], list(self._alive))
+        elif word == "made":
+            self._room.made(worker, facts[0])
 
     def ended(self, worker: Worker) -> None:
         """See L{Keeper}."""
@@ -147,6 +150,7 @@ class Workers(MultiService):
         self._table.clear(worker.column)
         self._columns.append(worker.column)
         self._sightings.left(worker)
+        self._room.left(worker)
         for other in self._alive:
             if other.isReady:
                 other.say("knock")
@@ -222,13 +226,6 @@ class Workers(MultiService):
                 )
                 worker.abort(_ABORT)
             worker.say("ping")
-
-    def _makeRoom(self) -> None:
-        """Somewhere a visit is to end: where there are most."""
-        counts = self._table.counts(VISITS)
-        worker = max(self._alive, key=lambda each: counts[each.column], default=None)
-        if worker is not None:
-            worker.say("room")
 
     async def _roll(self) -> None:
         self._log.info("the workers are replaced, one after the other")

@@ -54,9 +54,10 @@ class Passwd(MultiService):
     Everything that may block is done in threads, C{limits.passwdThreads} of them, and as many more
     for lists. L{Threads} says what cancelling does then.
 
-    Where this process can't enter a home, it can't tell whether there is a C{.nofinger}. The user
-    is then shown without what is in files, or hidden, as the administrator wants. A user whose home
-    can't be looked at for another reason, or hangs, is not listed, and to look for that user fails.
+    Where this process can't look into a home, since it may not or sees none there, it can't tell
+    whether there is a C{.nofinger}. The user is then shown without what is in files, or hidden, as
+    the administrator wants. A user whose home can't be looked at for another reason, or hangs, is
+    not listed, and to look for that user fails.
     """
 
     _log = Logger()
@@ -69,7 +70,7 @@ class Passwd(MultiService):
         hideClosed: bool = False,
     ) -> None:
         """
-        @param hideClosed: hide the users whose homes can't be entered.
+        @param hideClosed: hide the users whose homes can't be looked into.
         """
         super().__init__()
         self._hideClosed = hideClosed
@@ -122,17 +123,9 @@ class Passwd(MultiService):
         return Deferred.fromCoroutine(self._list(limit))
 
     def closedHomes(self) -> list[str]:
-        """The logins of those whose home this process can't enter. This may block."""
-        found = []
-        for account in self._accounts.listing(self._limits.listedUsers)():
-            try:
-                os.stat(os.path.join(account.home, "."))
-            except PermissionError:
-                found.append(account.login)
-            except OSError:
-                # There is none.
-                continue
-        return found
+        """The logins of those whose home this process can't look into. This may block."""
+        listing = self._accounts.listing(self._limits.listedUsers)
+        return [account.login for account in listing() if _isClosed(account)]
 
     def reload(self) -> Deferred[None]:
         """Read a file of accounts again if it has changed: see L{IReloadable}."""
@@ -179,24 +172,23 @@ class Passwd(MultiService):
         return home.hides() or (home.closed and self._hideClosed)
 
     def _count(self, listing: Callable[[], list[Account]]) -> tuple[int, int]:
-        """How many homes can't be entered, and of how many that were looked at."""
+        """How many homes can't be looked into, and of how many that were tried."""
         end = time.monotonic() + self._limits.lookupTime
         closed = looked = 0
         for account in listing():
             if time.monotonic() > end:
                 break
             looked += 1
-            with suppress(OSError), openHome(account.home, account.uid) as home:
-                home.hides()
-                closed += home.closed
+            closed += _isClosed(account)
         return closed, looked
 
     def _sayClosed(self, counted: tuple[int, int]) -> None:
         closed, looked = counted
         if closed:
             self._log.warn(
-                "{directory}: of {looked} homes {closed} can't be entered by this user, and a "
-                ".nofinger in them can't be seen; their users are {what}",
+                "{directory}: of {looked} homes {closed} can't be looked into by this user, since "
+                "they are closed or not there, and a .nofinger in them can't be seen; their users "
+                "are {what}",
                 directory=self,
                 looked=looked,
                 closed=closed,
@@ -208,7 +200,7 @@ class Passwd(MultiService):
     def _cantCount(self, failure: Failure) -> None:
         # Whether they are cancelled, since the daemon stops, or fail: whoever asks will see.
         self._log.info(
-            "{directory}: it can't be told how many homes can't be entered ({reason})",
+            "{directory}: it can't be told how many homes can't be looked into ({reason})",
             directory=self,
             reason=failure.getErrorMessage(),
         )
@@ -222,12 +214,21 @@ class Passwd(MultiService):
             )
 
 
+def _isClosed(account: Account) -> bool:
+    """Whether this process can't look into the home of C{account}."""
+    with suppress(OSError), openHome(account.home, account.uid) as home:
+        home.hides()
+        return home.closed
+    return False
+
+
 def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Passwd:
     """
     The directory that ``passwd:`` and ``rest`` name: nothing for the system's accounts, or the
     path of a file of accounts, from ``/`` on. Options are ``min-uid=N`` and ``max-uid=N``, with a
     comma between them, and after a path a ``?`` before them. By default people count, uids 1000
-    to 65533; of a file all count. C{closed-homes=hide} hides those whose homes can't be entered.
+    to 65533; of a file all count. C{closed-homes=hide} hides those whose homes can't be looked
+    into.
 
     @param reactor: one that can be called from threads.
     @raise ValueError: when it names none, with the reason in words.

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 from io import FileIO
-from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.directories.watched.looks import Looks
 from fingerd.directories.watched.reader import Malformed, Reader
 from fingerd.directories.watched.regular_file import State, openRegular, reading, stateOf
 from fingerd.directories.watched.table import Table
@@ -24,8 +24,7 @@ from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import ICounted, IHeldDirectory, ITried, IWatching
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
-from fingerd.system.slices import Steps, atOnce, goOn
-from fingerd.system.threads import Threads
+from fingerd.system.slices import Steps, atOnce
 
 # So many bytes are understood in one go: of TOML, less than three milliseconds' work.
 _PIECE = 4 * 1024
@@ -46,8 +45,8 @@ class WatchedFile(Service):
     as the file can't be read, or may still be being written, the old users stay. They stay as well
     where the file is empty or binary by then: that is an accident, and nobody's wish.
 
-    After the start a thread does all that may block: where the file is on a server that hangs, the
-    old users stay, others are answered, and only that thread waits.
+    After the start, L{Looks} does all that: where the file is on a server that hangs, the old users
+    stay, and only a thread waits.
     """
 
     _log = Logger()
@@ -75,16 +74,7 @@ class WatchedFile(Service):
         # The state in which the file was malformed.
         self._malformed: State | None = None
         self.readings = Readings()
-        # The reading that goes on, and what fires when it is done.
-        self._reading: Steps[None] | None = None
-        self._done: Deferred[None] = Deferred()
-        # Whether a reload was asked for while one went on.
-        self._again = False
-        # The next slice of the reading or, while there is none, the next look at the file.
-        self._later: IDelayedCall | None = None
-        # Does what may block. Whether the reading waits for that.
-        self._thread = Threads(cast(IReactorFromThreads, clock), 1, 1)
-        self._blocked = False
+        self._looks: Looks | None = None
 
     def __str__(self) -> str:
         return self._path
@@ -134,34 +124,30 @@ class WatchedFile(Service):
             os.close(openRegular(self._path))
         except (OSError, DirectoryError) as error:
             self._say("can't be read again by this daemon's user", reasonOf(error))
+        hangs = partial(self._say, "can't be read")
+        self._looks = Looks(self._look, hangs, self._clock, self._limits)
 
     def stopService(self) -> None:
         super().stopService()
-        self._cancel()
-        # A thread that waits for the file may do so for ever. Nobody else does.
-        self._thread.stop()
-        if not self._blocked:
-            self._finish()
+        if self._looks is not None:
+            self._looks.stop()
+            self._looks = None
 
     def reload(self) -> Deferred[None]:
         """Read the file again if it has changed: see L{IWatching}. To look costs a stat."""
-        if self._reading is not None:
-            self._again = True
-        elif self.running:
-            self._cancel()
-            self._reading = self._look()
-            self._done = done = Deferred[None]()
-            self._goOn()
-            return done
-        return succeed(None)
+        return succeed(None) if self._looks is None else self._looks.ask()
 
     def _look(self) -> Steps[None]:
-        """Read the file if there is anything new in it that should be read now."""
         try:
-            info: os.stat_result = yield partial(os.stat, self._path)
-        except OSError as error:
+            yield from self._readIfNew()
+        except Exception as error:
+            if not isinstance(error, OSError | DirectoryError):
+                self._log.failure("Reading {path}", Failure(), path=self._path)
             self._say("can't be read", reasonOf(error))
-            return
+
+    def _readIfNew(self) -> Steps[None]:
+        """Read the file if there is anything new in it that should be read now."""
+        info: os.stat_result = yield partial(os.stat, self._path)
         state = stateOf(info)
         if state == self._state:
             # The file is as it was before whatever befell it.
@@ -169,53 +155,10 @@ class WatchedFile(Service):
             return
         age = self._now() - info.st_mtime
         if 0 <= age < self._limits.usersFileQuiet:
-            self._later = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
+            assert self._looks is not None
+            self._looks.askLater(self._limits.usersFileQuiet - age)
         elif state != self._malformed:
             yield from self._read()
-
-    def _cancel(self) -> None:
-        if self._later is not None and self._later.active():
-            self._later.cancel()
-        self._later = None
-
-    def _goOn(self, result: object = None) -> None:
-        """
-        Go on with the reading until its slice is over.
-
-        @param result: what came of what the reading waited for.
-        """
-        assert self._reading is not None
-        self._blocked = False
-        end = time.perf_counter() + self._limits.reloadSlice
-        try:
-            while self.running:
-                blocking = goOn(self._reading, result)
-                result = None
-                if blocking is not None:
-                    self._blocked = True
-                    self._thread.run("file", blocking).addBoth(self._goOn)
-                    return
-                if time.perf_counter() >= end:
-                    self._later = self._clock.callLater(0, self._goOn)
-                    return
-        except StopIteration:
-            pass
-        except Exception as error:
-            if not isinstance(error, OSError | DirectoryError):
-                self._log.failure("Reading {path}", Failure(), path=self._path)
-            self._say("can't be read", reasonOf(error))
-        self._finish()
-
-    def _finish(self) -> None:
-        if self._reading is None:
-            return
-        self._reading.close()
-        self._reading = None
-        again, self._again = self._again, False
-        done = self._done
-        if again:
-            self.reload()
-        done.callback(None)
 
     def _say(self, trouble: str, reason: str) -> None:
         readings = self.readings

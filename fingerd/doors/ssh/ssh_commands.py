@@ -8,8 +8,8 @@ What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
     clear                   takes back the status that was set
     plan                    the plan, from standard input; "plan clear" takes it back
     project TEXT            the project; "project clear" takes it back
-    hide, unhide            whether finger shows the user at all
-    public-history, private-history
+    hide [TIME], unhide     whether finger shows the user at all
+    public-history [TIME], private-history
                             whether whoever asks may see the earlier statuses
     undo                    takes back the last change
     history                 what was set, the newest first
@@ -18,7 +18,8 @@ What a user may say to the ssh door, from the command's bytes to a L{Wanted}.
     help                    how to say all that
 
 A verb is one only where it stands alone or has what it takes: all else is a status, as in C{ssh
-host 'Plan to be back at two'}. Only C{project}, like C{set}, takes all that stands behind it.
+host 'Plan to be back at two'}. Only C{project}, like C{set}, takes all that stands behind it. A
+verb with one word that it doesn't take is no status: who says C{hide now} means to be hidden.
 ssh(1) joins its arguments with spaces: the shell's quotes are gone. It takes what begins with C{--}
 for an option of its own, unless C{--} or C{set} stands before.
 
@@ -29,14 +30,15 @@ ValueError.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fingerd.model.record import YES, Part
 from fingerd.text.lasting import seconds
 
 # What copies files or repositories, and would be a status otherwise: `scp -O` runs "scp -t FILE".
 _PROGRAMS = re.compile(
-    r"(?:scp|rsync|sftp-server|mosh-server|tar|git-[a-z]+-(?:pack|archive))(?: +[-'/~.].*)?",
+    r"(?:scp|rsync|sftp-server|mosh-server|tar|git-[a-z]+-(?:pack|archive))(?: +[-'/~.].*)?"
+    r"|(?:/\S+|(?:ba|da|z|fi)?sh|python3?|internal-sftp|sftp)(?: +-.*)?",
     re.DOTALL,
 )
 # Words that mean something to people: none of them is to become a status that everyone reads.
@@ -50,7 +52,8 @@ What finger shows of you is set by one line:
   ssh HOST clear                      take back the status that you have set
   ssh HOST plan < .plan               your plan; ssh HOST plan clear takes it back
   ssh HOST project 'A web server'     your project; ssh HOST project clear takes it back
-  ssh HOST hide                       let finger not show you at all; unhide, to show you again
+  ssh HOST hide                       let finger not show you at all, or hide 2h for so long;
+                                      unhide, to show you again
   ssh HOST public-history             let people ask for your earlier statuses, where that is
                                       answered; private-history, to let nobody
   ssh HOST undo                       take back your last change
@@ -94,6 +97,8 @@ _ALONE = {
     "public-history": Wanted("set", YES, part=Part.PUBLIC_HISTORY),
     "private-history": Wanted("set", part=Part.PUBLIC_HISTORY),
 }
+_WITH_TEXT = frozenset(["plan"])
+_MAY_END = frozenset(["hide", "public-history"])
 
 
 def parse(command: bytes) -> Wanted:
@@ -118,6 +123,8 @@ def parse(command: bytes) -> Wanted:
     if text in _NO_STATUS:
         raise ValueError(f"{text} is no command here; to have it as a status, say set {text}")
     verb, _, rest = text.partition(" ")
+    if verb in _ALONE and verb not in _WITH_TEXT and len(rest.split()) == 1:
+        return _lasting(verb, rest.strip())
     if verb == "set":
         text = rest.strip()
         if not text:
@@ -125,6 +132,14 @@ def parse(command: bytes) -> Wanted:
     if verb == "project":
         return Wanted("set", rest.strip(), part=Part.PROJECT)
     return _status(text, literal=verb == "set")
+
+
+def _lasting(verb: str, time: str) -> Wanted:
+    """What a verb wants that has one word behind it: how long, if it may end."""
+    wanted = _ALONE[verb]
+    if verb not in _MAY_END:
+        raise ValueError(f"{verb} stands alone; to have that as a status, say set {verb} {time}")
+    return replace(wanted, seconds=seconds(time))
 
 
 def _status(text: str, literal: bool) -> Wanted:
