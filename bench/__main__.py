@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from bench import idle, memory, queries, reload, start, statuses, workers
+from bench import idle, memory, queries, reload, sharing, start, statuses, workers
 from bench.machine import machine
 from bench.report import Result, report
 
@@ -19,6 +19,7 @@ NAMES: dict[str, ModuleType] = {
     "reload": reload,
     "idle": idle,
     "statuses": statuses,
+    "sharing": sharing,
     "start": start,
     "memory": memory,
     "workers": workers,

@@ -31,6 +31,9 @@ _LIMITS = (
     "--limit=peerConnections=1000000",
     "--limit=peerQueries=100000000",
     "--limit=lookups=1000000",
+    # All who set something are one user, and a place is free when the client is seen to have gone.
+    "--limit=userConnections=1000000",
+    "--limit=setterConnections=1000000",
 )
 # ...and the query log.
 _QUERY_LOG = "--query-log={folder}/queries.log"

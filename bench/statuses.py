@@ -25,7 +25,7 @@ from bench.report import Result, Spread, Table, Target
 from bench.servers import Running
 
 QUICK = {"rounds": 1, "settings": 200, "users": 1000}
-_SETTING = "user%1$07u\nStep %1$u of it is done, and the next one is on its way\n"
+SETTING = "user%1$07u\nStep %1$u of it is done, and the next one is on its way\n"
 _TEMPORARY = ("tmpfs", "ramfs", "overlay")
 
 
@@ -113,7 +113,7 @@ def _load(
         range(half),
         "OK\r\n",
         queries=arguments.settings,
-        query=_SETTING,
+        query=SETTING,
     ).result()
     return asking.stop(), setting
 

@@ -24,7 +24,7 @@ from fingerd.directories.given import GivenUsers
 from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.web.site import Site
 from fingerd.model.limits import Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.service import FingerService
 from fingerd.stores.memory import MemoryStore
 
@@ -76,7 +76,7 @@ async def _measured(_: object) -> None:
     users = {f"user{number}": f"Status number {number}, and some more" for number in range(_USERS)}
     store = MemoryStore(time.time)
     for login in users:
-        await store.setStatus(login, Status(f"Set by {login}: out to lunch", time.time() - 7000))
+        await store.set(login, Entry(f"Set by {login}: out to lunch", time.time() - 7000))
     finger = FingerService(_TIME, [GivenUsers(**users)], store, Limits(listKept=0.001))
     factory = WebFactory(Site(finger, None, 20, Limits(), _TIME), None, Limits(), _TIME)
     port = cast(IReactorTCP, reactor).listenTCP(0, cast(Any, factory), 50, "127.0.0.1")

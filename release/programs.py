@@ -10,6 +10,7 @@ from pathlib import Path
 import shtab
 
 from fingerd.commands import fingerq, fingerset
+from fingerd.daemon import state_program
 from fingerd.daemon.check_options import CHECK_OPTIONS
 from fingerd.daemon.option import Option
 
@@ -38,6 +39,7 @@ def programs() -> dict[str, argparse.ArgumentParser]:
     found = {
         "fingerd": _program("fingerd"),
         "fingerd-check": _program("fingerd-check", CHECK_OPTIONS),
+        "fingerd-state": state_program.parser(),
         "fingerq": fingerq.parser(),
         "fingerset": fingerset._parser(),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import compileall
 import os
+import subprocess
+import sys
 from unittest import TestCase
 
 import pytest
@@ -18,6 +20,9 @@ settings.register_profile("any", deadline=None, suppress_health_check=[HealthChe
 settings.register_profile("deep", settings.get_profile("any"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any"))
 
+# What is found is written down.
+_FIND_PLUGINS = "from twisted import plugin, plugins; plugin.getCache(plugins)"
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
@@ -29,11 +34,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """
-    Compile the daemon once. Hundreds of its processes are started, and most of them are a lesser
-    user's, who can't write down what they have compiled.
+    Compile the daemon once, and look once for the plugins that twistd has. Hundreds of its
+    processes are started, and most of them are a lesser user's, who can't write down what they have
+    compiled and found: each would import every plugin of Twisted's again.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         compileall.compile_dir(ROOT / "fingerd", quiet=1)
+        subprocess.run([sys.executable, "-c", _FIND_PLUGINS], check=True)
 
 
 @pytest.hookimpl(tryfirst=True)

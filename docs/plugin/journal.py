@@ -21,7 +21,7 @@ from fingerd.model.errors import CannotStart, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.model.plugins import IStoreScheme
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.memory import MemoryStore
 
 
@@ -67,9 +67,9 @@ class Journal(proxyForInterface(IStore, "memory"), Service):  # type: ignore[mis
             raise CannotStart(f"{self._path} is no journal of statuses") from None
         self._then = None
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
-        """Fires when the status is on the disk."""
-        return self._writing.run(self._keep, login, asdict(status))
+    def set(self, login: str, entry: Entry) -> Deferred[None]:
+        """Fires when the entry is on the disk."""
+        return self._writing.run(self._keep, login, asdict(entry))
 
     def undo(self, login: str) -> Deferred[Part | None]:
         """Fires when it is on the disk that the last change never was."""
@@ -92,8 +92,8 @@ class Journal(proxyForInterface(IStore, "memory"), Service):  # type: ignore[mis
         if fields is None:
             done = self.memory.undo(login)
         else:
-            status = Status(**{**fields, "part": Part(fields["part"])})
-            done = self.memory.setStatus(login, status)
+            entry = Entry(**{**fields, "part": Part(fields["part"])})
+            done = self.memory.set(login, entry)
         return done
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:

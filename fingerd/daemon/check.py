@@ -196,8 +196,8 @@ class _Checking:
         for url, directory in self._directories:
             if IWithHomes.providedBy(directory) and (closed := directory.closedHomes()):
                 found.append(
-                    f"{url}: the homes of {len(closed)} can't be entered, such as {closed[0]}'s: "
-                    "no plan, and no .nofinger, of theirs is seen"
+                    f"{url}: the homes of {len(closed)} can't be looked into, such as "
+                    f"{closed[0]}'s: no plan, and no .nofinger, of theirs is seen"
                 )
         for endpoint in self._secure():
             found += readAgain(endpoint)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import cast
 
 from twisted.plugin import getPlugins
 
 from fingerd.doors.net.balancers import Balancers
-from fingerd.model.interfaces import IListener
+from fingerd.model.interfaces import IListener, IMeasured
 from fingerd.model.limits import Limits
 from fingerd.model.plugins import IDoor
 from fingerd.service import FingerService
@@ -33,7 +34,7 @@ _EXTRAS = {"metrics": "metrics", "ssh": "ssh"}
 def listenerOf(
     name: str,
     endpoint: str,
-    service: FingerService,
+    service: FingerService | IMeasured,
     reactor: object,
     limits: Limits,
     balancers: Balancers | None = None,
@@ -56,7 +57,7 @@ def listenerOf(
     if name in plugins:
         if balancers is not None:
             raise ValueError(f"the door {name} doesn't know the PROXY protocol (--proxy-from)")
-        listener = plugins[name].listener(service, endpoint, reactor, limits)
+        listener = plugins[name].listener(cast(FingerService, service), endpoint, reactor, limits)
         return listener
     known = ", ".join([*_MODULES, *sorted(plugins)])
     raise ValueError(f"there is no door called {name!r}; there are {known}")

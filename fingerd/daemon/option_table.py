@@ -97,6 +97,14 @@ OPTIONS: tuple[Option, ...] = (
         example="/etc/fingerd/ssh-keys",
     ),
     Option(
+        "ssh-host-key",
+        "doors",
+        "the file with the host key by which SSH clients know this daemon",
+        "FILE",
+        unsaid="one that is made in the state directory",
+        example="/etc/fingerd/ssh_host_ed25519_key",
+    ),
+    Option(
         "door",
         "doors",
         "another door, of a plugin's",

@@ -14,6 +14,7 @@ from fingerd.daemon.help_text import helpText
 from fingerd.daemon.option import Option
 from fingerd.daemon.option_table import BY_NAME, OPTIONS
 from fingerd.daemon.starting import checkFiles
+from fingerd.daemon.stores import schemeOf
 from fingerd.model.errors import CannotStart
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import DEFAULTS, changed
@@ -148,6 +149,8 @@ class Options(usage.Options):
     def _workOut(self) -> None:
         if self["ssh-keys"] is not None and not self["ssh"]:
             raise usage.UsageError("--ssh-keys without --ssh: nobody could use them")
+        if self["ssh-host-key"] is not None and not self["ssh"]:
+            raise usage.UsageError("--ssh-host-key without --ssh: there would be no such door")
         if not self["listen"]:
             self["listen"] = fingerPorts()
         if not self["setter"] and not self["no-setter"]:
@@ -156,6 +159,11 @@ class Options(usage.Options):
             self["directory"] = [f"file:{usersFile()}"]
         if self["state"] is None and not self["no-setter"]:
             self["state"] = defaultStateDirectory()
+        if self["ssh"] and self["ssh-host-key"] is None and schemeOf(self["state"]) is not None:
+            raise usage.UsageError(
+                "--ssh keeps its host key in the state directory, and --state names none: say "
+                "--ssh-host-key FILE"
+            )
         self["limits"] = changed(DEFAULTS, self["limit"])
         self["rules"] = self._rules()
         self._identities()

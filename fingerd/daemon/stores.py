@@ -29,6 +29,25 @@ def schemeOf(state: str) -> str | None:
     return None if found is None else found[1]
 
 
+def isPostgreSQL(state: str) -> bool:
+    """Whether C{state} names a PostgreSQL database."""
+    return schemeOf(state) in _POSTGRESQL
+
+
+def checkPostgreSQL(url: str) -> None:
+    """
+    Look whether a PostgreSQL database can be used that is named so.
+
+    @raise ValueError: when it can't, in words.
+    """
+    if withoutPassword(url) != url:
+        raise ValueError(PASSWORD_SEEN)
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
+
+
 def storeOf(
     state: str | None, owner: Identity, reactor: Any, limits: Limits, processes: int
 ) -> IStore:
@@ -49,8 +68,11 @@ def storeOf(
         from fingerd.stores.sqlite import SQLiteStore
 
         return SQLiteStore(state, reactor, owner, limits)
-    if scheme in _POSTGRESQL:
-        return _postgresql(state, reactor, limits)
+    if isPostgreSQL(state):
+        checkPostgreSQL(state)
+        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
+
+        return PostgreSQLStore(state, reactor, limits)
     plugins = {plugin.scheme: plugin for plugin in getPlugins(IStoreScheme)}
     if scheme in plugins:
         if processes > 1 and not plugins[scheme].shared:
@@ -62,13 +84,3 @@ def storeOf(
         f"there is no kind of store called {scheme!r}; there are {known}; "
         f"a directory is written ./{state}"
     )
-
-
-def _postgresql(url: str, reactor: Any, limits: Limits) -> IStore:
-    if withoutPassword(url) != url:
-        raise ValueError(PASSWORD_SEEN)
-    try:
-        from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
-    except ImportError:
-        raise ValueError("it needs an extra: pip install 'fingerd[postgresql]'") from None
-    return PostgreSQLStore(url, reactor, limits)

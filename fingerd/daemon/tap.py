@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from fingerd.daemon.doors import listenerOf
 from fingerd.daemon.options import Options
 from fingerd.daemon.starting import Shell, named
-from fingerd.daemon.stores import schemeOf, storeOf
+from fingerd.daemon.stores import storeOf
 from fingerd.daemon.upkeep import Daemon, Upkeep, Where, whereOf
 from fingerd.directories.by_url import fromURL
 from fingerd.directories.connected.passwords import withoutPassword
@@ -34,7 +34,7 @@ from fingerd.system.pid_file import LeftPidFile
 from fingerd.system.worker_role import Role, roleOf
 
 if TYPE_CHECKING:
-    from fingerd.daemon.workers.spawning import Spawner
+    from fingerd.daemon.workers.measuring import Measuring
     from fingerd.doors.net.balancers import Balancers
     from fingerd.system.shared_table import Column
 
@@ -78,9 +78,16 @@ def makeService(options: Options) -> IService:
     ports = _ports(reactor, role, options["workers"])
     balancers = _balancers(options)
 
-    def opened(option: str, door: str, endpoint: str, **chosen: object) -> IListener:
+    def opened(
+        option: str,
+        door: str,
+        endpoint: str,
+        service: FingerService | Measuring = finger,
+        at: Any = ports,
+        **chosen: object,
+    ) -> IListener:
         def make() -> IListener:
-            listener = listenerOf(door, endpoint, finger, ports, limits, balancers, **chosen)
+            listener = listenerOf(door, endpoint, service, at, limits, balancers, **chosen)
             if inBackground and option != "door":
                 from fingerd.doors.net.trying import tryPort
 
@@ -94,30 +101,34 @@ def makeService(options: Options) -> IService:
     chosen = {"url": options["web-url"], "history": options["web-history"]}
     others += [opened("web", "web", endpoint, **chosen) for endpoint in options["web"]]
     setters = [opened("setter", "setter", endpoint) for endpoint in options["setter"]]
-    state = options["state"]
-    if options["ssh"] and state is not None and (scheme := schemeOf(state)):
-        raise CannotStart(
-            "twistd finger: --ssh keeps its host key in the state directory, and there is none "
-            f"with --state {scheme}:"
-        )
-    remote = [opened("ssh", "ssh", endpoint, state=state) for endpoint in options["ssh"]]
+    known = {"state": options["state"], "key": options["ssh-host-key"]}
+    remote = [opened("ssh", "ssh", endpoint, **known) for endpoint in options["ssh"]]
     doors = [*asked, *others, *setters, *remote]
+
+    measuring = _measuring(options, role, finger, reactor)
     measured = {
         "kinds": [url.partition(":")[0] for url in options["directory"]],
         "open": lambda: all(door.address is not None for door in doors),
     }
-    metrics = [opened("metrics", "metrics", each, **measured) for each in options["metrics"]]
-    form, where = options["log-format"], (_where(asked + others), _where(setters))
-    if role is None and options["workers"] > 1:
-        if metrics:
-            raise CannotStart("twistd finger: --metrics tells of one process: not with --workers")
-        return _parent(options, shell, reactor, ports, limits, [store, queryLog], doors, where)
-    timer = TimerService(options["reload"], finger.reload)
-    parts = [finger, *doors, *metrics, timer]
+    metrics = [
+        opened("metrics", "metrics", each, measuring or finger, reactor, **measured)
+        for each in options["metrics"]
+        if role is None
+    ]
+    form, where = options["log-format"], (_where(asked + others), _where(setters), _where(metrics))
+    if measuring is not None:
+        from fingerd.daemon.workers.making import partsOf
+        from fingerd.daemon.workers.prepared import becomeParent
+
+        daemon = Daemon(options["identity"], becomeParent, shell)
+        kept, opens = [store, queryLog], doors + metrics
+        return _together(
+            daemon, options, partsOf(options, reactor, ports, kept, opens, where, measuring)
+        )
+    parts = [finger, *doors, *metrics, *_timers(options, reactor, finger)]
     if role is None or column is None:
         daemon = Daemon(options["identity"], shell=shell)
-        told = _where(metrics)
-        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits, told))
+        parts.append(Upkeep(finger, reactor, *where, reopen, form, limits))
     else:
         from fingerd.daemon.workers.link import Link
         from fingerd.daemon.workers.prepared import becomeWorker
@@ -127,27 +138,30 @@ def makeService(options: Options) -> IService:
     return _together(daemon, options, parts)
 
 
-def _parent(
-    options: Options,
-    shell: Shell | None,
-    reactor: Any,
-    ports: Any,
-    limits: Limits,
-    kept: list[object],
-    doors: list[IListener],
-    where: tuple[list[Where], list[Where]],
-) -> Daemon:
-    """The parent of workers."""
-    from fingerd.daemon.workers.announcing import Announcing
-    from fingerd.daemon.workers.prepared import Prepared, becomeParent
-    from fingerd.daemon.workers.workers import Workers
+def _timers(options: Options, reactor: Any, finger: FingerService) -> list[IService]:
+    """What is done from time to time."""
+    timers: list[IService] = [TimerService(options["reload"], _look, finger)]
+    if options["metrics"]:
+        from fingerd.system.lag import Lag
 
-    announcing = Announcing(reactor, *where, options["log-format"], limits)
-    spawner = _spawner(options, reactor, ports, limits)
-    workers = Workers(reactor, ports, spawner, doors, announcing, limits)
-    return _together(
-        Daemon(options["identity"], becomeParent, shell), options, [Prepared(*kept), workers]
-    )
+        timers.append(Lag(reactor, finger.lag))
+    return timers
+
+
+def _measuring(
+    options: Options, role: Role | None, finger: FingerService, reactor: Any
+) -> Measuring | None:
+    """What measures the workers, in the parent of some."""
+    if role is not None or options["workers"] == 1:
+        return None
+    from fingerd.daemon.workers.measuring import Measuring
+
+    return Measuring(finger, options["limits"], reactor)
+
+
+def _look(finger: FingerService) -> None:
+    """Look for changes. No later look waits for one that hangs, as a file's server may."""
+    finger.reload()
 
 
 def _together(daemon: Daemon, options: Options, parts: list[Any]) -> Daemon:
@@ -190,17 +204,6 @@ def _column(role: Role) -> Column:
     # Programs that are started here don't inherit it.
     os.set_inheritable(role.table, False)
     return Column(table, role.column, role.of)
-
-
-def _spawner(options: Options, reactor: Any, ports: Any, limits: Limits) -> Spawner:
-    from fingerd.daemon.workers.spawning import Spawner
-    from fingerd.system.shared_table import SharedTable
-
-    # With a column more: see above.
-    table = SharedTable(options["workers"] + 1, limits.peersCounted)
-    return Spawner(
-        reactor, ports, table, options["workers"], options["given"], options.parent or {}
-    )
 
 
 def _balancers(options: Options) -> Balancers | None:

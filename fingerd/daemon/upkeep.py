@@ -108,17 +108,17 @@ class Upkeep(MultiService):
         reactor: object,
         asked: Sequence[Where],
         set: Sequence[Where] = (),
+        measured: Sequence[Where] = (),
         reopen: Callable[[], object] | None = None,
         form: str = "text",
         limits: Limits = DEFAULTS,
-        measured: Sequence[Where] = (),
     ) -> None:
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
+        @param measured: where those are at which the daemon is measured.
         @param reopen: opens the query log anew, when logrotate(8) has moved it away.
         @param form: how the daemon's log is written, C{text} or C{json}.
-        @param measured: where the doors are at which the daemon is measured.
         """
         super().__init__()
         # In a tac nothing has done so before.

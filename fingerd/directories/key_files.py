@@ -11,21 +11,26 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.directories.watched.looks import Looks
 from fingerd.directories.watched.regular_file import State, openRegular, stateOf
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import IKeyring, IReloadable
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import isLogin
-from fingerd.system.slices import Steps, inSlices
+from fingerd.system.slices import Steps, atOnce
+
+# So many files are looked at in one go, in a thread.
+_AT_ONCE = 64
 
 
 class _Keys(NamedTuple):
@@ -41,6 +46,9 @@ class KeyFiles(Service):
     The keys in a directory. It is read at the start, and what has changed is read again at a
     reload, in slices between which the daemon does its work. A file that is taken away, or can't be
     read when it has changed, has no keys any more; where the directory can't be read, all stay.
+
+    After the start, L{Looks} does all that: where the directory is on a server that hangs, the keys
+    stay, and only a thread waits.
     """
 
     _log = Logger()
@@ -64,9 +72,7 @@ class KeyFiles(Service):
         # Why files, and the directory as "", can't be read, so that it is said once.
         self._troubles: dict[str, str] = {}
         self._read = False
-        self._reading = False
-        # Another look, when a file that has just changed has had the time to be finished.
-        self._soon: IDelayedCall | None = None
+        self._looks: Looks | None = None
 
     def __str__(self) -> str:
         return self._path
@@ -81,8 +87,7 @@ class KeyFiles(Service):
         try:
             if os.stat(self._path).st_mode & stat.S_IWOTH:
                 raise DirectoryError("everyone may write to it")
-            for _ in self._look():
-                pass
+            atOnce(self._readWhatIsNew())
         except (OSError, DirectoryError) as error:
             raise CannotStart(f"can't read the keys in {self._path}: {reasonOf(error)}") from None
         self._read = True
@@ -101,57 +106,81 @@ class KeyFiles(Service):
             os.scandir(self._path).close()
         except OSError as error:
             self._say("", f"this daemon's user can't read it again: {reasonOf(error)}")
+        self._looks = Looks(self._look, self._keep, self._clock, self._limits)
 
     def stopService(self) -> None:
         super().stopService()
-        if self._soon is not None and self._soon.active():
-            self._soon.cancel()
-        self._soon = None
+        if self._looks is not None:
+            self._looks.stop()
+            self._looks = None
 
     def reload(self) -> Deferred[None]:
         """Read what has changed: see L{IReloadable}."""
-        if not self.running or self._reading:
-            return succeed(None)
-        self._reading = True
-        looking = Deferred.fromCoroutine(inSlices(self._look(), self._clock))
-        return looking.addErrback(self._failed).addBoth(self._looked)
-
-    def _looked(self, result: None) -> None:
-        self._reading = False
-
-    def _failed(self, failure: Failure) -> None:
-        if failure.check(OSError):
-            self._say(
-                "", f"it can't be read ({reasonOf(failure.value)}): the keys read before stay"
-            )
-        else:
-            self._log.failure("Reading {path}", failure, path=self._path)
+        return succeed(None) if self._looks is None else self._looks.ask()
 
     def _look(self) -> Steps[None]:
+        try:
+            yield from self._readWhatIsNew()
+        except OSError as error:
+            self._keep(reasonOf(error))
+        except Exception:
+            self._log.failure("Reading {path}", Failure(), path=self._path)
+
+    def _keep(self, reason: str) -> None:
+        self._say("", f"it can't be read ({reason}): the keys read before stay")
+
+    def _readWhatIsNew(self) -> Steps[None]:
         """Read in steps what is new or has changed, and take over what there is."""
         files: dict[str, _Keys] = {}
         troubles: dict[str, str] = {}
-        with os.scandir(self._path) as entries:
-            for entry in entries:
-                yield
-                if self._read and not self.running:
-                    return
-                if entry.name.startswith(".") or not isLogin(entry.name):
-                    continue
-                try:
-                    files[entry.name] = self._file(entry)
-                except FileNotFoundError:
-                    # It is gone by now, or a link to nothing.
-                    continue
-                except (OSError, DirectoryError, UnicodeDecodeError) as error:
-                    words = isinstance(error, UnicodeDecodeError)
-                    troubles[entry.name] = "not UTF-8" if words else reasonOf(error)
+        entries: list[os.DirEntry[str]] = yield self._entries
+        for start in range(0, len(entries), _AT_ONCE):
+            some = entries[start : start + _AT_ONCE]
+            found: list[_Keys | float | str | None] = yield partial(self._found, some)
+            for entry, keys in zip(some, found, strict=True):
+                if isinstance(keys, _Keys):
+                    files[entry.name] = keys
+                elif isinstance(keys, str):
+                    troubles[entry.name] = keys
+                elif keys is not None:
+                    assert self._looks is not None
+                    self._looks.askLater(keys)
+                    if known := self._files.get(entry.name):
+                        files[entry.name] = known
         for name, reason in troubles.items():
             self._say(name, reason)
         self._files, self._troubles = files, troubles
 
-    def _file(self, entry: os.DirEntry[str]) -> _Keys:
-        known = self._files.get(entry.name)
+    def _entries(self) -> list[os.DirEntry[str]]:
+        """The files there are that can be users'. This may block."""
+        with os.scandir(self._path) as entries:
+            return [
+                entry for entry in entries if not entry.name.startswith(".") and isLogin(entry.name)
+            ]
+
+    def _found(self, entries: list[os.DirEntry[str]]) -> list[_Keys | float | str | None]:
+        """
+        For each of the files what L{_file} says or, where it can't be read, why; None where there
+        is no such file. This may block.
+        """
+        found: list[_Keys | float | str | None] = []
+        for entry in entries:
+            try:
+                found.append(self._file(entry, self._files.get(entry.name)))
+            except FileNotFoundError:
+                # It is gone by now, or a link to nothing.
+                found.append(None)
+            except UnicodeDecodeError:
+                found.append("not UTF-8")
+            except (OSError, DirectoryError) as error:
+                found.append(reasonOf(error))
+        return found
+
+    def _file(self, entry: os.DirEntry[str], known: _Keys | None) -> _Keys | float:
+        """
+        What is in a file or, where it may be being written, in how many seconds to look again. This
+        may block.
+        """
         info = entry.stat()
         if known is not None and known.state == stateOf(info):
             return known
@@ -159,12 +188,7 @@ class KeyFiles(Service):
             raise DirectoryError("everyone may write to it")
         age = self._now() - info.st_mtime
         if self._read and 0 <= age < self._limits.usersFileQuiet:
-            # It may be being written.
-            if self._soon is None or not self._soon.active():
-                self._soon = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
-            if known is not None:
-                return known
-            raise FileNotFoundError
+            return self._limits.usersFileQuiet - age
         with open(openRegular(entry.path), "rb", buffering=0) as file:
             state = stateOf(os.fstat(file.fileno()))
             data = file.read(self._limits.sshKeys + 1)

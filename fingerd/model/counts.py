@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 # In seconds: the upper bounds of the times of answers that are counted together.
 ANSWER_TIMES = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+# The same for how late the reactor was. Nothing should hold it for more than the 0.05.
+LAG_TIMES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 # The names of the limits at which clients are turned away, or have to leave.
 REFUSING = (
@@ -21,6 +23,7 @@ REFUSING = (
     "peerConnections",
     "setterConnections",
     "metricsConnections",
+    "sshConnections",
     "connectionTime",
     "peerQueries",
     "queryLength",
@@ -73,6 +76,12 @@ class Lookups:
     failed: int = 0
     ended: int = 0
 
+    def merge(self, others: Lookups) -> None:
+        """Count these too."""
+        self.answered += others.answered
+        self.failed += others.failed
+        self.ended += others.ended
+
 
 @dataclass(slots=True)
 class Readings:
@@ -113,6 +122,18 @@ class Counts:
     settings: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SETTINGS, 0))
     lookups: list[Lookups] = field(default_factory=list)
 
+    def merge(self, others: Counts) -> None:
+        """Count what another process of the same daemon has counted too."""
+        for key, times in others.queries.items():
+            self.queries[key].merge(times)
+        for mine, theirs in ((self.refusals, others.refusals), (self.settings, others.settings)):
+            for word, count in theirs.items():
+                mine[word] = mine.get(word, 0) + count
+        for _ in range(len(self.lookups), len(others.lookups)):
+            self.lookups.append(Lookups())
+        for own, other in zip(self.lookups, others.lookups, strict=False):
+            own.merge(other)
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -124,6 +145,7 @@ class Figures:
     @ivar most: how many connections there may be, by the name of the limit.
     @ivar users: for each directory how many users it has, where it knows that at once.
     @ivar readings: for each directory how its readings went, where it holds a copy of something.
+    @ivar lag: how late the reactor was, each time when somebody looked.
     @ivar loaded: whether everything that had to be read at the start is read.
     """
 
@@ -132,4 +154,5 @@ class Figures:
     most: Mapping[str, int]
     users: Sequence[int | None]
     readings: Sequence[Readings | None]
+    lag: Times
     loaded: bool

@@ -18,7 +18,7 @@ from zope.interface import Attribute, Interface
 
 from fingerd.model.counts import Figures, Readings
 from fingerd.model.query import Name, Query
-from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Part, Record, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.user import User
 from fingerd.model.visiting import IVisit, IVisits
@@ -101,7 +101,7 @@ class IFingerSetterService(Interface):
     def record(login: str, by: Setter) -> Deferred[Record]:
         """What is set for the user called C{login}: told to those who may set it."""
 
-    def changes(login: str, by: Setter) -> Deferred[Sequence[Status]]:
+    def changes(login: str, by: Setter) -> Deferred[Sequence[Entry]]:
         """All that is kept of what was set for the user called C{login}, the newest first."""
 
     def refused(by: Setter, reason: str) -> None:
@@ -128,8 +128,8 @@ class IMeasured(Interface):
 
     measurers: IVisits = Attribute("The visits at the doors where it is measured.")
 
-    def figures() -> Figures:
-        """Everything there is to measure, as it is at this moment."""
+    def figures() -> Deferred[Figures]:
+        """Everything there is to measure, as it is at this moment. It never fails."""
 
 
 class IDirectory(Interface):
@@ -199,7 +199,7 @@ class IReloadable(Interface):
     def reload() -> Deferred[None]:
         """
         Look for changes and take them over. Whatever fails is said in the log and leaves the
-        users as they were: the Deferred never fails.
+        users as they were: the Deferred never fails. It doesn't wait for ever for what hangs.
         """
 
 
@@ -224,7 +224,7 @@ class IWithHomes(Interface):
     """A directory that reads what is in users' homes."""
 
     def closedHomes() -> list[str]:
-        """The logins of those whose home this process can't enter. This may block."""
+        """The logins of those whose home this process can't look into. This may block."""
 
 
 class ICounted(Interface):
@@ -252,8 +252,8 @@ class IStore(Interface):
     def hidden() -> Collection[str]:
         """The logins of those who have hidden themselves, at once."""
 
-    def setStatus(login: str, status: Status) -> Deferred[None]:
-        """Let C{status} show for C{login}; where its text is empty, nothing shows."""
+    def set(login: str, entry: Entry) -> Deferred[None]:
+        """Let C{entry} show for C{login}; where its text is empty, what the directories say."""
 
     def undo(login: str) -> Deferred[Part | None]:
         """
@@ -266,7 +266,7 @@ class IStore(Interface):
 
     def history(
         login: str, most: int, whole: bool = False, ended: bool = False
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         """
         What C{login} has set, the newest first: at most C{most} statuses that have not expired and
         were not cleared since. It fails with L{DirectoryError} where it can't be read now.

@@ -56,8 +56,9 @@ class Limits:
     setterConnections: int = 500
     # Those of one user, of root too: whoever holds all they can get leaves most to others.
     userConnections: int = 100
-    # Statuses that a user who may not set everyone's sets in a minute, each of them a line of the
-    # log; after a rest all of them at once. A program that tells what is playing needs fewer.
+    # Changes that a user who may not set everyone's asks for in a minute, each a line of the log;
+    # after a rest all of them at once. A program that tells what is playing needs fewer. (To look
+    # at what is set counts as a query does, as often as peerQueries.)
     userSettings: int = 60
     # Connections to all ssh ports: more than people who set their status in one moment...
     sshConnections: int = 200
@@ -204,6 +205,8 @@ class Limits:
     changesTold: int = 100
     # Earlier statuses that may wait under the one that shows.
     statusesBelow: int = 100
+    # ...and earlier plans, and earlier projects, each of which is long, and held in memory.
+    plansBelow: int = 10
     # Statuses that wait to be written: a disk that is slow or stuck doesn't fill the memory.
     statusesWaiting: int = 1000
     # Statuses written in one commit, or taken over in one go from another process: what has to
@@ -224,9 +227,6 @@ DEFAULTS = Limits()
 # Of what a process keeps, starts or holds open for itself, each of several workers has its part.
 # (What they count together is not among these: see L{fingerd.system.shared_table}.)
 _PARTED = (
-    "sshConnections",
-    "sshPeerConnections",
-    "sshLogins",
     "peerLookups",
     "unsentAnswers",
     "lingering",

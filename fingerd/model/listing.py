@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from fingerd.model.user import User
 
@@ -23,3 +24,28 @@ class Listing:
 
     users: Sequence[User] = ()
     failures: Sequence[tuple[str, str]] = ()
+
+
+class PreparedUsers(Sequence[User]):
+    """
+    Users, each prepared when it is taken: there may be thousands, with a plan each, of which an
+    answer has room for some, and which a list that is kept would hold.
+    """
+
+    def __init__(self, users: Sequence[User], prepare: Callable[[User], User]) -> None:
+        self._users = users
+        self._prepare = prepare
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    @overload
+    def __getitem__(self, index: int) -> User: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[User]: ...
+
+    def __getitem__(self, index: int | slice) -> User | Sequence[User]:
+        if isinstance(index, slice):
+            return PreparedUsers(self._users[index], self._prepare)
+        return self._prepare(self._users[index])

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 
 # How many ``log`` has.
 _LAST = 20
@@ -26,7 +26,7 @@ def parse(name: str) -> tuple[str, str] | None:
     return (login, wanted) if slash and _WANTED.fullmatch(wanted) else None
 
 
-def meant(statuses: Sequence[Status], wanted: str) -> Sequence[Status]:
+def meant(statuses: Sequence[Entry], wanted: str) -> Sequence[Entry]:
     """
     Those of C{statuses} that are C{wanted}.
 
@@ -49,7 +49,7 @@ def meant(statuses: Sequence[Status], wanted: str) -> Sequence[Status]:
     return found if showing is None else [*found, showing]
 
 
-def lines(statuses: Sequence[Status]) -> str:
+def lines(statuses: Sequence[Entry]) -> str:
     """The answer: a line for each status, with when it was set."""
     return "\n".join(f"{_moment(status.set)}  {_line(status.text)}" for status in statuses)
 

@@ -25,11 +25,11 @@ class Part(StrEnum):
 
 YES = "yes"
 
-__all__ = ["Change", "Changed", "Part", "Record", "Setter", "Status"]
+__all__ = ["Change", "Changed", "Entry", "Part", "Record", "Setter"]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Entry:
     """
     A status, or another C{part} of a record, as it was set. An empty one clears what was set
     before.
@@ -49,13 +49,13 @@ class Status:
 class Record(NamedTuple):
     """What a user has set of themselves, and shows: a C{None} shows what the directories say."""
 
-    status: Status | None = None
-    plan: Status | None = None
-    project: Status | None = None
-    hidden: Status | None = None
-    publicHistory: Status | None = None
+    status: Entry | None = None
+    plan: Entry | None = None
+    project: Entry | None = None
+    hidden: Entry | None = None
+    publicHistory: Entry | None = None
 
-    def of(self, part: Part) -> Status | None:
+    def of(self, part: Part) -> Entry | None:
         """What is set for C{part}."""
         return self[_PLACES[part]]
 
@@ -82,8 +82,8 @@ class Changed:
     """What shows of a C{part} since it was changed, and what showed before."""
 
     part: Part
-    now: Status | None
-    before: Status | None
+    now: Entry | None
+    before: Entry | None
 
 
 @dataclass(frozen=True, slots=True)

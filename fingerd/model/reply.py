@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fingerd.model.fields import Fields
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.user import User
 
 __all__ = ["Outcome", "Reply"]
@@ -63,6 +63,6 @@ class Reply:
     failures: Sequence[tuple[str, str]] = ()
     parts: Sequence[tuple[str, Reply]] = ()
     unanswered: int = 0
-    history: Sequence[Status] = ()
-    latest: Sequence[tuple[User, Status]] = ()
+    history: Sequence[Entry] = ()
+    latest: Sequence[tuple[User, Entry]] = ()
     rendered: bytes | None = None

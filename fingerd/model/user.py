@@ -14,10 +14,11 @@ class User(NamedTuple):
     """
     A user as a directory knows them. An empty text means "not known".
 
-    ``status`` and ``plan`` may have several lines, separated by LF; every other text is one
-    line. ``statusSet`` is when the status was set, in seconds since the epoch, or None where
-    nobody knows. ``report`` is for a source that has only finished text, such as another
-    finger server: it is shown as it is, and no other field is.
+    ``status``, ``project``, ``plan`` and ``publicKey`` may have several lines, separated by LF;
+    every other text is one line. ``statusSet`` is when the status was set and ``statusUntil`` when
+    it ends, in seconds since the epoch, or None where nobody knows. ``report`` is for a source that
+    has only finished text, such as another finger server: it is shown as it is, and no other field
+    is.
     """
 
     login: str

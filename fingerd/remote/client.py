@@ -176,7 +176,7 @@ class FingerQueries:
         self._turns = Turns(
             limits.upstreamQueries, limits.upstreamWaiting, limits.upstreamWait, clock
         )
-        self._shared: Shared[tuple[IStreamClientEndpoint, bytes], bytes] = Shared()
+        self._shared: Shared[tuple[IStreamClientEndpoint, bytes], bytes] = Shared(clock)
 
     def ask(self, endpoint: IStreamClientEndpoint, line: bytes) -> Deferred[bytes]:
         """

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from fingerd.logs.failures import Failures
-from fingerd.model.counts import Counts, Figures, Lookups
+from fingerd.model.counts import LAG_TIMES, Counts, Figures, Lookups, Times
 from fingerd.model.interfaces import (
     ICounted,
     IDirectory,
@@ -30,7 +30,7 @@ from fingerd.model.interfaces import (
 )
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.query import Query
-from fingerd.model.record import Change, Changed, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Record, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
@@ -44,7 +44,7 @@ from fingerd.service.visits import Visits
 from fingerd.system import descriptors
 from fingerd.system.logins import Logins
 from fingerd.system.monotonic import useMonotonicTime
-from fingerd.system.shared_table import SETTERS, VISITS, Column
+from fingerd.system.shared_table import REMOTE_SETTERS, SETTERS, VISITS, Column
 
 if TYPE_CHECKING:
     from fingerd.doors.finger.finger_protocol import FingerFactory
@@ -58,6 +58,9 @@ class FingerService(MultiService):
 
     A directory, a store or a query log that is a service is started and stopped with this one.
     Stopping waits for the answers in flight.
+
+    @ivar drained: fires when the service is being stopped and the last visitor has left.
+    @ivar lag: how late the reactor was, where somebody looks (L{fingerd.system.lag}).
     """
 
     _log = Logger()
@@ -97,21 +100,26 @@ class FingerService(MultiService):
         self._directories = directories
         self._mask = rules.mask
         self._logins = Logins(clock, limits=limits) if logins is None else logins
+        self.drained: Deferred[None] = Deferred()
+        self.lag = Times(LAG_TIMES)
         self._counts = counts = Counts(lookups=[Lookups() for _ in directories])
-        self._column = column
         peer, log = limits.peerConnections, queryLog
-        self.visits = self._counted(VISITS, "connections", peer, log)
-        self.setters = self._counted(SETTERS, "setterConnections", limits.userConnections)
-        self.measurers = self._counted(None, "metricsConnections")
-        self.remoteSetters = self._counted(None, "sshConnections", limits.sshPeerConnections)
-        self._logIns = Rates(limits.sshLogins, limits.peersCounted)
+        # A peer may do by SSH what it may, whatever else it asks.
+        ssh = column and column.apart("ssh")
+        self.visits = self._counted(column, VISITS, "connections", peer, log)
+        self.setters = self._counted(column, SETTERS, "setterConnections", limits.userConnections)
+        self.measurers = self._counted(None, 0, "metricsConnections")
+        self.remoteSetters = self._counted(
+            ssh, REMOTE_SETTERS, "sshConnections", limits.sshPeerConnections
+        )
+        self._logIns = Rates(limits.sshLogins, limits.peersCounted, ssh)
         # What can change, and is looked at again from time to time.
         self._sources: list[object] = [*directories, *keyrings]
         failures = Failures(self._log, limits, clock)
         self._users = users = Users(directories, store, limits, rules, clock, failures, counts)
         self._replies = Replies(users, limits, rules, forwarder, failures, clock, counts, column)
         self._settings = Settings(
-            users, store, limits, rules, failures, clock, self._logins, now, counts
+            users, store, limits, rules, failures, clock, self._logins, now, counts, column
         )
         for part in (*self._sources, store, queryLog):
             if IService.providedBy(part):
@@ -162,7 +170,7 @@ class FingerService(MultiService):
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.record(login, by))
 
-    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Status]]:
+    def changes(self, login: str, by: Setter) -> Deferred[Sequence[Entry]]:
         """See L{IRemoteSetterService}."""
         return Deferred.fromCoroutine(self._settings.changes(login, by))
 
@@ -196,8 +204,12 @@ class FingerService(MultiService):
         counted = [d for d in self._directories if ICounted.providedBy(d)]
         return sum(map(len, counted)) if len(counted) == len(self._directories) else None
 
-    def figures(self) -> Figures:
+    def figures(self) -> Deferred[Figures]:
         """See L{IMeasured}."""
+        return succeed(self.figuresNow())
+
+    def figuresNow(self) -> Figures:
+        """What L{figures} fires with."""
         each = self._visits()
         return Figures(
             self._counts,
@@ -205,6 +217,7 @@ class FingerService(MultiService):
             {visits.limit: visits.most for visits in each},
             [len(each) if ICounted.providedBy(each) else None for each in self._directories],
             [each.readings if IWatching.providedBy(each) else None for each in self._directories],
+            self.lag,
             bool(self.running) and all(part.running for part in self),
         )
 
@@ -238,7 +251,8 @@ class FingerService(MultiService):
 
     def _counted(
         self,
-        row: int | None,
+        column: Column | None,
+        row: int,
         limit: str,
         perPeer: int | None = None,
         queryLog: IQueryLog | None = None,
@@ -246,16 +260,19 @@ class FingerService(MultiService):
         """
         Visits at doors of one kind.
 
-        @param row: where workers count them together, if they do.
+        @param column: where workers count them together, if they do.
+        @param row: which row of it.
         @param limit: the name of the limit that says how many there may be.
         """
         most: int = getattr(self._limits, limit)
         facts = (self._limits, self._clock, most, perPeer, queryLog, self._counts, limit)
-        if self._column is None or row is None:
+        if column is None:
             return Visits(*facts)
-        return SharedVisits(*facts, column=self._column, row=row)
+        return SharedVisits(*facts, column=column, row=row)
 
     def _stop(self, drained: object) -> Deferred[None]:
+        if not self.drained.called:
+            self.drained.callback(None)
         self._logins.stop()
         stopped: Deferred[None] = maybeDeferred(MultiService.stopService, self)
         return stopped

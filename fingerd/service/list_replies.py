@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from fingerd.model import texts
 from fingerd.model.fields import Field, Fields
-from fingerd.model.listing import Listing
+from fingerd.model.listing import Listing, PreparedUsers
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.visiting import IVisit
 from fingerd.service.asking import Asking
-from fingerd.service.shown import Shown, ShownUsers
+from fingerd.service.shown import Shown
 from fingerd.service.users import Users
 from fingerd.system.sharing import Shared
 
@@ -19,7 +20,12 @@ from fingerd.system.sharing import Shared
 class ListReplies:
     """Replies on all users. Each is kept as long as the list that it was made of."""
 
-    def __init__(self, users: Users, rules: Rules, shown: Shown, asking: Asking) -> None:
+    def __init__(
+        self, users: Users, rules: Rules, shown: Shown, asking: Asking, clock: IReactorTime
+    ) -> None:
+        """
+        @param clock: the reactor.
+        """
         self._users = users
         self._rules = rules
         self._views = rules.views
@@ -30,7 +36,7 @@ class ListReplies:
         # The latest statuses of those in them, by how many were asked for; and those that are being
         # looked for.
         self._latest: dict[tuple[int, int], Reply] = {}
-        self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared()
+        self._makingLatest: Shared[tuple[Reply, int, int], Reply] = Shared(clock)
         self._nobody = shown.words(texts.NO_SUCH_USER)
         self._denied = Reply("refused", texts.LIST_DENIED)
 
@@ -91,7 +97,7 @@ class ListReplies:
         return Reply(
             "list",
             self._nobody,
-            users=ShownUsers(listing.users, fields, show),
+            users=PreparedUsers(listing.users, lambda user: show(user, fields)),
             fields=fields,
             verbose=verbose,
             failures=[(shown.words(name), shown.words(text)) for name, text in listing.failures],

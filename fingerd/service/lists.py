@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from heapq import nlargest
 from itertools import islice
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from fingerd.logs.failures import Failures, tookTooLong
@@ -17,17 +17,16 @@ from fingerd.model.counts import Lookups
 from fingerd.model.errors import DirectoryError
 from fingerd.model.interfaces import IDirectory, IStore, IVerboseDirectory
 from fingerd.model.limits import Limits
-from fingerd.model.listing import Listing
+from fingerd.model.listing import Listing, PreparedUsers
 from fingerd.model.masking import Mask
 from fingerd.model.matching import matches
 from fingerd.model.record import NOTHING_SET, Record
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.system.sharing import Shared
+from fingerd.system.slices import Steps, inSlices
 
 _Results = list[tuple[bool, list[User] | Failure]]
-# Users that are compared with a name before others have their turn: some milliseconds' work.
-_COMPARED_AT_ONCE = 250
 
 
 class Lists:
@@ -62,7 +61,7 @@ class Lists:
         self._mask = mask
         # The lists that are being made, by whether they are verbose and by how often statuses had
         # changed: whoever asks meanwhile waits for the same one.
-        self._making: Shared[tuple[bool, int], Listing] = Shared()
+        self._making: Shared[tuple[bool, int], Listing] = Shared(clock)
         # The latest lists, verbose and not, and when they were made; how often statuses changed.
         self._kept: dict[bool, tuple[Listing, float]] = {}
         self._changes = 0
@@ -98,13 +97,31 @@ class Lists:
         listing = await self.join(verbose=False)
         if listing.failures:
             raise DirectoryError("a directory failed, and might have known whom that matches")
-        users = iter([user for user in listing.users if not user.report])
-        found: list[str] = []
-        while some := list(islice(users, _COMPARED_AT_ONCE)):
-            found += (user.login for user in some if matches(user, name))
-            if len(some) == _COMPARED_AT_ONCE:
-                await deferLater(self._clock, 0)
-        return found[: self._limits.matchedUsers]
+
+        def compared() -> Steps[list[str]]:
+            found: list[str] = []
+            for user in listing.users:
+                if not user.report and matches(user, name):
+                    found.append(user.login)
+                yield None
+            return found
+
+        return (await inSlices(compared(), self._clock))[: self._limits.matchedUsers]
+
+    async def newest(self, listing: Listing, most: int) -> Sequence[User]:
+        """Those C{most} in C{listing} who have set a status last, whoever was last first."""
+
+        def compared() -> Steps[list[User]]:
+            found: list[User] = []
+            for user in listing.users:
+                if user.status and not user.report and user.statusSet is not None:
+                    found.append(user)
+                    if len(found) > 2 * most:
+                        found = nlargest(most, found, key=whenSet)
+                yield None
+            return nlargest(most, found, key=whenSet)
+
+        return await inSlices(compared(), self._clock)
 
     async def _joined(self, verbose: bool) -> Listing:
         users: dict[str, User] = {}
@@ -139,8 +156,11 @@ class Lists:
                 if await self._known(login) is None:
                     users[login] = User(login)
         listed = list(islice(users.values(), self._limits.listedUsers))
-        overlaid = [overlay(user, self._store.held(user.login)) for user in listed]
-        return Listing([*overlaid, *reports], failures)
+        return Listing(PreparedUsers([*listed, *reports], self._overlaid), failures)
+
+    def _overlaid(self, user: User) -> User:
+        # The login of a report is what its source is called.
+        return user if user.report else overlay(user, self._store.held(user.login))
 
     def _ofDirectory(
         self, directory: IDirectory, lookups: Lookups, verbose: bool
@@ -166,6 +186,11 @@ def _failed(failure: Failure, lookups: Lookups) -> Failure:
     else:
         lookups.failed += 1
     return failure
+
+
+def whenSet(user: User) -> float:
+    """When the status of C{user} was set, in seconds since the epoch; 0 where nobody knows."""
+    return user.statusSet or 0.0
 
 
 def overlay(user: User, record: Record) -> User:

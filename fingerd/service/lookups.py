@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -85,8 +85,12 @@ class Lookups:
             if left <= 0:
                 lookup: Deferred[T] = fail(TooManyLookups())
             else:
-                lookup = begin().addTimeout(left, self._clock, tookTooLong)
+                lookup = begin().addTimeout(left, self._clock, late)
             return lookup.addBoth(self._over, peer)
+
+        def late(result: object, _: float) -> NoReturn:
+            # The wait for its turn counts.
+            tookTooLong(result, self._limits.lookupTime)
 
         def never(failure: Failure) -> Failure:
             self._add(-1)

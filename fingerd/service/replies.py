@@ -14,7 +14,7 @@ from fingerd.model.fields import Field
 from fingerd.model.interfaces import IForwarder
 from fingerd.model.limits import Limits
 from fingerd.model.query import Name, Query
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
@@ -55,7 +55,7 @@ class Replies:
         self._forwarder = forwarder
         self._shown = shown = Shown(rules.replacements, limits.answerSize)
         self._asking = asking = Asking(limits, failures, clock, counts, column)
-        self._lists = ListReplies(users, rules, shown, asking)
+        self._lists = ListReplies(users, rules, shown, asking, clock)
         self._unknown = Reply("unknown", shown.words(texts.NO_SUCH_USER))
         self._forwardingDenied = Reply("refused", texts.FORWARDING_DENIED)
         self._tooLong = Reply("too-long", texts.QUERY_TOO_LONG)
@@ -161,7 +161,7 @@ class Replies:
         except Exception:
             return self._asking.failed(f"looking up the history of {login!r}", visit)
 
-    async def _withHistory(self, login: str, most: int) -> tuple[User, Sequence[Status]] | None:
+    async def _withHistory(self, login: str, most: int) -> tuple[User, Sequence[Entry]] | None:
         user, set = await self._users.withHistory(login, most)
         return None if user is None else (user, set)
 

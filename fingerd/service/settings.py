@@ -17,12 +17,13 @@ from fingerd.model.counts import Counts
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Change, Changed, Part, Record, Setter, Status
+from fingerd.model.record import Change, Changed, Entry, Part, Record, Setter
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, isLogin
 from fingerd.service.rates import Rates
 from fingerd.service.users import Users
 from fingerd.system.logins import Logins
+from fingerd.system.shared_table import Column
 
 NOTHING_TO_UNDO = "Not set: there is nothing to take back"
 CANT_BE_READ = "What was set can't be read at the moment, try again"
@@ -31,6 +32,10 @@ T = TypeVar("T")
 
 # A status has no control characters but TAB and the ends of its lines.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class _Refused(SettingRefused):
+    """What the rules refuse. A store that can't keep something says so without this."""
 
 
 class Settings:
@@ -47,11 +52,13 @@ class Settings:
         logins: Logins,
         now: Callable[[], float],
         counts: Counts,
+        column: Column | None = None,
     ) -> None:
         """
         @param logins: tells the login of a uid.
         @param now: the time, in seconds since the epoch.
         @param counts: where it is counted what became of settings.
+        @param column: of what several workers share, if there are any.
         """
         self._counts = counts.settings
         self._users = users
@@ -62,7 +69,10 @@ class Settings:
         self._clock = clock
         self._logins = logins
         self._now = now
-        self._rates = Rates(limits.userSettings, limits.peersCounted)
+        changes, looks = (column and column.apart(kind) for kind in ("change", "look"))
+        self._changes = Rates(limits.userSettings, limits.peersCounted, changes)
+        # To look at what is set is a query, and costs no more than one.
+        self._looks = Rates(limits.peerQueries, limits.peersCounted, looks)
 
     def refused(self, by: Setter, reason: str) -> None:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
@@ -75,8 +85,8 @@ class Settings:
         async def kept(by: Setter) -> Changed:
             now, before = self._now(), self._store.held(login)
             until = None if change.seconds is None else now + change.seconds
-            status = Status(change.text, now, by.who, until, change.part)
-            await self._store.setStatus(login, status)
+            entry = Entry(change.text, now, by.who, until, change.part)
+            await self._store.set(login, entry)
             audit.changed(by, login, change.text, until, self._logged(by), change.part)
             return self._changed(login, change.part, before)
 
@@ -89,7 +99,7 @@ class Settings:
             before = self._store.held(login)
             part = await self._store.undo(login)
             if part is None:
-                raise SettingRefused(NOTHING_TO_UNDO)
+                raise _Refused(NOTHING_TO_UNDO)
             audit.takenBack(by, login, part, self._logged(by))
             return self._changed(login, part, before)
 
@@ -111,18 +121,18 @@ class Settings:
         async def held(by: Setter) -> Record:
             return self._store.held(login)
 
-        return await self._doing(login, by, held)
+        return await self._doing(login, by, held, looks=True)
 
-    async def changes(self, login: str, by: Setter) -> Sequence[Status]:
+    async def changes(self, login: str, by: Setter) -> Sequence[Entry]:
         """See L{fingerd.model.interfaces.IFingerSetterService}."""
 
-        async def read(by: Setter) -> Sequence[Status]:
+        async def read(by: Setter) -> Sequence[Entry]:
             try:
                 return await self._store.history(login, self._limits.changesTold, whole=True)
             except DirectoryError:
                 raise SettingRefused(CANT_BE_READ) from None
 
-        return await self._doing(login, by, read)
+        return await self._doing(login, by, read, looks=True)
 
     def _changed(self, login: str, part: Part, before: Record) -> Changed:
         self._wasChanged()
@@ -141,24 +151,24 @@ class Settings:
         by: Setter,
         what: Callable[[Setter], Coroutine[Any, Any, T]],
         check: Callable[[], None] = lambda: None,
+        looks: bool = False,
     ) -> T:
         """
         Do C{what}, where C{by} may.
 
+        @param looks: nothing is changed by it.
         @raise SettingRefused: with words for the client; the log has been told by then.
         """
-        outcome = "refused"
         try:
             if _CONTROL.search(login):
-                raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
+                raise _Refused(texts.NO_CONTROL_CHARACTERS)
             check()
-            self._count(by)
+            self._count(by, looks)
             by = await self._named(by)
             await self._allow(login, by)
-            outcome = "failed"
             return await what(by)
         except SettingRefused as refusal:
-            self._counts[outcome] += 1
+            self._counts["refused" if isinstance(refusal, _Refused) else "failed"] += 1
             audit.refused(by, login, str(refusal))
             raise
         except Exception:
@@ -171,34 +181,35 @@ class Settings:
         policy = self._rules.setting
         refusal = policy.refusal(by, login)
         if refusal is not None:
-            raise SettingRefused(refusal)
+            raise _Refused(refusal)
         mayMake = policy.create and isLogin(login)
         if not mayMake and await self._users.known(login) in (None, HIDDEN):
-            raise SettingRefused(texts.NO_SUCH_USER)
+            raise _Refused(texts.NO_SUCH_USER)
 
     def _check(self, change: Change) -> None:
         """@raise SettingRefused: where C{change} is none that anybody could make."""
         if _CONTROL.search(change.text):
-            raise SettingRefused(texts.NO_CONTROL_CHARACTERS)
+            raise _Refused(texts.NO_CONTROL_CHARACTERS)
         # (A surrogate, which no UTF-8 has, is the store's to refuse: it can't be kept.)
         size = len(change.text.encode("utf-8", "surrogatepass"))
         most = self._limits.statusSize if change.part is Part.STATUS else self._limits.planSize
         if size > most:
-            raise SettingRefused(f"Not set: a {change.part} has {most} bytes at most")
+            raise _Refused(f"Not set: a {change.part} has {most} bytes at most")
         if change.seconds is None:
             return
         if not change.text:
-            raise SettingRefused(texts.NOT_LASTING)
+            raise _Refused(texts.NOT_LASTING)
         longest = self._limits.statusTime
         if not 0 < change.seconds <= longest:
-            raise SettingRefused(f"Not set: a status lasts from 1s to {longest / 86400:.0f}d")
+            raise _Refused(f"Not set: a status lasts from 1s to {longest / 86400:.0f}d")
 
-    def _count(self, by: Setter) -> None:
-        """@raise SettingRefused: where C{by} has set as many statuses as one user may."""
+    def _count(self, by: Setter, looks: bool) -> None:
+        """@raise SettingRefused: where C{by} has changed, or looked at, as much as one user may."""
         if self._rules.setting.trusts(by):
             return
-        if not self._rates.take(by.account, self._clock.seconds()):
-            raise SettingRefused(texts.TOO_MANY_SETTINGS)
+        rates = self._looks if looks else self._changes
+        if not rates.take(by.account, self._clock.seconds()):
+            raise _Refused(texts.TOO_MANY_QUERIES if looks else texts.TOO_MANY_SETTINGS)
 
     async def _named(self, by: Setter) -> Setter:
         """C{by} with the login that the system has for their uid."""

@@ -13,7 +13,7 @@ from fingerd.model.limits import Limits
 from fingerd.model.visiting import IVisits
 from fingerd.service.visit import Visit
 from fingerd.service.visits import Visits
-from fingerd.system.shared_table import Column
+from fingerd.system.shared_table import ENDING, Column
 
 # All workers together let in this part of the visits that there may be, before they count them.
 _SHARE = 20
@@ -29,7 +29,8 @@ class SharedVisits(Visits):
     one comes, if it is still there: so each worker may have one visit more than it should.
 
     Where there are as many visits as there may be, a worker that has less than its part of them
-    lets another end one.
+    lets another end one. Those that are being ended already, whichever worker does so, are room
+    for the newcomers of all.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class SharedVisits(Visits):
         # The latest visit, where its client may have asked already: nearly all of these have their
         # answer before the next one comes, and no other worker needs to know of them.
         self._latest: Visit | None = None
+        # Those that are being ended to make room.
+        self._ending: set[Visit] = set()
 
     def enter(
         self,
@@ -74,7 +77,8 @@ class SharedVisits(Visits):
         if latest is not None and not self._mayStay(latest):
             latest.close()
         self._uncounted += 1
-        if self._uncounted >= self._soon and not self._isRoom():
+        if self._uncounted >= self._soon and not self._isRoomInAll():
+            self._counts.refusals[self.limit] += 1
             return None
         visit = super().enter(door, host, end, lookedAt, peer)
         if visit is None or lookedAt:
@@ -92,6 +96,9 @@ class SharedVisits(Visits):
     def left(self, visit: Visit) -> None:
         """See L{Visits}."""
         super().left(visit)
+        if visit in self._ending:
+            self._ending.discard(visit)
+            self._column.count(self._row + ENDING, len(self._ending))
         if visit is self._latest:
             self._latest = None
             return
@@ -110,13 +117,24 @@ class SharedVisits(Visits):
         return own + column.visits(peer) <= most
 
     def _isRoom(self) -> bool:
+        """Room was looked for when all were counted, unless this worker itself may have fewer."""
+        return self.most >= self._inAll or self.makeRoom()
+
+    def _endForRoom(self, visit: Visit) -> None:
+        self._ending.add(visit)
+        self._column.count(self._row + ENDING, len(self._ending))
+        visit.close()
+
+    def _isRoomInAll(self) -> bool:
         """Count all visits; whether there is room for one more, or is made."""
         left = self._inAll - self._column.total(self._row)
+        if left <= 0:
+            left += self._column.total(self._row + ENDING)
         if left > 0:
             # The fewer places there are left, the sooner they are counted again.
             self._uncounted = max(self._soon - left // self._column.workers, 0)
             return True
         if len(self._open) < self._part:
-            self._column.askForRoom()
+            self._column.askForRoom(self._row)
             return True
         return self.makeRoom()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import overload
 
 from fingerd.model.fields import SEVERAL_LINES, Field, Fields
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.user import User, isBare
 from fingerd.text.cleaning import clean, cleanLine, cleanLines
 from fingerd.text.replacing import Replacements
@@ -62,9 +61,9 @@ class Shown:
         report = clean(user.report).strip("\n").rstrip()
         return self._report(user, report or "\n", frozenset())
 
-    def statuses(self, statuses: Sequence[Status]) -> list[Status]:
+    def statuses(self, statuses: Sequence[Entry]) -> list[Entry]:
         """What may be shown of statuses: what each says, and when it was set."""
-        return [Status(self._text(Field.STATUS, each.text), each.set) for each in statuses]
+        return [Entry(self._text(Field.STATUS, each.text), each.set) for each in statuses]
 
     def _report(self, user: User, report: str, fields: Fields) -> User:
         # A source's finished text is all that is known of its user, but for what was set here.
@@ -97,31 +96,3 @@ class Shown:
             text = clean(text).strip().partition("\n")[0].replace("\t", " ")
         text = text.strip()
         return self._replacements(text, _LISTED_TEXT) if self._replaces else text
-
-
-class ShownUsers(Sequence[User]):
-    """
-    Users as they may be shown. Each is prepared when it is taken: there may be thousands, with a
-    plan each, of which an answer has room for some.
-    """
-
-    def __init__(
-        self, users: Sequence[User], fields: Fields, show: Callable[[User, Fields], User]
-    ) -> None:
-        self._users = users
-        self._fields = fields
-        self._show = show
-
-    def __len__(self) -> int:
-        return len(self._users)
-
-    @overload
-    def __getitem__(self, index: int) -> User: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[User]: ...
-
-    def __getitem__(self, index: int | slice) -> User | Sequence[User]:
-        if isinstance(index, slice):
-            return ShownUsers(self._users[index], self._fields, self._show)
-        return self._show(self._users[index], self._fields)

@@ -16,10 +16,10 @@ from fingerd.model.interfaces import IDirectory, IHeldDirectory, IStore, IVerbos
 from fingerd.model.limits import Limits
 from fingerd.model.listing import Listing
 from fingerd.model.masking import Mask
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.rules import Rules
 from fingerd.model.user import HIDDEN, User, isLogin
-from fingerd.service.lists import Lists, overlay
+from fingerd.service.lists import Lists, overlay, whenSet
 
 # More than are kept of anybody.
 _ALL = 1_000_000
@@ -103,7 +103,7 @@ class Users:
         shows = record.status or record.plan or record.project
         return overlay(User(login), record) if mayBeMade and shows else None
 
-    async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Status]]:
+    async def withHistory(self, login: str, most: int) -> tuple[User | None, Sequence[Entry]]:
         """
         The user as C{get} finds them, and the newest C{most} statuses that they have set.
 
@@ -114,23 +114,22 @@ class Users:
             return user, ()
         return user, await self._store.history(login, most)
 
-    async def latest(self, listing: Listing, most: int, each: int) -> Sequence[tuple[User, Status]]:
+    async def latest(self, listing: Listing, most: int, each: int) -> Sequence[tuple[User, Entry]]:
         """
         The newest C{most} statuses that those in C{listing} have set, of which C{each} at most are
         one user's; with no C{each}, what shows now. It raises what the store does.
         """
         # The newest that a user has set is what shows: whoever isn't among as many users whose
         # statuses are newer has none that counts.
-        setters = nlargest(most, filter(_hasSet, listing.users), key=_whenSet)
-        found: list[tuple[User, Status]] = []
-        for user in setters:
+        found: list[tuple[User, Entry]] = []
+        for user in await self.lists.newest(listing, most):
             set = await self._store.history(user.login, min(each, most)) if each else ()
             # (A directory may know when a status was set that wasn't set here.)
-            set = set or [Status(user.status, _whenSet(user))]
+            set = set or [Entry(user.status, whenSet(user))]
             found += ((user, status) for status in set)
         return nlargest(most, found, key=lambda pair: pair[1].set)
 
-    async def past(self, login: str) -> Sequence[Status] | None:
+    async def past(self, login: str) -> Sequence[Entry] | None:
         """
         All statuses that are kept of C{login} since the last clearing, the newest first; None where
         there is no such user, or none who lets people ask for that. It raises what C{withHistory}
@@ -195,11 +194,3 @@ class Users:
         if hidden != self._hidden:
             self._hidden, self._masked = hidden, self._rules.mask.and_(hidden)
         return self._masked
-
-
-def _hasSet(user: User) -> bool:
-    return bool(user.status and not user.report and user.statusSet is not None)
-
-
-def _whenSet(user: User) -> float:
-    return user.statusSet or 0.0

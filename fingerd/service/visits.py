@@ -112,7 +112,7 @@ class Visits:
         if peer is not None and not self._mayHaveMore(peer):
             return None
         # Until the one that makes room is closed, there may be one too many.
-        if len(self._open) >= self.most and not self.makeRoom():
+        if len(self._open) >= self.most and not self._isRoom():
             self._counts.refusals[self.limit] += 1
             return None
         visit = Visit(self, door, host, peer, end)
@@ -146,7 +146,7 @@ class Visits:
         if visit is None:
             return False
         self._counts.refusals[self.limit] += 1
-        visit.close()
+        self._endForRoom(visit)
         return True
 
     def answered(self, visit: Visit, outcome: Outcome, size: int, unsent: int) -> None:
@@ -216,6 +216,13 @@ class Visits:
                     timer.cancel()
 
         return emptied.addCallback(drained)
+
+    def _isRoom(self) -> bool:
+        """Whether there is room for one more than there may be, or is made."""
+        return self.makeRoom()
+
+    def _endForRoom(self, visit: Visit) -> None:
+        visit.close()
 
     def _end(self, *states: State) -> None:
         for visit in list(self._open):

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
-from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.model.record import Entry, Part
+from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.schema import SCRIPTS, bringUpToDate
 from fingerd.stores.showing import earlier
-from fingerd.stores.soundness import damaged, primary, rows, trouble
+from fingerd.stores.soundness import damaged, examine, rows
 from fingerd.stores.witness import Witness
 from fingerd.system.state_directory import HOST_KEY
 
@@ -35,18 +35,26 @@ T = TypeVar("T")
 # it back from a busy reactor.
 _INSERT = "INSERT INTO statuses (login, status, set_at, set_by, until, part) VALUES "
 _VALUES = "(?, ?, ?, ?, ?, ?)"
+# Behind the newest go those that would not show again even if all the newest were taken back.
 _TRIM = """
 DELETE FROM statuses
 WHERE id IN (
     SELECT older.id
-    FROM (VALUES {changed}) AS changed
-    CROSS JOIN statuses AS older ON older.login = changed.column1 AND older.part = changed.column2
-      AND older.id <= (
-        SELECT id FROM statuses
-        WHERE login = changed.column1 AND part = changed.column2
-        ORDER BY id DESC LIMIT 1 OFFSET ?
-      )
-    WHERE NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = older.id)
+    FROM (
+        SELECT column1 AS login, column2 AS part, (
+            SELECT id FROM statuses WHERE login = column1 AND part = column2
+            ORDER BY id DESC LIMIT 1 OFFSET ?
+        ) AS last
+        FROM (VALUES {changed})
+    ) AS changed
+    CROSS JOIN statuses AS older ON older.login = changed.login AND older.part = changed.part
+      AND older.id <= changed.last
+    WHERE EXISTS (
+        SELECT 1 FROM statuses AS newer
+        WHERE newer.login = older.login AND newer.part = older.part
+          AND newer.id > older.id AND newer.id <= changed.last
+          AND (newer.until IS NULL OR newer.until >= older.until)
+    )
 )
 """
 _NEWS = """
@@ -116,7 +124,7 @@ class Database:
             elif not os.path.getsize(self.path):
                 raise damaged(self.path, "the file is empty")
             else:
-                self._examine()
+                self.examine()
             connection: sqlite3.Connection = sqlite3.connect(**self.arguments)
             try:
                 self._upgrade(connection)
@@ -170,9 +178,9 @@ class Database:
         self._witness.look(cursor)
         if not settings:
             return self.news(cursor, seen)
-        set: list[tuple[str, Status]] = []
+        set: list[tuple[str, Entry]] = []
         for login, what in settings:
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 set.append((login, what))
             else:
                 self._keep(cursor, set)
@@ -190,7 +198,7 @@ class Database:
         self._witness.saw(written[-1])
         return others + written
 
-    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Status]]) -> int:
+    def _keep(self, cursor: sqlite3.Cursor, set: Sequence[tuple[str, Entry]]) -> int:
         """Write what is set, and give back the id of the first; the others' follow it."""
         for some in _pieces(set):
             values = [value for each in some for value in _fields(each)]
@@ -202,7 +210,7 @@ class Database:
         for most, parts in changed.items():
             for those in _pieces(parts):
                 trim = _TRIM.format(changed=", ".join(["(?, ?)"] * (len(those) // 2)))
-                cursor.execute(trim, (*those, most + 1))
+                cursor.execute(trim, (most, *those))
         return last - len(set) + 1
 
     def _takeBack(self, cursor: sqlite3.Cursor, login: str, what: TakingBack) -> None:
@@ -237,34 +245,22 @@ class Database:
             with suppress(FileNotFoundError):
                 os.unlink(new)
 
-    def _examine(self) -> None:
-        """Look at the file in a way that can't change it."""
+    def examine(self) -> None:
+        """
+        Look whether the database, which is there, is sound, in a way that can't change it.
+
+        @raise CannotStart: when it isn't, with the reason in words.
+        """
         # A connection that may write would move a log that a crash has left into the damaged file.
         # Only a rollback journal that a crash has left must be undone before anything is read.
         for mode in ("ro", "rw"):
             uri = f"{Path(self.path).as_uri()}?mode={mode}"
             with closing(sqlite3.connect(**{**self.arguments, "database": uri}, uri=True)) as file:
                 try:
-                    return self._look(file)
+                    return examine(file, self.path, SCRIPTS)
                 except sqlite3.OperationalError as error:
                     if mode == "rw" or error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                         raise
-
-    def _look(self, connection: sqlite3.Connection) -> None:
-        try:
-            (schema,) = connection.execute("PRAGMA user_version").fetchone()
-        except sqlite3.DatabaseError as error:
-            if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise
-            raise damaged(self.path, str(error)) from None
-        if schema > len(SCRIPTS):
-            raise CannotStart(
-                f"the statuses in {self.path} were written by a newer fingerd: "
-                f"they have schema {schema}, this one knows {len(SCRIPTS)}"
-            )
-        found = trouble(connection, SCRIPTS[:schema])
-        if found is not None:
-            raise damaged(self.path, found)
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         # In one transaction: two daemons may do this at the same time.
@@ -283,7 +279,7 @@ def tidy(cursor: sqlite3.Cursor) -> None:
     cursor.execute("PRAGMA wal_checkpoint").fetchall()
 
 
-def _fields(setting: tuple[str, Status]) -> tuple[str, str, float, str, float | None, str]:
+def _fields(setting: tuple[str, Entry]) -> tuple[str, str, float, str, float | None, str]:
     login, status = setting
     return login, status.text, status.set, status.by, status.until, status.part.value
 

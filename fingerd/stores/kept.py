@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from twisted.application.service import Service
@@ -15,38 +14,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fingerd.model.errors import DirectoryError, SettingRefused
+from fingerd.model.errors import CannotStart, DirectoryError, SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.memory import HeldStore
+from fingerd.stores.rows import Row, Setting, TakingBack
+from fingerd.stores.soundness import unsound
 
 NOT_RUNNING = "Not set: the daemon is stopping"
 TOO_MANY = "Not set: too many statuses are being set, try again"
 CANT_KEEP = "Not set: statuses can't be kept at the moment"
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True, eq=False)
-class TakingBack:
-    """
-    What a user has set last is to be taken back, or C{all} that they ever have.
-
-    @ivar now: in seconds since the epoch.
-    @ivar part: what was taken back, once that is done; None where there was nothing.
-    """
-
-    all: bool
-    now: float
-    part: Part | None = None
-
-
-# A login, and what is to be done to its record.
-Setting = tuple[str, Status | TakingBack]
-# An id, a login and the fields of its status. One of no part, a mark, says that nothing is set for
-# the login, but for what the rows behind it say, which have its id.
-Row = tuple[int, str, str, float, str, float | None, str]
 
 
 class _Waiting(NamedTuple):
@@ -80,6 +60,7 @@ class KeptStore(HeldStore, Service):
         self._limits = limits
         # The id of the last row that is in memory.
         self._seen = 0
+        self._starting = False
         # What others see, too, before it is acknowledged; see C{share}.
         self._show: Callable[[int], Deferred[None]] | None = None
         self._looking = LoopingCall(self._look)
@@ -91,8 +72,11 @@ class KeptStore(HeldStore, Service):
         self._reading = 0
         # Fires when the work on the database is done; None while nobody works on it.
         self._working: Deferred[None] | None = None
-        # What was last said of the database in the log, so that it's said once.
-        self._trouble: str | None = None
+        # What the log says is wrong with the database, each once: of one that is cut off, it is now
+        # this and now that.
+        self._troubles: set[str] = set()
+        # Whether something was to be written when it went wrong.
+        self._unwritten = False
 
     def __len__(self) -> int:
         """How many users have set something."""
@@ -106,9 +90,7 @@ class KeptStore(HeldStore, Service):
         """
 
     @abstractmethod
-    def _history(
-        self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    def _history(self, login: str, most: int, whole: bool, after: float) -> Deferred[list[Row]]:
         """
         Read a history, whoever waits for it, without what had expired at the time C{after}.
         """
@@ -117,6 +99,10 @@ class KeptStore(HeldStore, Service):
     def _words(self, error: Exception) -> str | None:
         """What a client is told whose status wasn't set; None of an error that wasn't foreseen."""
 
+    @abstractmethod
+    def _damaged(self, wrong: str) -> CannotStart:
+        """What ends the start, where one row is C{wrong}."""
+
     def _isSound(self, row: Row) -> bool:
         """
         Whether there is nothing wrong with a row. While the daemon runs, one that has something
@@ -124,7 +110,12 @@ class KeptStore(HeldStore, Service):
 
         @raise CannotStart: where it doesn't run yet.
         """
-        return True
+        wrong = unsound(row)
+        if wrong is not None:
+            if self._starting:
+                raise self._damaged(wrong)
+            self._log.error("{where}: {wrong}, and is left out", where=self._where, wrong=wrong)
+        return wrong is None
 
     def share(self, show: Callable[[int], Deferred[None]]) -> None:
         """
@@ -153,24 +144,28 @@ class KeptStore(HeldStore, Service):
 
     def history(
         self, login: str, most: int, whole: bool = False, ended: bool = False
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         if not self.running:
             return fail(DirectoryError("the daemon is stopping"))
         if self._reading >= self._limits.historiesWaiting:
             return fail(DirectoryError("too many histories are being read"))
         self._reading += 1
-        read = self._history(login, most, whole, 0.0 if ended else self._now())
+        rows = self._history(login, most, whole, 0.0 if ended else self._now())
+        read = rows.addCallback(self._entries)
         # Whoever waits may give up, but the database's thread goes on.
-        given: Deferred[Sequence[Status]] = Deferred()
+        given: Deferred[Sequence[Entry]] = Deferred()
         read.addBoth(self._read).addCallbacks(given.callback, given.errback)
         return given
+
+    def _entries(self, rows: Sequence[Row]) -> list[Entry]:
+        return [Entry(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
 
     def _read(self, result: T) -> T:
         self._reading -= 1
         return result
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
-        return self._write(login, status)
+    def set(self, login: str, entry: Entry) -> Deferred[None]:
+        return self._write(login, entry)
 
     def undo(self, login: str) -> Deferred[Part | None]:
         wanted = TakingBack(False, self._now())
@@ -179,13 +174,13 @@ class KeptStore(HeldStore, Service):
     def erase(self, login: str) -> Deferred[None]:
         return self._write(login, TakingBack(True, self._now()))
 
-    def _write(self, login: str, what: Status | TakingBack) -> Deferred[None]:
+    def _write(self, login: str, what: Entry | TakingBack) -> Deferred[None]:
         try:
             if not self.running:
                 raise SettingRefused(NOT_RUNNING)
             if len(self._waiting) >= self._limits.statusesWaiting:
                 raise SettingRefused(TOO_MANY)
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 what = self._showing.admit(login, what)
         except SettingRefused:
             return fail()
@@ -245,8 +240,23 @@ class KeptStore(HeldStore, Service):
                 self._refuse(error, batch)
             else:
                 self._unseen = self._takeOver(rows) or self._unseen
+                self._well(bool(batch))
                 written += batch
         self._acknowledge(written)
+
+    def _takeAll(self, read: Callable[[int], list[Row]]) -> None:
+        """
+        Take all that is kept into memory, before the daemon runs.
+
+        @param read: gives the first rows behind the one with an id.
+        @raise CannotStart: where there is something wrong with one.
+        """
+        self._starting = True
+        try:
+            while self._takeOver(read(self._seen)):
+                pass
+        finally:
+            self._starting = False
 
     def _takeOver(self, rows: Sequence[Row]) -> bool:
         """Take ``rows`` into memory, and say whether there may be more."""
@@ -259,20 +269,25 @@ class KeptStore(HeldStore, Service):
         return len(rows) >= self._limits.statusesAtOnce
 
     def _acknowledge(self, written: Sequence[_Waiting]) -> None:
-        if written and self._trouble is not None:
-            self._trouble = None
-            self._log.info("{where}: statuses are kept again", where=self._where)
         if self._show is None or not written:
             _tell(written)
         else:
             self._show(self._seen).addCallback(lambda _: _tell(written))
 
+    def _well(self, wrote: bool) -> None:
+        """A turn was done. Of a full disk, that it can be read says nothing."""
+        if self._troubles and (wrote or not self._unwritten):
+            self._troubles.clear()
+            self._unwritten = False
+            self._log.info("{where}: statuses are kept again", where=self._where)
+
     def _refuse(self, error: Exception, batch: Sequence[_Waiting]) -> None:
         words = self._words(error)
+        self._unwritten = self._unwritten or bool(batch)
         if words is None:
             self._log.failure("Keeping statuses in {where}", Failure(error), where=self._where)
-        elif str(error) != self._trouble:
-            self._trouble = str(error)
+        elif str(error) not in self._troubles:
+            self._troubles.add(str(error))
             self._log.error(
                 "{where}: statuses can't be kept or read ({error!s}); those read before stay",
                 where=self._where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
@@ -11,7 +12,7 @@ from zope.interface import implementer
 from fingerd.model.errors import SettingRefused
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Part, Record, Status
+from fingerd.model.record import Entry, Part, Record
 from fingerd.stores.showing import Showing, earlier
 
 __all__ = ["MemoryStore"]
@@ -52,12 +53,12 @@ class MemoryStore(HeldStore):
     def __init__(self, now: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         super().__init__(now, limits)
         # What users have set, the newest last.
-        self._set: dict[str, list[Status]] = {}
+        self._set: dict[str, list[Entry]] = {}
         self._limits = limits
 
     def history(
         self, login: str, most: int, whole: bool = False, ended: bool = False
-    ) -> Deferred[Sequence[Status]]:
+    ) -> Deferred[Sequence[Entry]]:
         newest = reversed(self._set.get(login, ()))
         if whole:
             return succeed(list(islice(newest, most)))
@@ -71,19 +72,23 @@ class MemoryStore(HeldStore):
                 found.append(status)
         return succeed(found[:most])
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
+    def set(self, login: str, entry: Entry) -> Deferred[None]:
         try:
-            status = self._showing.admit(login, status)
+            entry = self._showing.admit(login, entry)
         except SettingRefused:
             return fail()
-        self._showing.put(login, status)
+        self._showing.put(login, entry)
         set = self._set.setdefault(login, [])
-        set.append(status)
-        same = [each for each in set if each.part is status.part]
-        if excess := same[: -earlier(status.part, self._limits) - 1]:
-            lasting = self._showing.lasting(login)
-            gone = [each for each in excess if each not in lasting]
-            self._set[login] = [each for each in set if each not in gone]
+        set.append(entry)
+        same = [at for at, each in enumerate(set) if each.part is entry.part]
+        # Behind the newest go those that would not show again even if all the newest were undone.
+        longest = -math.inf
+        for at in same[::-1][earlier(entry.part, self._limits) :]:
+            until = set[at].until
+            ends = math.inf if until is None else until
+            if ends <= longest:
+                del set[at]
+            longest = max(longest, ends)
         self._changed()
         return succeed(None)
 

@@ -34,12 +34,23 @@ def newestCopy(path: str) -> sqlite3.Connection:
     memory = sqlite3.connect(":memory:")
     try:
         with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as file:
-            file.backup(memory)
-        bringUpToDate(memory)
+            copyInto(memory, file)
     except BaseException:
         memory.close()
         raise
     return memory
+
+
+def copyInto(empty: sqlite3.Connection, database: sqlite3.Connection) -> None:
+    """
+    Make of an empty database a copy of another, of one moment, with the newest schema.
+
+    @raise sqlite3.Error: when the other can't be read.
+    """
+    database.backup(empty)
+    # What is copied is a write-ahead log's database. A copy is one file.
+    empty.execute("PRAGMA journal_mode=DELETE")
+    bringUpToDate(empty)
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import Limits
-from fingerd.model.record import NOTHING_SET, Part, Record, Status
+from fingerd.model.record import NOTHING_SET, Entry, Part, Record
 
 NOT_TEXT = "Not set: a status is text"
 NO_TIME = "Not set: the time it is to last is no time"
@@ -34,10 +34,10 @@ class Showing:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._most = limits.statusesBelow
+        self._limits = limits
         self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
-        # Who has hidden themselves, or will be hidden again.
-        self._hidden: set[str] = set()
+        # Who has hidden themselves, or will be hidden again, and the end of that.
+        self._hidden: dict[str, float] = {}
 
     def __len__(self) -> int:
         """How many users have set something, expired or not."""
@@ -48,10 +48,10 @@ class Showing:
         data = self._shards[hash(login) % _SHARDS].get(login)
         if data is None:
             return NOTHING_SET
-        shows: dict[str, Status] = {}
+        shows: dict[str, Entry] = {}
         for text, when, by, until, part in marshal.loads(data):
             if until is None or until > now:
-                shows[part] = Status(text, when, by, until, _PARTS[part])
+                shows[part] = Entry(text, when, by, until, _PARTS[part])
         return Record(*map(shows.get, Part))
 
     def logins(self, limit: int, now: float) -> list[str]:
@@ -61,17 +61,22 @@ class Showing:
 
     def hidden(self, now: float) -> frozenset[str]:
         """The logins of those who are hidden."""
-        return frozenset(login for login in self._hidden if self.get(login, now).hidden)
+        return frozenset(login for login, until in self._hidden.items() if until > now)
 
-    def put(self, login: str, status: Status) -> None:
+    def put(self, login: str, status: Entry) -> None:
         """Lay ``status`` over the others of ``login``."""
         pile = self.lasting(login)
         kept = [
             below for below in pile if below.part is not status.part or _outlasts(below, status)
         ]
-        self._keep(login, [*kept, status] if status.text else kept)
+        now = [*kept, status] if status.text else kept
+        self._keep(login, now)
         if status.part is Part.HIDDEN:
-            (self._hidden.add if status.text else self._hidden.discard)(login)
+            self._hidden.pop(login, None)
+            # What lies below another ends after it.
+            longest = next((each for each in now if each.part is Part.HIDDEN), None)
+            if longest is not None:
+                self._hidden[login] = math.inf if longest.until is None else longest.until
 
     def take(
         self, login: str, text: str, when: float, by: str, until: float | None, part: str
@@ -81,16 +86,16 @@ class Showing:
         login follows anew.
         """
         if part:
-            self.put(login, Status(text, when, by, until, Part(part)))
+            self.put(login, Entry(text, when, by, until, Part(part)))
         else:
             self.forget(login)
 
     def forget(self, login: str) -> None:
         """Nothing is set for ``login``."""
         self._keep(login, [])
-        self._hidden.discard(login)
+        self._hidden.pop(login, None)
 
-    def admit(self, login: str, status: Status) -> Status:
+    def admit(self, login: str, status: Entry) -> Entry:
         """
         ``status`` as it can be kept: a clearing has no expiry.
 
@@ -107,17 +112,19 @@ class Showing:
         if status.until is None:
             return status
         below = [each for each in self.lasting(login) if each.part is status.part]
-        if len([each for each in below if _outlasts(each, status)]) > self._most:
+        isStatus = status.part is Part.STATUS
+        most = self._limits.statusesBelow if isStatus else self._limits.plansBelow
+        if len([each for each in below if _outlasts(each, status)]) > most:
             raise SettingRefused(TOO_MANY)
         return status
 
-    def lasting(self, login: str) -> list[Status]:
+    def lasting(self, login: str) -> list[Entry]:
         """What shows for ``login`` or may show again, of all parts, the newest last."""
         data = self._shards[hash(login) % _SHARDS].get(login)
         if data is None:
             return []
         return [
-            Status(text, when, by, until, _PARTS[part])
+            Entry(text, when, by, until, _PARTS[part])
             for text, when, by, until, part in marshal.loads(data)
         ]
 
@@ -125,7 +132,7 @@ class Showing:
         record = self.get(login, now)
         return any((record.status, record.plan, record.project))
 
-    def _keep(self, login: str, pile: list[Status]) -> None:
+    def _keep(self, login: str, pile: list[Entry]) -> None:
         shard = self._shards[hash(login) % _SHARDS]
         if pile:
             fields = [(s.text, s.set, s.by, s.until, s.part.value) for s in pile]
@@ -134,7 +141,7 @@ class Showing:
             shard.pop(login, None)
 
 
-def _outlasts(below: Status, above: Status) -> bool:
+def _outlasts(below: Entry, above: Entry) -> bool:
     """Whether one status shows again when the one above it has expired."""
     if not above.text or above.until is None:
         return False
@@ -142,5 +149,8 @@ def _outlasts(below: Status, above: Status) -> bool:
 
 
 def earlier(part: Part, limits: Limits) -> int:
-    """How much of what was set of a C{part} before is kept, beside what may show again."""
+    """
+    How much of what was set of a C{part} before is kept, beside what may show again, also when all
+    of that is taken back.
+    """
     return limits.statusHistory if part is Part.STATUS else limits.planHistory

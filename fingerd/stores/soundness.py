@@ -9,8 +9,10 @@ from functools import partial
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import Part
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 
+# In seconds since the epoch: as many as a date can be made of.
+_LATEST = 1e11
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
 
 
@@ -20,6 +22,29 @@ def damaged(path: str, found: str) -> CannotStart:
         f"the statuses in {path} are damaged ({found}); nothing was changed: move them and the "
         "files beside them away, then put a backup there or begin anew"
     )
+
+
+def examine(connection: sqlite3.Connection, path: str, scripts: Sequence[str]) -> None:
+    """
+    Look whether this program can use a database, which the first of C{scripts} have made.
+
+    @param path: the database's.
+    @raise CannotStart: when it can't, with the reason in words.
+    """
+    try:
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if primary(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise damaged(path, str(error)) from None
+    if schema > len(scripts):
+        raise CannotStart(
+            f"the statuses in {path} were written by a newer fingerd: "
+            f"they have schema {schema}, this one knows {len(scripts)}"
+        )
+    found = trouble(connection, scripts[:schema])
+    if found is not None:
+        raise damaged(path, found)
 
 
 def trouble(connection: sqlite3.Connection, scripts: Sequence[str]) -> str | None:
@@ -80,7 +105,10 @@ def unsound(row: Row) -> str | None:
         (login + text + by).encode("utf-8")
     except UnicodeEncodeError:
         return f"{named}is not UTF-8"
-    if not isinstance(when, float) or not isinstance(until, float | None):
+    ends = 0.0 if until is None else until
+    # (NaN is in no range.)
+    areTimes = isinstance(when, float) and isinstance(ends, float)
+    if not (areTimes and 0 <= when < _LATEST and 0 <= ends < _LATEST):
         return f"{named}has no time"
     if part and part not in list(Part):
         return f"{named}is of no part that there is"

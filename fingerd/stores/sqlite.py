@@ -11,11 +11,12 @@ from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Part, Status
 from fingerd.stores.database import FILES, Database, tidy
-from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
-from fingerd.stores.soundness import damaged, primary, unsound
+from fingerd.stores.kept import CANT_KEEP, KeptStore
+from fingerd.stores.rows import Row, Setting
+from fingerd.stores.soundness import damaged, primary
 from fingerd.stores.witness import Replaced
 from fingerd.system.privileges import Identity
 from fingerd.system.state_directory import makeStateDirectory
@@ -64,29 +65,20 @@ class SQLiteStore(KeptStore):
         )
         return written
 
-    def _history(
-        self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    def _history(self, login: str, most: int, whole: bool, after: float) -> Deferred[list[Row]]:
         assert self._pool is not None
-        read = self._pool.runInteraction(self._database.history, login, after, most, whole)
-        statuses: Deferred[Sequence[Status]] = read.addCallback(self._statuses)
-        return statuses
-
-    def _statuses(self, rows: Sequence[Row]) -> list[Status]:
-        return [Status(*row[2:6], Part(row[6])) for row in rows if self._isSound(row)]
+        read: Deferred[list[Row]] = self._pool.runInteraction(
+            self._database.history, login, after, most, whole
+        )
+        return read
 
     def _words(self, error: Exception) -> str | None:
         if not isinstance(error, sqlite3.Error | OSError | Replaced):
             return None
         return _WORDS.get(primary(error), CANT_KEEP)
 
-    def _isSound(self, row: Row) -> bool:
-        wrong = unsound(row)
-        if wrong is not None:
-            if self._pool is None:
-                raise damaged(self._database.path, wrong)
-            self._log.error("{where}: {wrong}, and is left out", where=self._where, wrong=wrong)
-        return wrong is None
+    def _damaged(self, wrong: str) -> CannotStart:
+        return damaged(self._database.path, wrong)
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -99,8 +91,7 @@ class SQLiteStore(KeptStore):
             self.privilegedStartService()
         connection = self._database.open()
         try:
-            while self._takeOver(self._database.news(connection.cursor(), self._seen)):
-                pass
+            self._takeAll(lambda seen: self._database.news(connection.cursor(), seen))
         finally:
             connection.close()
         self._database.opened()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from fingerd.stores.kept import Row
+from fingerd.stores.rows import Row
 from fingerd.stores.soundness import trouble, unsound
 
 # What two looks at one database have in common.
@@ -27,7 +27,8 @@ class Witness:
 
     The log goes on being written where nobody finds it, once its file has been taken away. The
     database itself is written by SQLite alone, when it moves the log into it, in this process or
-    another: where it has changed, it is read anew and compared.
+    another: where it has changed, it is read anew and compared. So it is where the log is shorter
+    than it was: SQLite writes over its beginning, and cuts it only when told to.
     """
 
     def __init__(self, path: str, scripts: Sequence[str]) -> None:
@@ -39,6 +40,8 @@ class Witness:
         self._scripts = scripts
         self._files: tuple[tuple[int, int], ...] = ()
         self._changed = (0, 0)
+        # The bytes that the log has had.
+        self._logged = 0
         # The id and the login of a row that has been there.
         self._newest: tuple[int, str] | None = None
 
@@ -56,6 +59,7 @@ class Witness:
         if _files(self._path) != self._files[:1]:
             raise self._replaced()
         self._files = self._present()
+        self._logged = self._log()
 
     def saw(self, row: Row) -> None:
         """A row is in the database."""
@@ -71,14 +75,15 @@ class Witness:
         """
         if self._present() != self._files:
             raise self._replaced()
-        if self._lastChange() == self._changed:
+        if self._lastChange() == self._changed and self._log() >= self._logged:
             return
         if not cursor.connection.in_transaction:
             cursor.execute("BEGIN IMMEDIATE")
         changed = self._lastChange()
         if not self._isSame(cursor):
-            raise Replaced(f"{self._path} was overwritten while it was in use")
+            raise Replaced(f"{self._path}, or its log, was overwritten while it was in use")
         self._changed = changed
+        self._logged = self._log()
 
     def written(self) -> None:
         """
@@ -89,6 +94,7 @@ class Witness:
         if self._present() != self._files:
             raise self._replaced()
         self._changed = self._lastChange()
+        self._logged = self._log()
 
     def _isSame(self, cursor: sqlite3.Cursor) -> bool:
         """Whether a connection that has read nothing yet finds what was there."""
@@ -107,6 +113,9 @@ class Witness:
     def _lastChange(self) -> tuple[int, int]:
         info = os.stat(self._path)
         return info.st_size, info.st_mtime_ns
+
+    def _log(self) -> int:
+        return os.stat(f"{self._path}-wal").st_size
 
     def _present(self) -> tuple[tuple[int, int], ...]:
         return _files(self._path, f"{self._path}-wal")

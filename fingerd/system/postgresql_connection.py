@@ -35,15 +35,28 @@ class Impatient(psycopg.Connection[tuple[Any, ...]]):
             raise DirectoryError(f"it said nothing for {patience:g} seconds") from None
 
 
-def connect(conninfo: str, limits: Limits) -> Impatient:
+def connect(conninfo: str, limits: Limits, prepare: bool = True) -> Impatient:
     """
     A connection on which each statement is a transaction, and has C{$1} for its first parameter.
 
+    @param prepare: whether the server keeps what is often asked. Between client and server may be
+        one that gives each transaction another connection: then it must not.
     @raise psycopg.Error: when there is none.
     """
-    connection = Impatient.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
+    connection = Impatient.connect(
+        conninfo,
+        autocommit=True,
+        cursor_factory=psycopg.RawCursor,
+        prepare_threshold=5 if prepare else None,
+    )
     connection.patience = limits.databaseTime + _GRACE
+    # What such a one passes on that another client listens for would be kept for ever.
+    connection.add_notify_handler(_forget)
     return connection
+
+
+def _forget(notify: psycopg.Notify) -> None:
+    pass
 
 
 def conninfoOf(url: str, limits: Limits, **defaults: str) -> str:

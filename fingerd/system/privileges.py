@@ -65,14 +65,29 @@ def lesserUser(name: str | None = None) -> Identity:
 
 def become(identity: Identity) -> None:
     """
-    Be that user from now on, with the user's groups, and for good.
+    Be that user from now on, with the user's groups, and for good. One who has no name, such as a
+    user of systemd's whose service is stopped, has no groups but that one.
 
     @raise CannotStart: when the system doesn't allow it.
     """
     if identity.uid is None:
         return
     try:
-        switchUID(identity.uid, identity.gid)
+        if _hasName(identity.uid):
+            switchUID(identity.uid, identity.gid)
+        else:
+            os.setgroups([])
+            if identity.gid is not None:
+                os.setgid(identity.gid)
+            os.setuid(identity.uid)
     except (OSError, KeyError) as error:
         raise CannotStart(f"can't become the user with uid {identity.uid}: {error}") from None
     _log.info("now uid {uid}, gid {gid}", uid=os.getuid(), gid=os.getgid())
+
+
+def _hasName(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True

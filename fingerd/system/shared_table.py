@@ -26,8 +26,11 @@ _PLACES = 4096
 _FEWEST = 1024
 
 
-# Rows, of what is counted: visits at finger doors and at setters, and lookups.
-VISITS, SETTERS, LOOKUPS = ROWS = range(3)
+# Rows, of what is counted: visits at finger doors and at setters, lookups, and visits by SSH.
+VISITS, SETTERS, LOOKUPS, REMOTE_SETTERS = range(4)
+# So many rows below a row of visits: those of them that are being ended, to make room.
+ENDING = 4
+ROWS = range(2 * ENDING)
 
 
 class SharedTable:
@@ -84,20 +87,41 @@ class Column:
     The column of one worker, and what that sees of the others'.
 
     @ivar workers: how many workers there are, while none is being replaced.
-    @ivar askForRoom: called when another worker is to end a visit.
+    @ivar askForRoom: called with a row when another worker is to end a visit that is counted there.
     """
 
-    def __init__(self, table: SharedTable, column: int, workers: int) -> None:
+    def __init__(
+        self, table: SharedTable, column: int, workers: int, kind: str | None = None
+    ) -> None:
+        """
+        @param kind: see L{apart}.
+        """
+        self._table = table
         self._integers, self._reals = table.integers, table.reals
         self._columns = table.columns
         self.workers = workers
-        self.askForRoom: Callable[[], object] = lambda: None
+        self.askForRoom: Callable[[int], object] = lambda row: None
         self._column = column
+        self._kind = kind
         self._mask = table.sets - 1
         self._own = table.start(column)
         self._others = [table.start(each) for each in range(table.columns) if each != column]
         # Of the peers that came last: to look for a place takes longer than what is done there.
         self._places: dict[str, _Place] = {}
+
+    def apart(self, kind: str) -> Column:
+        """
+        The same column, for what is counted apart of peers that may have the same names: of C{kind}
+        they are others.
+        """
+        column = Column(self._table, self._column, self.workers, kind)
+
+        def ask(row: int) -> None:
+            # Who hears of it is known later than this.
+            self.askForRoom(row)
+
+        column.askForRoom = ask
+        return column
 
     def count(self, row: int, own: int) -> None:
         """This worker has so many now."""
@@ -145,9 +169,12 @@ class Column:
         if self._integers[at] == name or (at := self._taken(peer)):
             self._integers[at + 2] = own
 
+    def _name(self, peer: str) -> int:
+        return hash(peer if self._kind is None else (self._kind, peer))
+
     def _placed(self, peer: str) -> _Place:
         """Where a peer is."""
-        name = hash(peer)
+        name = self._name(peer)
         place = (name & self._mask) * _SET
         own = self._own + place
         if self._integers[own + _FACTS] == name:
@@ -163,7 +190,7 @@ class Column:
         full first. 0 where all have visits.
         """
         integers, reals = self._integers, self._reals
-        name = hash(peer)
+        name = self._name(peer)
         one = self._own + (name & self._mask) * _SET
         ways = range(one, one + _SET, _FACTS)
         at = next((at for at in ways if integers[at] == name), 0)

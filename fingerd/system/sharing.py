@@ -6,7 +6,10 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+
+from fingerd.system.slices import Steps, inSlices
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -15,11 +18,14 @@ V = TypeVar("V")
 class Waiters(Generic[V]):
     """Those who wait for one result. Each of them can cancel without disturbing the others."""
 
-    def __init__(self, left: Callable[[], object]) -> None:
+    def __init__(self, left: Callable[[], object], clock: IReactorTime) -> None:
         """
-        @param left: called when the last of them has cancelled.
+        @param left: called when the last of them has cancelled, and there is no result yet.
+        @param clock: the reactor.
         """
         self._left = left
+        self._clock = clock
+        self._isDone = False
         self._waiters: list[Deferred[V]] = []
 
     def wait(self) -> Deferred[V]:
@@ -29,19 +35,27 @@ class Waiters(Generic[V]):
         return waiter
 
     def done(self, result: V | Failure) -> None:
-        """Give all of them the result. As with any Deferred, a Failure makes it fail."""
-        # One of them may cancel another.
-        while self._waiters:
-            self._waiters.pop(0).callback(result)
+        """
+        Give all of them the result, in slices: each may have a lot to do with it. As with any
+        Deferred, a Failure makes it fail.
+        """
+        self._isDone = True
+        Deferred.fromCoroutine(inSlices(self._give(result), self._clock))
 
     def cancel(self) -> None:
         """Let all of them cancel."""
         for waiter in list(self._waiters):
             waiter.cancel()
 
+    def _give(self, result: V | Failure) -> Steps[None]:
+        # One of them may cancel another.
+        while self._waiters:
+            self._waiters.pop(0).callback(result)
+            yield None
+
     def _leave(self, waiter: Deferred[V]) -> None:
         self._waiters.remove(waiter)
-        if not self._waiters:
+        if not self._waiters and not self._isDone:
             self._left()
 
 
@@ -52,7 +66,11 @@ class Shared(Generic[K, V]):
     more is cancelled.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
+        """
+        @param clock: the reactor.
+        """
+        self._clock = clock
         self._underWay: dict[K, Waiters[V]] = {}
 
     def get(self, key: K, begin: Callable[[], Deferred[V]]) -> Deferred[V]:
@@ -67,7 +85,7 @@ class Shared(Generic[K, V]):
         def cancel() -> None:
             work.cancel()
 
-        waiters = self._underWay[key] = Waiters(cancel)
+        waiters = self._underWay[key] = Waiters(cancel, self._clock)
         waiter = waiters.wait()
         work = maybeDeferred(begin).addBoth(self._done, key)
         return waiter

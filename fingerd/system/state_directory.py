@@ -192,7 +192,7 @@ def _make(path: str, files: Collection[str], owner: Identity) -> None:
         if root and uid != 0:
             _handOver(directory, info, files, owner)
         if made:
-            _sync(os.path.dirname(path))
+            sync(os.path.dirname(path))
     finally:
         os.close(directory)
 
@@ -240,7 +240,7 @@ def _checkOwner(info: os.stat_result, uid: int, what: str) -> None:
         raise OSError(f"{what} is uid {info.st_uid}'s, and the daemon is uid {uid}")
 
 
-def _sync(path: str) -> None:
+def sync(path: str) -> None:
     """Make sure that a directory's entries are on disk."""
     directory = os.open(path, _OPEN | os.O_DIRECTORY)
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from fingerd.model.errors import DirectoryError
@@ -60,7 +60,7 @@ class Threads:
             if self._running == self._count and waiting >= self._mostWaiting:
                 busy = f"busy: {self._running} lookups at work, {waiting} waiting"
                 return fail(DirectoryError(busy))
-            lookup = _Lookup(key, work, self._left)
+            lookup = _Lookup(key, work, self._left, cast(IReactorTime, self._reactor))
             self._lookups[key] = self._waiting[key] = lookup
         result = lookup.wait()
         self._begin()
@@ -117,8 +117,12 @@ class _Lookup(Waiters[T]):
     """A lookup that runs or waits, and those who ask for it."""
 
     def __init__(
-        self, key: Hashable, work: Callable[[], T], left: Callable[[Hashable], object]
+        self,
+        key: Hashable,
+        work: Callable[[], T],
+        left: Callable[[Hashable], object],
+        clock: IReactorTime,
     ) -> None:
-        super().__init__(lambda: left(key))
+        super().__init__(lambda: left(key), clock)
         self.key = key
         self.work = work

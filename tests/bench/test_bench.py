@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import memory, plots, servers, users
@@ -26,6 +27,7 @@ from tests.support.daemon import PATIENCE, ROOT
 IN_PYTHON = [sys.executable, "-m", "bench.load"]
 
 
+@pytest.mark.slow
 class BenchTests(SynchronousTestCase):
     """``python -m bench NAME``."""
 
@@ -86,6 +88,13 @@ class BenchTests(SynchronousTestCase):
         (one,) = json.loads((self.out / "statuses.json").read_text())["figures"]["rounds"]
         self.assertEqual(100, sum(one["batches"]))
 
+    def test_sharing(self) -> None:
+        """What setting statuses costs in PostgreSQL is measured, and when others see them."""
+        self.check("sharing", "--settings=100")
+        figures = json.loads((self.out / "sharing.json").read_text())["figures"]
+        self.assertEqual({"SQLite", "PostgreSQL"}, figures["rounds"].keys())
+        self.assertEqual([3, 3], [len(some) for some in figures["delays"].values()])
+
     def test_start(self) -> None:
         """How long a start takes is measured, and what is imported for it is known."""
         self.check("start", "--rounds=1")
@@ -134,7 +143,7 @@ class BenchTests(SynchronousTestCase):
             check=True,
             timeout=PATIENCE,
         ).stdout
-        for name in ("queries", "reload", "idle", "statuses", "start", "memory", "all"):
+        for name in ("queries", "reload", "idle", "statuses", "sharing", "start", "memory", "all"):
             self.assertIn(f"\n    {name} ", said)
 
 

@@ -59,6 +59,26 @@ def limit(daemon: Daemon, what: str, value: str) -> None:
     run(*(same if IS_ROOT else ()), "prlimit", f"--pid={daemon.pid}", f"--{what}={value}:")
 
 
+def clockOf(offset: Path) -> Sequence[str]:
+    """
+    What a daemon is run by that has a clock of its own, all but the one that nobody can set.
+
+    @param offset: a file that says how far it is from this one, in seconds (C{+60}).
+    """
+    needs("faketime")
+    # Debian's path, and that of others.
+    for folder in (*Path("/usr/lib").glob("*/faketime"), Path("/usr/lib/faketime")):
+        if (folder / "libfaketime.so.1").exists():
+            return (
+                "env",
+                f"LD_PRELOAD={folder / 'libfaketime.so.1'}",
+                f"FAKETIME_TIMESTAMP_FILE={offset}",
+                "FAKETIME_NO_CACHE=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            )
+    raise AssertionError("faketime is here, and libfaketime.so.1 isn't")
+
+
 class SilentNameServer:
     """
     A network with nothing in it but a DNS server that never answers, until the block ends.

@@ -81,14 +81,17 @@ class CheckTests(Written):
         self.assertIn(f"warning: {self.users} can't be read again by this daemon's user", said)
 
     def test_homes(self) -> None:
-        """So are homes that the daemon's user can't enter."""
+        """So are homes that the daemon's user can't enter, and those that aren't there."""
         needsRoot()
         home = Path(self.users).parent / "home"
         home.mkdir(mode=0o700)
-        accounts = self.config(f"zoe:x:1234:1234:Zoe:{home}:/bin/sh\n")
+        away = home.with_name("away")
+        accounts = self.config(
+            f"zoe:x:1234:1234:Zoe:{home}:/bin/sh\nida:x:1235:1235:Ida:{away}:/bin/sh\n"
+        )
         status, said = self.check(f"--directory=passwd:{accounts}")
         self.assertEqual(status, 2)
-        self.assertIn("the homes of 1 can't be entered, such as zoe's", said)
+        self.assertIn("the homes of 2 can't be looked into, such as zoe's", said)
 
     def test_explain(self) -> None:
         """A shown user: who knows them, what became of each field, and the very answer."""

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from tests.daemon.test_check import CHECK
-from tests.daemon.test_twistd import WithUsers
 from tests.support.daemon import AS_NOBODY, IS_ROOT, PATIENCE, TWISTD, needsRoot
+from tests.support.with_users import WithUsers
 
 
 class Checking(WithUsers):

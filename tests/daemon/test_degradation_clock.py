@@ -7,23 +7,11 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 
-from tests.daemon.faults import FAILED, FaultCase, until
-from tests.support.daemon import TWISTD, Daemon, needs
+from tests.daemon.faults import FAILED, FaultCase, clockOf, until
+from tests.support.daemon import TWISTD, Daemon
 
-# twistd, with what it takes to have timers that don't heed the clock.
 _HOUR = 3600
-
-
-def _library() -> str:
-    """Where libfaketime is."""
-    needs("faketime")
-    # Debian's path, and that of others.
-    for folder in (*Path("/usr/lib").glob("*/faketime"), Path("/usr/lib/faketime")):
-        if (folder / "libfaketime.so.1").exists():
-            return str(folder / "libfaketime.so.1")
-    raise AssertionError("faketime is here, and libfaketime.so.1 isn't")
 
 
 class ClockTests(FaultCase):
@@ -41,14 +29,7 @@ class ClockTests(FaultCase):
         """A daemon with a clock of its own."""
         return self.daemon(
             *options,
-            command=(
-                "env",
-                f"LD_PRELOAD={_library()}",
-                f"FAKETIME_TIMESTAMP_FILE={self.offset}",
-                "FAKETIME_NO_CACHE=1",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                TWISTD,
-            ),
+            command=(*clockOf(self.offset), TWISTD),
         )
 
     def setClock(self, seconds: int) -> None:

@@ -25,7 +25,7 @@ FREE = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
 RELEASED = "1764115200"
 
 # They share what is built.
-pytestmark = pytest.mark.xdist_group("packaging")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
 
 class Place:

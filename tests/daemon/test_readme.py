@@ -40,6 +40,7 @@ def clone(folder: Path) -> Path:
     return folder / "clone"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("the ports that people use")
 class CommandTests(SynchronousTestCase):
     """The commands, in a fresh clone."""
@@ -80,7 +81,7 @@ class CommandTests(SynchronousTestCase):
         upgraded with what was set, and removed, as the page on that says.
         """
         needsRoot()
-        needs("finger", "sqlite3")
+        needs("finger")
         [commands] = [block for block in blocks("sh") if "useradd" in block]
         backUp, restore, upgrade, remove, forget = blocks("sh", UPGRADING)
         start = commands[commands.index("/opt/fingerd/bin/twistd") :]
@@ -121,8 +122,11 @@ class CommandTests(SynchronousTestCase):
             shown,
             "\\A"
             "Happy and very well\nfingerd\n"
-            "moshez: Writing a README\nWriting a README\n"
-            "moshez: Gone; before it: Writing a README\nWriting a README\n"
+            "moshez: Writing a README\n"
+            "/root/statuses.backup has what was in /var/lib/fingerd: 1 entry of 1 user\n"
+            "Writing a README\nmoshez: Gone; before it: Writing a README\n"
+            "/var/lib/fingerd has what was in /root/statuses.backup: 1 entry of 1 user\n"
+            "Writing a README\n"
             f"{log}"
             "removed\n/etc/users\n/var/lib/fingerd\n\\Z",
         )

@@ -54,10 +54,14 @@ class AccountTests(Accounts):
 
     def test_closedHomes(self) -> None:
         """
-        The log says at the start how many homes can't be entered, and what becomes of their users.
+        The log says at the start how many homes can't be looked into, since they are closed or not
+        to be seen, and what becomes of their users.
         """
         self.home.chmod(0o700)
-        lookedAt = "passwd:: of 2 homes 1 can't be entered by this user, and a .nofinger in them"
+        lookedAt = (
+            "passwd:: of 2 homes 1 can't be looked into by this user, since they are closed or not "
+            "there, and a .nofinger in them"
+        )
         with over(f"passwd:{self.uids}", asRoot=True) as daemon:
             daemon.says(f"{lookedAt} can't be seen; their users are shown")
             self.assertIn(b"Ada Lovelace", daemon.ask(f"{self.login}\n".encode()))
@@ -65,6 +69,10 @@ class AccountTests(Accounts):
             daemon.says(f"{lookedAt} can't be seen; their users are hidden")
             self.assertEqual(daemon.ask(f"{self.login}\n".encode()), UNKNOWN)
             self.assertNotIn(self.login.encode(), daemon.ask(b"\n"))
+        self.home.rename(self.home.with_name("away"))
+        with over(f"passwd:{self.uids},closed-homes=hide", asRoot=True) as daemon:
+            daemon.says(f"{lookedAt} can't be seen; their users are hidden")
+            self.assertEqual(daemon.ask(f"{self.login}\n".encode()), UNKNOWN)
 
     def test_accountsInFile(self) -> None:
         """``passwd:FILE`` has the users of a file of that format, and no others."""

@@ -9,8 +9,8 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from tests.daemon.test_twistd import WithUsers
 from tests.support.daemon import AS_NOBODY, IS_ROOT, PATIENCE, TWISTD, exchange, needsRoot
+from tests.support.with_users import WithUsers
 
 LOG = "No such file or directory; make the directory that it is to be in"
 

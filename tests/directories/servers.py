@@ -34,21 +34,31 @@ def _folder() -> Path:
 class PostgreSQLServer:
     """A cluster with one database, on a UNIX socket. It runs until it is removed."""
 
-    def __init__(self, encoding: str = "UTF8") -> None:
+    def __init__(
+        self, encoding: str = "UTF8", address: str = "", within: Sequence[str] = ()
+    ) -> None:
+        """
+        @param address: of the machine's, for others of its network, who need a password.
+        @param within: what the server is run by.
+        """
         programs = [*sorted(glob.glob("/usr/lib/postgresql/*/bin")), "postgresql"][0]
         needs(f"{programs}/pg_ctl", "psql")
-        self._control = f"{programs}/pg_ctl"
+        self._control = (*within, *_PREFIX, f"{programs}/pg_ctl")
+        self._address = address
         self.folder = _folder()
         locale = "C.UTF-8" if encoding == "UTF8" else "C"
         initdb = f"{programs}/initdb"
         options = (f"--encoding={encoding}", f"--locale={locale}", "--username=owner", "--no-sync")
         data = f"--pgdata={self.folder}/data"
         run(*_PREFIX, initdb, data, *options, "--auth=trust")
+        if address:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet scram-sha-256\n")
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it can be asked."""
-        options = f"-c listen_addresses='' -k {self.folder} -F"
+        options = f"-c listen_addresses='{self._address}' -k {self.folder} -F"
         self._do("start", "-w", "-l", f"{self.folder}/log", "-o", options)
 
     def stop(self) -> None:
@@ -73,7 +83,7 @@ class PostgreSQLServer:
     def _do(self, *command: str) -> None:
         # What is started inherits what is open: a pipe would be waited for.
         subprocess.run(
-            [*_PREFIX, self._control, "-D", f"{self.folder}/data", *command],
+            [*self._control, "-D", f"{self.folder}/data", *command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,

@@ -13,9 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from fingerd.directories.key_files import KeyFiles
+from fingerd.directories.watched import looks
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IKeyring, IReloadable
 from fingerd.model.limits import DEFAULTS
+from tests.support.ports import NoThreads
 
 # In files' time; the clock of the reactor begins with 0.
 NOW = 1_000_000_000.0
@@ -29,6 +31,7 @@ class KeyFilesTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.said: list[str] = []
         self.clock = Clock()
+        self.patch(looks, "Threads", NoThreads)
 
     def write(self, login: str, text: str, age: float = 100.0) -> None:
         """Write a user's file, which was changed so many seconds ago."""

@@ -105,7 +105,7 @@ class RealAccountsTests(Accounts):
             plan.unlink()
 
     def test_hideClosed(self) -> None:
-        """Where that is wanted, those whose homes can't be entered are hidden, in lists too."""
+        """Where that is wanted, those whose homes can't be looked into are hidden, in lists too."""
         ada, eve = self.ada.pw_name, self.eve.pw_name
         self.addCleanup(self.base.chmod, 0o755)
         for closed in self.home, self.base:
@@ -116,9 +116,31 @@ class RealAccountsTests(Accounts):
             self.assertNotIn(ada, [user["login"] for user in listed])
             if closed is self.home:
                 self.assertEqual(found["name"], eve.capitalize())
-        # What isn't there isn't closed.
         self.base.chmod(0o755)
-        self.home.rmdir()
+
+    def test_hideMissing(self) -> None:
+        """
+        So are those whose homes aren't to be seen, as behind C{ProtectHome=tmpfs}, or are no
+        directories of theirs: nobody can tell whether there is a C{.nofinger}.
+        """
+        ada, away = self.ada.pw_name, self.home.with_name("away")
+        self.home.rename(away)
+        (away / ".nofinger").touch()
+
+        def isHidden() -> None:
+            shown, hidden = asked("closed-homes=show", ada)[0], asked("closed-homes=hide", ada)[0]
+            self.assertEqual((shown["name"], hidden), ("Ada Lovelace", "hidden"))
+            (listed,) = asked("closed-homes=hide", "")
+            self.assertNotIn(ada, [user["login"] for user in listed])
+
+        isHidden()
+        self.home.symlink_to(away)
+        isHidden()
+        self.home.unlink()
+        self.home.mkdir()
+        os.chown(self.home, self.eve.pw_uid, self.eve.pw_gid)
+        isHidden()
+        os.chown(self.home, self.ada.pw_uid, self.ada.pw_gid)
         self.assertEqual(asked("closed-homes=hide", ada)[0]["name"], "Ada Lovelace")
 
     def test_closedHome(self) -> None:
@@ -241,12 +263,15 @@ class FailingTests(Sockets):
         self.assertEqual(self.begun[DEFAULTS.passwdThreads :], ["eve"])
 
     async def test_tooMany(self) -> None:
-        """More lookups than may wait for a name service that hangs fail at once, in words."""
+        """
+        More lookups than may wait for a name service that hangs fail at once, in words; lists are
+        made beside them.
+        """
         directory = self.passwd(SomeAccounts(self.hang), Limits(passwdThreads=1, passwdWaiting=1))
         results = [directory.getUser("ada"), directory.getUser("eve")]
         error = await self.assertFailure(directory.getUser("ann"), DirectoryError)
         self.assertEqual(str(error), "busy: 1 lookups at work, 1 waiting")
-        await self.assertFailure(directory.getUsers(10), DirectoryError)
+        self.assertEqual(await directory.getUsers(10), [])
         self.go.set()
         self.assertEqual([await result for result in results][1], User("eve", name="Eve"))
 
@@ -285,6 +310,31 @@ class FailingTests(Sockets):
             self.warnings(),
             ["passwd:some doesn't list a user, the home of 'ada': Input/output error"],
         )
+
+    async def test_homeHangs(self) -> None:
+        """A user whose home hangs is left out of lists until it answers, and others are in them."""
+        users = [Account(name, 1000, name.title(), f"/{name}") for name in ("ada", "eve", "ann")]
+        directory = self.passwd(SomeAccounts(lambda login: None, *users))
+        original = os.open
+
+        def opening(name: str | bytes, flags: int, dir_fd: int | None = None) -> int:
+            if name == b"/eve":
+                self.begun.append("eve")
+                self.go.wait()
+            return original(name, flags, dir_fd=dir_fd)
+
+        self.patch(os, "open", opening)
+        others = [User("ada", name="Ada"), User("ann", name="Ann")]
+        for _ in range(3):
+            self.assertEqual(await directory.getUsers(10), others)
+        self.assertEqual(self.begun, ["eve"])
+        self.assertEqual(
+            self.warnings(),
+            ["passwd:some doesn't list a user, the home of 'eve': it doesn't answer"],
+        )
+        self.go.set()
+        while len(await directory.getUsers(10)) < len(users):
+            pass
 
     async def test_listWithoutDescriptors(self) -> None:
         """A process that can look at no home doesn't say that there is nobody."""

@@ -13,10 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account
 from fingerd.directories.accounts.system_accounts import SystemAccounts
+from fingerd.directories.watched import looks
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import Limits
 from tests.support.accounts import noDescriptors
-from tests.support.ports import temporaryFolder
+from tests.support.ports import NoThreads, temporaryFolder
 
 EVERYONE = range(LARGEST_UID + 1)
 
@@ -146,6 +147,7 @@ class PasswdFileTests(SynchronousTestCase):
     """The accounts in a file."""
 
     def setUp(self) -> None:
+        self.patch(looks, "Threads", NoThreads)
         self.path = temporaryFolder(self) / "people"
         self.path.write_text(
             "ada:x:1000:1::/home/ada:\neve:x:2000:1:Eve,,,:/home/eve:/bin/sh\nann:x:1001:1::/:\n"

@@ -11,12 +11,13 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.directories.users_file import UsersFile, UsersReader
+from fingerd.directories.watched import looks
 from fingerd.directories.watched.table import Table
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User, isLogin
 from tests.support.daemon import ROOT
-from tests.support.ports import TurnClock, cut, temporaryFolder
+from tests.support.ports import NoThreads, TurnClock, cut, temporaryFolder
 
 EXAMPLE = ROOT / "etc" / "users.example"
 
@@ -163,6 +164,7 @@ class UsersFileTests(SynchronousTestCase):
     """Reading the file, and reading it again."""
 
     def setUp(self) -> None:
+        self.patch(looks, "Threads", NoThreads)
         self.path = temporaryFolder(self) / "users"
         self.clock = TurnClock()
         # Far from the time of any file: none is still being written.
@@ -338,12 +340,11 @@ class UsersFileTests(SynchronousTestCase):
         # What is left to do now is to let the old users go.
         self.assertFalse(done.called)
         self.path.write_bytes(b"moshez:Busier\n")
-        self.successResultOf(users.reload())
-        while self.status(users) != "Busier" and self.clock.getDelayedCalls():
+        again = users.reload()
+        while not again.called:
             self.clock.turn()
         self.assertEqual(self.status(users), "Busier")
-        while self.clock.getDelayedCalls():
-            self.clock.turn()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_malformed(self) -> None:
         """A malformed line is said once with its number, the rest is served."""

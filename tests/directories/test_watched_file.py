@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 from typing import cast
 
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from fingerd.directories.key_files import KeyFiles
 from fingerd.directories.users_file import UsersFile, fromURL
+from fingerd.directories.watched import looks
 from fingerd.directories.watched.file_url import pathIn
 from fingerd.directories.watched.reader import LineReader, Malformed
 from fingerd.directories.watched.table import Table
 from fingerd.directories.watched.watched_file import WatchedFile
 from fingerd.model.errors import DirectoryError
-from fingerd.model.limits import Limits
-from tests.support.ports import TurnClock
+from fingerd.model.limits import DEFAULTS, Limits
+from fingerd.model.user import User
+from fingerd.service.finger_service import FingerService
+from fingerd.stores.memory import MemoryStore
+from tests.support.daemon import PATIENCE
+from tests.support.ports import TIME, NoThreads, TurnClock, temporaryFolder, until
+
+# A server that hangs is said to do so at once.
+SOON = Limits(lookupTime=0.01)
+NO_ANSWER = "no answer in 0.01 seconds, as from a file server that hangs"
 
 
 class FileCase(TestCase):
@@ -28,6 +40,7 @@ class FileCase(TestCase):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         self.path = Path(place.name) / "users"
+        self.patch(looks, "Threads", NoThreads)
         # Far from the time of any file: none is still being written.
         self.now = 0.0
         self.events: list[LogEvent] = []
@@ -96,9 +109,9 @@ class WatchedFileTests(FileCase):
         while not done.called:
             self.clock.turn()
 
-    def usersFile(self) -> UsersFile:
+    def usersFile(self, limits: Limits = DEFAULTS) -> UsersFile:
         """The directory, as a running daemon has it."""
-        users = UsersFile(str(self.path), self.clock, now=lambda: self.now)
+        users = UsersFile(str(self.path), self.clock, limits, now=lambda: self.now)
         self.start(users)
         return users
 
@@ -255,9 +268,9 @@ class WatchedFileTests(FileCase):
     def test_stopWhileReading(self) -> None:
         """A directory that stops while it reads closes the file, and tells who waits for it."""
         self.path.write_bytes(b"moshez:Happy\n")
-        users = self.usersFile()
+        users = self.usersFile(Limits(reloadSlice=0.0))
         before = len(os.listdir("/proc/self/fd"))
-        self.path.write_bytes(b"moshez:Busy\n" + b"#\n" * 1_000_000)
+        self.path.write_bytes(b"moshez:Busy\n" + b"#\n" * 50_000)
         done = users.reload()
         self.clock.turn()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before + 1)
@@ -270,9 +283,9 @@ class WatchedFileTests(FileCase):
     def test_replacedWhileItIsRead(self) -> None:
         """A file that is replaced while it is read counts until the new one is read."""
         self.path.write_bytes(b"moshez:Happy\n")
-        users = self.usersFile()
+        users = self.usersFile(Limits(reloadSlice=0.0))
         for status in (b"Busy", b"Busier"):
-            self.path.write_bytes(b"moshez:%s\n" % status + b"#\n" * 1_000_000)
+            self.path.write_bytes(b"moshez:%s\n" % status + b"#\n" * 50_000)
             done = users.reload()
             self.clock.turn()
             self.assertNoResult(done)
@@ -336,3 +349,134 @@ class FileURLTests(SynchronousTestCase):
     def test_usersFile(self) -> None:
         """``file:/etc/users`` is the users file with that path."""
         self.assertEqual(str(fromURL("/etc/users", Clock())), "/etc/users")
+
+
+class HangingTests(TestCase):
+    """What is on a file server that has stopped answering."""
+
+    def setUp(self) -> None:
+        self.folder = temporaryFolder(self)
+        self.path = self.folder / "moshez"
+        self.path.write_text("moshez:Happy\n")
+        os.utime(self.path, (1, 1))
+        # What was asked of the file, and whether that may be answered.
+        self.asked: list[str] = []
+        self.answers = Event()
+        self.happy = User("moshez", status="Happy")
+        self.addCleanup(self.answers.set)
+
+    def hangs(self, name: str) -> None:
+        """From now on, this function of C{os} waits where the file is concerned."""
+        does = getattr(os, name)
+
+        def waiting(path: object, *arguments: object) -> object:
+            if str(path).startswith(str(self.folder)):
+                self.asked.append(name)
+                if current_thread() is main_thread():
+                    self.asked.append("the daemon waits")
+                else:
+                    self.answers.wait(PATIENCE)
+            return does(path, *arguments)
+
+        self.patch(os, name, waiting)
+
+    def said(self) -> list[str]:
+        """From now on, what is said in the log of the file or its folder."""
+        said: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            if str(self.folder) in (text := formatEvent(event)):
+                said.append(text)
+
+        globalLogPublisher.addObserver(cast(ILogObserver, observe))
+        self.addCleanup(globalLogPublisher.removeObserver, cast(ILogObserver, observe))
+        return said
+
+    async def staysWhile(self, name: str) -> None:
+        """
+        This function waits, and the users read before are answered until it is done. By then the
+        log has said once what hangs, and nobody waits for that who has asked for a look.
+        """
+        users = UsersFile(str(self.path), TIME, SOON)
+        users.startService()
+        self.addCleanup(users.stopService)
+        said = self.said()
+        self.path.write_text("moshez:Busy\n")
+        os.utime(self.path, (2, 2))
+        self.hangs(name)
+        first = users.reload()
+        await until(lambda: self.asked)
+        await users.reload()
+        self.assertTrue(first.called)
+        self.assertTrue(users.reload().called)
+        self.assertEqual((self.asked, users.held("moshez")), ([name], self.happy))
+        self.assertEqual(
+            said, [f"{self.path} can't be read ({NO_ANSWER}): the users read before (1) stay"]
+        )
+        self.assertIn("no answer", str(users.readings.trouble))
+        self.answers.set()
+        await until(lambda: users.held("moshez") != self.happy)
+        self.assertEqual(users.held("moshez"), User("moshez", status="Busy"))
+        self.assertIsNone(users.readings.trouble)
+
+    async def test_look(self) -> None:
+        """Users are answered while it can't be told whether the file has changed."""
+        await self.staysWhile("stat")
+
+    async def test_reading(self) -> None:
+        """So they are while a changed file can't be read."""
+        await self.staysWhile("open")
+
+    async def test_keysStay(self) -> None:
+        """So do keys for ssh."""
+        keys = KeyFiles(str(self.folder), TIME, SOON)
+        keys.startService()
+        self.addCleanup(keys.stopService)
+        said = self.said()
+        self.path.write_text("another key\n")
+        os.utime(self.path, (2, 2))
+        self.hangs("scandir")
+        for _ in range(3):
+            await keys.reload()
+        self.assertEqual((self.asked, keys.keysOf("moshez")), (["scandir"], "moshez:Happy\n"))
+        self.assertEqual(
+            said, [f"{self.folder}, it can't be read ({NO_ANSWER}): the keys read before stay"]
+        )
+        self.answers.set()
+        await until(lambda: keys.keysOf("moshez") == "another key\n")
+
+    async def test_others(self) -> None:
+        """A reload of the others' files, and what systemd is told of it, waits for it no longer."""
+        other = temporaryFolder(self) / "users"
+        other.write_text("radix:Idle\n")
+        os.utime(other, (1, 1))
+        both = [UsersFile(str(path), TIME, SOON) for path in (self.path, other)]
+        finger = FingerService(TIME, both, MemoryStore(time.time))
+        for users in both:
+            users.startService()
+            self.addCleanup(users.stopService)
+        other.write_text("radix:Busy\n")
+        os.utime(other, (2, 2))
+        self.hangs("stat")
+        await finger.reload()
+        busy = User("radix", status="Busy")
+        await until(lambda: both[1].held("radix") == busy)
+        self.assertEqual(both[0].held("moshez"), self.happy)
+
+    async def test_stop(self) -> None:
+        """The daemon can stop, and waits for no such server; started again, it looks again."""
+        users = UsersFile(str(self.path), TIME)
+        users.startService()
+        self.path.write_text("moshez:Busy\n")
+        os.utime(self.path, (2, 2))
+        self.hangs("stat")
+        done = users.reload()
+        await until(lambda: self.asked)
+        users.stopService()
+        self.assertTrue(done.called)
+        self.assertEqual(self.asked, ["stat"])
+        self.answers.set()
+        users.startService()
+        self.addCleanup(users.stopService)
+        await users.reload()
+        self.assertEqual(users.held("moshez"), User("moshez", status="Busy"))

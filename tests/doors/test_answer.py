@@ -15,10 +15,10 @@ from fingerd.doors.plain.answer import ofSeveral
 from fingerd.doors.plain.encoding import encode
 from fingerd.model import texts
 from fingerd.model.fields import ALL, ALWAYS, Field, Fields, Views, parseViews
-from fingerd.model.listing import Listing
+from fingerd.model.listing import Listing, PreparedUsers
 from fingerd.model.reply import Reply
 from fingerd.model.user import User
-from fingerd.service.shown import Shown, ShownUsers
+from fingerd.service.shown import Shown
 from fingerd.text.cleaning import clean
 from fingerd.text.replacing import NOTHING, Replacements, parseReplacements
 from fingerd.text.width import displayWidth
@@ -64,10 +64,11 @@ def reply(
     """The reply with a list."""
     listing = users if isinstance(users, Listing) else Listing(users)
     shown = Shown(replacements, SIZE)
+    show = shown.listedInFull if verbose else shown.listed
     return Reply(
         "list",
         shown.words(texts.NO_SUCH_USER),
-        ShownUsers(listing.users, fields, shown.listedInFull if verbose else shown.listed),
+        PreparedUsers(listing.users, lambda user: show(user, fields)),
         fields=fields,
         verbose=verbose,
         failures=[(shown.words(name), shown.words(words)) for name, words in listing.failures],

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fingerd.daemon.doors import listenerOf
 from fingerd.directories.users_file import UsersFile
 from fingerd.doors.metrics.metrics_door import listener
-from fingerd.model.counts import REFUSING
+from fingerd.model.counts import LAG_TIMES, REFUSING, Times
 from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
@@ -24,7 +24,7 @@ from fingerd.model.policy import SetPolicy
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.stores.memory import MemoryStore
-from fingerd.system.lag import BOUNDS, Lag
+from fingerd.system.lag import Lag
 from tests.doors.web import Response, responses
 from tests.support.daemon import ROOT
 from tests.support.ports import TIME, Directory, Sockets, failing, temporaryFolder, until
@@ -188,7 +188,7 @@ class CountingTests(MetricsCase):
         await self.ask(self.setter, b"moshez\nBusy\n")
         await self.ask(self.setter, b"nobody\nBusy\n")
         await self.ask(self.setter, b"moshez\n", halfClose=True)
-        self.patch(store, "setStatus", lambda *_: fail(SettingRefused("Not set: no room")))
+        self.patch(store, "set", lambda *_: fail(SettingRefused("Not set: no room")))
         await self.ask(self.setter, b"moshez\nBusy\n")
         values = await self.values()
         counted = [
@@ -275,16 +275,17 @@ class LagTests(SynchronousTestCase):
     def test_late(self) -> None:
         """A timer that is late is counted as late as it was, and one that isn't as in time."""
         clock = Clock()
-        lag = Lag(clock)
+        times = Times(LAG_TIMES)
+        lag = Lag(clock, times)
         lag.startService()
         clock.advance(0.1)
         clock.advance(0.1 + 0.07)
         lag.stopService()
         clock.advance(1)
-        self.assertEqual(sum(lag.times.numbers), 2)
-        self.assertEqual(lag.times.numbers[0], 1)
-        self.assertEqual(lag.times.numbers[BOUNDS.index(0.1)], 1)
-        self.assertAlmostEqual(lag.times.seconds, 0.07)
+        self.assertEqual(sum(times.numbers), 2)
+        self.assertEqual(times.numbers[0], 1)
+        self.assertEqual(times.numbers[LAG_TIMES.index(0.1)], 1)
+        self.assertAlmostEqual(times.seconds, 0.07)
         self.assertEqual(clock.getDelayedCalls(), [])
 
 

@@ -19,7 +19,7 @@ from fingerd.doors.setter.grammar import (
     readTold,
     told,
 )
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.text.cleaning import clean
 from fingerd.text.lasting import seconds
 
@@ -176,11 +176,11 @@ class LongerTests(SynchronousTestCase):
     def test_told(self, part: Part, text: str, until: int | None) -> None:
         """What the answer tells of a status can be read, to the second."""
         text = clean(text)[:500]
-        status = Status(f"{text}\n\\n\t.", 1e9, "uid 0 (root)", until, part)
+        status = Entry(f"{text}\n\\n\t.", 1e9, "uid 0 (root)", until, part)
         self.assertEqual(readTold(told("before", status)), ("before", status))
 
     def test_toldShort(self) -> None:
         """Of a long text the beginning is told, and nothing that a terminal would act on."""
-        _, status = readTold(told("now", Status("ab\x1b[2J\u202e" * 1000, 1.0)))
+        _, status = readTold(told("now", Entry("ab\x1b[2J\u202e" * 1000, 1.0)))
         self.assertEqual(len(status.text), 201)
         self.assertTrue(status.text.startswith("ab[2Jab[2J") and status.text.endswith("\u2026"))

@@ -15,7 +15,7 @@ from typing import ClassVar
 from unittest import TestCase
 
 from fingerd.system.state_directory import HOST_KEY
-from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needs, needsRoot
+from tests.support.daemon import NOBODY, PATIENCE, TWISTD, exchange, needs, needsRoot, run
 from tests.support.ssh import SSHDaemon, makeKey, say
 
 DENIED = "moshez@127.0.0.1: Permission denied (publickey).\n"
@@ -88,6 +88,25 @@ class CommandTests(Shared):
         self.assertIn("A web server", self.said("show"))
         self.said("project clear")
         self.said("plan clear")
+        self.assertEqual(self.said("show"), "Happy and well\n")
+
+    def test_told(self) -> None:
+        """What was done is said as fingerset says it; what was set is told, and can be erased."""
+        self.said("erase")
+        self.assertEqual(self.said("Writing"), "moshez: Writing\n")
+        told = self.said("set --for 2h At lunch")
+        self.assertRegex(told, r"\Amoshez: At lunch, until .*; before it: Writing\n\Z")
+        self.assertEqual(self.said("plan", stdin=b"To rest\n"), "moshez: plan: To rest\n")
+        self.assertEqual(self.said("undo"), "moshez: no plan set; before it: plan: To rest\n")
+        self.assertEqual(self.said("hide"), "moshez: hidden\n")
+        self.assertEqual(self.said("unhide"), "moshez: shown; before it: hidden\n")
+        self.assertEqual(self.said("public-history"), "moshez: the history is public\n")
+        lines = self.said("history").splitlines()
+        self.assertEqual(len(lines), 5)
+        self.assertRegex(lines[-1], r"\A\d{4}-\d\d-\d\d \d\d:\d\d  Writing \(moshez.*\)\Z")
+        erased = "moshez: all that was set is erased, the history included\n"
+        self.assertEqual(self.said("erase"), erased)
+        self.assertEqual(self.said("history"), "")
         self.assertEqual(self.said("show"), "Happy and well\n")
 
     def test_help(self) -> None:
@@ -252,11 +271,14 @@ class NoClientTests(Shared):
         "--limit=sshInputTime=1",
         "--limit=connectionTime=10",
         "--limit=sshPeerConnections=10",
+        "--limit=sshConnections=20",
     )
 
-    def silent(self, data: bytes = b"") -> socket.socket:
-        """A connection that says only this."""
-        connection = socket.create_connection(("127.0.0.1", self.daemon.sshPort), PATIENCE)
+    def silent(self, data: bytes = b"", host: str = "127.0.0.1") -> socket.socket:
+        """A connection that says only this, from this address."""
+        connection = socket.create_connection(
+            ("127.0.0.1", self.daemon.sshPort), PATIENCE, (host, 0)
+        )
         connection.sendall(data)
         return connection
 
@@ -324,6 +346,21 @@ class NoClientTests(Shared):
                 self.assertEqual(self.daemon.ssh("show").status, 0)
         self.assertEqual(exchange(self.daemon.port, b"moshez\r\n"), b"Happy and well\r\n")
 
+    def test_aSilentCrowdFromEverywhere(self) -> None:
+        """
+        Where silent clients from many places have taken all connections, whoever speaks gets one
+        of theirs.
+        """
+        before = len(self.daemon.log)
+        with ExitStack() as crowd:
+            for number in range(100):
+                client = crowd.enter_context(self.silent(host=f"127.0.1.{number + 1}"))
+                # One that nothing was said to yet has just come, and wouldn't have to go.
+                self.assertIn(b"SSH-2.0-", client.recv(64))
+            for _ in range(3):
+                self.assertEqual(self.daemon.ssh("show").status, 0)
+        self.assertEqual(self.daemon.log[before:], [])
+
 
 class StateTests(TestCase):
     """What a daemon keeps, and where keys may come from."""
@@ -351,6 +388,25 @@ class StateTests(TestCase):
         self.assertEqual((made.st_uid, made.st_mode & 0o777), (NOBODY, 0o600))
         with SSHDaemon(self.home, *told, asRoot=True) as daemon:
             self.assertEqual(daemon.fingerprint, first)
+
+    def test_hostKeyNamed(self) -> None:
+        """
+        Daemons on several machines have one host key, which their administrator has made: nobody
+        but root needs to be able to read it, and it is also read where there are workers.
+        """
+        makeKey(self.home, "host.key")
+        made = run("ssh-keygen", "-l", "-f", str(self.home / "host.key.pub")).decode().split()[1]
+        for number, more in enumerate(([], ["--workers=2"])):
+            options = (f"--state={self.home}/state{number}", f"--ssh-host-key={self.home}/host.key")
+            with SSHDaemon(self.home, *options, *more, asRoot=True) as daemon:
+                self.assertEqual(daemon.fingerprint, made)
+            self.assertFalse((self.home / f"state{number}" / HOST_KEY).exists())
+
+    def test_noStateDirectory(self) -> None:
+        """Where statuses are in a database, the host key must be named, and a line says so."""
+        told = ("--state=postgresql://nowhere/fingerd", "--ssh=tcp:0")
+        said = run("sh", "-c", '"$0" "$@" 2>&1', TWISTD, "finger", *told, check=False).decode()
+        self.assertIn("--state names none: say --ssh-host-key FILE", said)
 
     def test_keysInATomlFile(self) -> None:
         """Keys may be in a TOML file, as a list too; nobody who asks is shown them."""

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from twisted.conch.ssh.keys import Key
 
 from fingerd.doors.ssh.authorized_keys import keyIn, keysIn
-from fingerd.doors.ssh.host_key import hostKey
+from fingerd.doors.ssh.host_key import hostKey, namedHostKey
 from fingerd.doors.ssh.ssh_commands import Wanted, parse
 from fingerd.model.errors import CannotStart
 from fingerd.model.record import YES, Part
 from fingerd.system.state_directory import HOST_KEY
+from tests.support.ssh import makeKey
 
 
 def line(key: Key) -> str:
@@ -142,6 +143,38 @@ class HostKeyTests(TestCase):
         self.assertFalse((self.state / "elsewhere").exists())
 
 
+class NamedHostKeyTests(TestCase):
+    """The host key, in a file that the administrator names."""
+
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "key"
+
+    def refusal(self) -> str:
+        """Why it can't be used."""
+        with self.assertRaises(CannotStart) as refused:
+            namedHostKey(str(self.path))
+        return str(refused.exception)
+
+    def test_named(self) -> None:
+        """It is as ssh-keygen makes it, and may be where a link leads."""
+        makeKey(self.path.parent, "key")
+        key = namedHostKey(str(self.path))
+        other = self.path.with_name("other")
+        other.symlink_to(self.path)
+        self.assertEqual(namedHostKey(str(other)), key)
+        self.path.chmod(0o644)
+        self.assertIn("others may read it; chmod 600", self.refusal())
+
+    def test_missing(self) -> None:
+        """Where there is none, none is made: it would be this machine's alone."""
+        self.assertIn(f"make it with: ssh-keygen -t ed25519 -N '' -f {self.path}", self.refusal())
+        self.assertFalse(self.path.exists())
+        makeKey(self.path.parent, "key", "-t", "ecdsa")
+        self.assertIn("it is no ed25519 key", self.refusal())
+
+
 @pytest.mark.parametrize(
     ("command", "wanted"),
     [
@@ -167,8 +200,16 @@ class HostKeyTests(TestCase):
         (b"project clear", Wanted("set", part=Part.PROJECT)),
         (b"hide", Wanted("set", YES, part=Part.HIDDEN)),
         (b"unhide", Wanted("set", part=Part.HIDDEN)),
+        (b"hide 2h", Wanted("set", YES, 7200, part=Part.HIDDEN)),
+        (b"public-history 1d", Wanted("set", YES, 86400, part=Part.PUBLIC_HISTORY)),
+        (b"plan ahead", Wanted("set", "plan ahead")),
         (b"hide and seek", Wanted("set", "hide and seek")),
         (b" undo ", Wanted("undo")),
+        (b"erase", Wanted("erase")),
+        (b"history", Wanted("history")),
+        (b"history repeats itself", Wanted("set", "history repeats itself")),
+        (b"public-history", Wanted("set", YES, part=Part.PUBLIC_HISTORY)),
+        (b"private-history", Wanted("set", part=Part.PUBLIC_HISTORY)),
         (b"", Wanted("help")),
         (b"--help", Wanted("help")),
         (b"scp is an old program", Wanted("set", "scp is an old program")),
@@ -189,9 +230,17 @@ def test_command(command: bytes, wanted: Wanted) -> None:
         (b"set", "set takes a status"),
         (b"set  ", "set takes a status"),
         (b"scp -t /tmp/x", "no files are copied"),
-        (b"erase", "erase is no command here"),
-        (b" history ", "say set history"),
+        (b"status", "status is no command here"),
+        (b" quit ", "say set quit"),
         (b"scp -v -f x", "no files are copied"),
+        (b"hide now", "is a time such as"),
+        (b"show moshez", "show stands alone"),
+        (b"erase everything", "say set erase everything"),
+        (b"undo 2h", "undo stands alone"),
+        (b"/bin/sh", "no programs are run"),
+        (b"sh", "no programs are run"),
+        (b"python3 -c 1", "no programs are run"),
+        (b"internal-sftp", "no programs are run"),
         (b"rsync --server -e.LsfxC . x", "no files are copied"),
         (b"git-upload-pack 'x.git'", "no files are copied"),
         (b"test -x /usr/lib/sftp-server\nexec sftp-server", "by standard input: set -"),

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import Limits
 from fingerd.model.masking import Mask
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.service.visit import WAITING
@@ -149,9 +149,9 @@ class FeedTests(WebCase):
         port = self.web(MOSHEZ, SHAWN)
         self.set("moshez", "Writing")
         asked: list[str] = []
-        waiting: list[Deferred[list[Status]]] = []
+        waiting: list[Deferred[list[Entry]]] = []
 
-        def history(login: str, most: int) -> Deferred[list[Status]]:
+        def history(login: str, most: int) -> Deferred[list[Entry]]:
             asked.append(login)
             waiting.append(Deferred())
             return waiting[-1]
@@ -161,7 +161,7 @@ class FeedTests(WebCase):
         clients = [Deferred.fromCoroutine(self.ask(port, request)) for _ in range(5)]
         await until(lambda: len(self.finger.visits) == 5)
         await until(lambda: all(visit.state is WAITING for visit in self.finger.visits))
-        waiting[0].callback([Status("Reading", self.now)])
+        waiting[0].callback([Entry("Reading", self.now)])
         pages = await gatherResults(clients)
         self.assertEqual(asked, ["moshez"])
         self.assertEqual(len({page.partition(b"<?xml")[2] for page in pages}), 1)

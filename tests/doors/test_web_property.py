@@ -22,7 +22,7 @@ from fingerd.doors.web.negotiation import chosen
 from fingerd.doors.web.web_form import baseOf, pathOf, sayable
 from fingerd.doors.web.webfinger import asked, descriptor, loginOf
 from fingerd.model.fields import ALL
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.reply import Reply
 from fingerd.model.user import User, isLogin
 from fingerd.text.cleaning import cleanLine, cleanLines
@@ -165,8 +165,8 @@ class PageTests(SynchronousTestCase):
         for field in ("login", "name", "status", "office", "project", "plan", "publicKey"):
             self.assertEqual(known.get(field, ""), getattr(user, field))
 
-    @given(USERS, st.lists(st.builds(Status, LINES, st.floats(-1e12, 1e12)), max_size=4))
-    def test_feed(self, user: User, history: list[Status]) -> None:
+    @given(USERS, st.lists(st.builds(Entry, LINES, st.floats(-1e12, 1e12)), max_size=4))
+    def test_feed(self, user: User, history: list[Entry]) -> None:
         """A feed can be parsed, and has each status as it was written."""
         entries = entriesOf(user, history)
         root = fromstring(feed(user.name or user.login, pathOf(user.login), entries, BASE))

@@ -15,7 +15,7 @@ from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.web.site import Site
 from fingerd.doors.web.web_form import baseOf
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.rules import DEFAULT_RULES, Rules
 from fingerd.model.user import User
 from fingerd.stores.memory import MemoryStore
@@ -103,7 +103,7 @@ class WebCase(Sockets):
     def set(self, login: str, text: str, until: float | None = None) -> None:
         """Set a status, a second later."""
         self.now += 1
-        self.successResultOf(self.store.setStatus(login, Status(text, self.now, "root", until)))
+        self.successResultOf(self.store.set(login, Entry(text, self.now, "root", until)))
 
     async def get(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.fuzz import reading
 from tests.fuzz.answering import Answering
 from tests.fuzz.asking import Asking
+from tests.fuzz.commanding import Commanding, Connecting
 from tests.fuzz.setting import Setting
 
 Target = Callable[[bytes], None]
@@ -16,6 +17,8 @@ Target = Callable[[bytes], None]
 TARGETS: Mapping[str, Callable[[], Target]] = {
     "query": Asking,
     "setter": Setting,
+    "ssh": Connecting,
+    "commands": Commanding,
     "upstream": Answering,
     "users": lambda: reading.users,
     "passwd": lambda: reading.passwd,

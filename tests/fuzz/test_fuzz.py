@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.directories.watched.reader import LineReader
 from fingerd.doors.net.telnet import Telnet
+from fingerd.doors.ssh import ssh_session, ssh_transport
+from fingerd.doors.ssh.ssh_commands import Wanted
 from fingerd.model import masking
 from fingerd.model.masking import Mask
 from fingerd.model.policy import SetPolicy
@@ -22,6 +24,8 @@ from tests.fuzz.targets import CORPUS, TARGETS
 
 QUERY = TARGETS["query"]()
 SETTER = TARGETS["setter"]()
+SSH = TARGETS["ssh"]()
+COMMANDS = TARGETS["commands"]()
 UPSTREAM = TARGETS["upstream"]()
 
 
@@ -45,6 +49,14 @@ class CorpusTests(SynchronousTestCase):
     def test_setter(self) -> None:
         """Whatever a client sends to the setter, it sets no status but its own."""
         self.check("setter")
+
+    def test_ssh(self) -> None:
+        """Whatever a client sends to the ssh port, what is no SSH is closed at once."""
+        self.check("ssh")
+
+    def test_commands(self) -> None:
+        """Whatever command a user says by SSH, it sets what is theirs, or nothing and says why."""
+        self.check("commands")
 
     def test_upstream(self) -> None:
         """Whatever another server answers, what goes to a client is harmless and masked."""
@@ -80,6 +92,11 @@ def _made(*words: bytes) -> st.SearchStrategy[bytes]:
 
 _TELNET = (b"\r\n", b"\n", b"\r\0", b"\r", b"\xff\xfb\x01", b"\xff\xfa", b"\xff\xf0", b"\xff")
 _NAMES = (b"moshez", b"radix", "josé".encode(), b"nobody")
+_VERSION = (b"SSH-", b"2.0-", b"1.99-", b"1.5-", b"SSH-2.0-x\r\n")
+_COMMAND = (
+    *(b"set", b"--for", b"2h", b"-", b"clear", b"plan", b"project", b"hide", b"unhide", b"undo"),
+    *(b"erase", b"history", b"public-history", b"show", b"help", b"At lunch", b"scp -t", b"ls"),
+)
 _SAID = (b"No such user", b"Internal error in server", b"\x1b[2J", b"\xe2\x80\xae")
 _REPORT = (b"Login: ", b"radix", b"RADIX", b"ra", b"dix", b"\r", b"\n", b" ", b"\0", b"-", b".")
 _TOML = (b"[a]\n", b"\n[b]\n", b"status", b"=", b"'", b"'" * 3, b'"', b"\n", b"hidden=true\n")
@@ -97,6 +114,16 @@ class AnyInputTests(SynchronousTestCase):
     def test_setter(self, given: bytes) -> None:
         """Any bytes in any segments set the client's own status, or none and say why."""
         SETTER(given)
+
+    @given(_made(*_VERSION, b"\r\n", b"\n", b"\0\0\0\x0c\x0a\x14", b"x" * 255))
+    def test_ssh(self, given: bytes) -> None:
+        """Any bytes in any segments are SSH, or are closed and get no answer."""
+        SSH(given)
+
+    @given(_made(*_COMMAND, b" ", b"\0", b"\n", b"\x1b[2J", b"x" * 1024))
+    def test_commands(self, given: bytes) -> None:
+        """Any command, with any standard input in any pieces, sets one's own or says why not."""
+        COMMANDS(given)
 
     @given(_made(*_REPORT, *_SAID))
     def test_upstream(self, given: bytes) -> None:
@@ -150,6 +177,18 @@ class TargetTests(SynchronousTestCase):
         self.patch(SetPolicy, "refusal", lambda self, by, login: None)
         self.fails("setter", written(b"radix\nBusy\n"))
         TARGETS["setter"]()(written(b"radix\nBusy\n", 1 << 1))
+
+    def test_ssh(self) -> None:
+        """That what is no SSH is waited for."""
+        self.patch(ssh_transport, "_VERSIONS", (b"GET / ", b"GET / "))
+        self.fails("ssh", written(b"GET / HTTP/1.0\r\n"))
+
+    def test_commands(self) -> None:
+        """That what somebody wrote gets to a terminal, or that a command does something else."""
+        self.patch(ssh_session, "cleanLine", lambda text: text)
+        self.fails("commands", written(b"--\x1b[2J"))
+        self.patch(ssh_session, "parse", lambda command: Wanted("set", "Busy"))
+        self.fails("commands", written(b"show"))
 
     def test_failure(self) -> None:
         """That something fails which can't."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.past import lines, meant, parse
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 
 
 def at(day: int, hour: int) -> float:
@@ -18,10 +18,10 @@ def at(day: int, hour: int) -> float:
 
 
 SET = [
-    Status("Sleeping", at(4, 23), until=at(5, 7)),
-    Status("Two\nlines", at(3, 9)),
-    Status("At lunch", at(1, 12), until=at(1, 14)),
-    Status("Writing", at(1, 8)),
+    Entry("Sleeping", at(4, 23), until=at(5, 7)),
+    Entry("Two\nlines", at(3, 9)),
+    Entry("At lunch", at(1, 12), until=at(1, 14)),
+    Entry("Writing", at(1, 8)),
 ]
 
 

@@ -14,7 +14,7 @@ from fingerd.model.errors import DirectoryError
 from fingerd.model.fields import parseViews
 from fingerd.model.limits import Limits
 from fingerd.model.masking import Mask
-from fingerd.model.record import Setter, Status
+from fingerd.model.record import Entry, Setter
 from fingerd.model.reply import Reply
 from fingerd.model.rules import Rules
 from fingerd.stores.memory import MemoryStore
@@ -39,7 +39,7 @@ class HistoryTests(SynchronousTestCase):
         )
         for text in texts:
             self.now += 1
-            self.successResultOf(store.setStatus("moshez", Status(text, self.now, "uid 0 (root)")))
+            self.successResultOf(store.set("moshez", Entry(text, self.now, "uid 0 (root)")))
         return finger
 
     def history(self, finger: Finger, login: str = "moshez", host: str | None = None) -> Reply:
@@ -53,7 +53,7 @@ class HistoryTests(SynchronousTestCase):
         reply = self.history(self.finger("Writing", "Reading"))
         self.assertEqual(reply.outcome, "found")
         self.assertEqual(reply.users[0].status, "Reading")
-        self.assertEqual(reply.history, [Status("Reading", 1002.0), Status("Writing", 1001.0)])
+        self.assertEqual(reply.history, [Entry("Reading", 1002.0), Entry("Writing", 1001.0)])
 
     def test_cleared(self) -> None:
         """What was cleared is in no history."""

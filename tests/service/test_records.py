@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
@@ -15,7 +17,7 @@ from fingerd.model.fields import parseViews
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.policy import NOT_YOURS, SetPolicy
-from fingerd.model.record import YES, Change, Part, Record, Setter
+from fingerd.model.record import YES, Change, Entry, Part, Record, Setter
 from fingerd.model.rules import Rules
 from fingerd.model.user import User
 from fingerd.stores.memory import MemoryStore
@@ -54,6 +56,20 @@ class Records(SynchronousTestCase):
 
 class OverTests(Records):
     """Field by field."""
+
+    def test_listOfPlans(self) -> None:
+        """A list that is kept holds no plans: each of thousands of users may have a long one."""
+        everyone = [User(f"user{number}") for number in range(200)]
+        self.finger = self.made(Directory(lambda login: succeed(None), everyone))
+        for user in everyone:
+            entry = Entry("x" * DEFAULTS.planSize, NOW, part=Part.PLAN)
+            self.successResultOf(self.store.set(user.login, entry))
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        listing = self.successResultOf(self.finger.getUsers(verbose=True))
+        held, _ = tracemalloc.get_traced_memory()
+        self.assertLess(held, 10 * DEFAULTS.planSize)
+        self.assertEqual({len(user.plan) for user in listing.users}, {DEFAULTS.planSize})
 
     def test_fields(self) -> None:
         """What is set shows over what the directory says, each field by itself, until it ends."""

@@ -231,6 +231,19 @@ class TurnTests(SynchronousTestCase):
         self.assertFalse(finger.asked(b"moshez", "192.0.2.1").called)
         self.assertEqual(len(self.under), 2)
 
+    def test_lateAfterItsTurn(self) -> None:
+        """The log says how long a client has waited, its wait for a turn included."""
+        written = WrittenLog(self)
+        finger = self.finger(peerLookups=1)
+        first, second = (finger.asked(b"moshez", "192.0.2.1") for _ in range(2))
+        self.clock.advance(4.0)
+        self.under[0].callback(User("moshez"))
+        self.assertEqual(self.successResultOf(first).outcome, "found")
+        self.clock.advance(0.5)
+        self.assertEqual(self.successResultOf(second).outcome, "failed")
+        (line,) = written.lines()
+        self.assertIn("took longer than 4.5 seconds", line)
+
     def test_leaves(self) -> None:
         """A client that leaves while it waits for its turn gives it up."""
         finger = self.finger(peerLookups=1, lookups=2)

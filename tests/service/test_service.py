@@ -78,7 +78,7 @@ class GetUsersTests(SynchronousTestCase):
         finger = Finger(Clock(), [GivenUsers(b="1", a="1"), GivenUsers(c="2", a="2")])
         users = self.successResultOf(finger.getUsers()).users
         self.assertEqual(
-            users, [User("b", status="1"), User("a", status="1"), User("c", status="2")]
+            list(users), [User("b", status="1"), User("a", status="1"), User("c", status="2")]
         )
 
     def test_bounded(self) -> None:
@@ -267,7 +267,7 @@ class SetUserTests(SynchronousTestCase):
         finger = Finger(Clock(), (), None, DEFAULTS, rules)
         self.successResultOf(finger.setUser("moshez", "set", MOSHEZ))
         self.assertIsNone(self.successResultOf(finger.getUser("moshez")))
-        self.assertEqual(self.successResultOf(finger.getUsers()).users, [])
+        self.assertEqual(len(self.successResultOf(finger.getUsers()).users), 0)
 
     def test_userWhoLeft(self) -> None:
         """A user who is in no directory any more is gone, whatever they had set."""

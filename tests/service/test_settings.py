@@ -14,7 +14,7 @@ from fingerd.model.errors import DirectoryError, SettingRefused
 from fingerd.model.interfaces import IDirectory, IStore
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.policy import NO_ACCOUNT, NOT_TOLD, NOT_YOURS, SetPolicy
-from fingerd.model.record import Change, Setter, Status
+from fingerd.model.record import Change, Entry, Setter
 from fingerd.model.rules import Rules
 from fingerd.stores.memory import MemoryStore
 from fingerd.system.logins import Logins
@@ -28,6 +28,7 @@ TOO_LONG = "Not set: a status has 1024 bytes at most"
 TIME = "Not set: a status lasts from 1s to 366d"
 NOT_LASTING = "Not set: what is cleared doesn't last"
 TOO_MANY = "Not set: too many statuses in a minute, try again later"
+TOO_MANY_LOOKS = "Too many queries; try again in a minute"
 NO_SUCH_USER = "No such user"
 
 # One whose login the system tells, one who has no account, and one of whom nothing is known.
@@ -59,7 +60,7 @@ class Failing(MemoryStore):
         super().__init__(lambda: NOW)
         self._error = error
 
-    def setStatus(self, login: str, status: Status) -> Deferred[None]:
+    def set(self, login: str, status: Entry) -> Deferred[None]:
         return fail(self._error)
 
 
@@ -94,10 +95,10 @@ class Settings(SynchronousTestCase):
             radix="Writing",
         )
 
-    def isSet(self, login: str, change: Change, by: Setter = ROOT) -> Status:
+    def isSet(self, login: str, change: Change, by: Setter = ROOT) -> Entry:
         """What was set, when all is well."""
         now = self.successResultOf(self.finger.set(login, change, by)).now
-        return now or Status("", NOW)
+        return now or Entry("", NOW)
 
     def refusal(self, login: str, change: Change, by: Setter = ROOT) -> str:
         """Why it isn't set, in words for the client; nothing shows of it, and the log tells it."""
@@ -121,7 +122,7 @@ class ChangeTests(Settings):
         """A status shows, and who has set it, when, and until when, is kept with it."""
         self.assertEqual(
             self.isSet("moshez", Change("At lunch", 7200), MOSHEZ),
-            Status("At lunch", NOW, f"uid {MOSHEZ.uid} (moshez)", NOW + 7200),
+            Entry("At lunch", NOW, f"uid {MOSHEZ.uid} (moshez)", NOW + 7200),
         )
         self.assertEqual(self.isSet("moshez", Change("Busy")).until, None)
         user = self.successResultOf(self.finger.getUser("moshez"))
@@ -237,6 +238,27 @@ class BudgetTests(Settings):
         for _ in range(DEFAULTS.userSettings):
             self.assertEqual(self.refusal("radix", Change("Busy"), MOSHEZ), NOT_YOURS)
         self.assertEqual(self.refusal("moshez", Change("Busy"), MOSHEZ), TOO_MANY)
+
+    def test_looks(self) -> None:
+        """To look at what is set, or was, is no change: it counts as queries do, by itself."""
+        self.setMany(MOSHEZ)
+        for _ in range(DEFAULTS.peerQueries // 2):
+            record = self.successResultOf(self.finger.record("moshez", MOSHEZ))
+            self.assertEqual(record.status and record.status.text, "Busy")
+            self.successResultOf(self.finger.changes("moshez", MOSHEZ))
+        for look in self.finger.record, self.finger.changes:
+            failure = self.failureResultOf(look("moshez", MOSHEZ), SettingRefused)
+            self.assertEqual(failure.getErrorMessage(), TOO_MANY_LOOKS)
+        self.successResultOf(self.finger.record("moshez", ROOT))
+        self.clock.advance(60 / DEFAULTS.userSettings)
+        self.isSet("moshez", Change("Free"), MOSHEZ)
+
+    def test_nothingToTakeBack(self) -> None:
+        """That there is nothing to take back is a refusal: the store has not failed."""
+        failure = self.failureResultOf(self.finger.undo("moshez", MOSHEZ), SettingRefused)
+        self.assertEqual(failure.getErrorMessage(), "Not set: there is nothing to take back")
+        counted = self.finger.figuresNow().counts.settings
+        self.assertEqual(counted, {"set": 0, "refused": 1, "failed": 0})
 
     def test_others(self) -> None:
         """One user's many cost nobody else theirs; those who aren't known count as one."""

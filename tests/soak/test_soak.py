@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.soak.figures import Counts, taken
@@ -16,6 +17,7 @@ from tests.soak.world import World
 from tests.support.daemon import PATIENCE, ROOT
 
 
+@pytest.mark.slow
 class SoakTests(SynchronousTestCase):
     """``python -m tests.soak``."""
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import NOTHING_SET, YES, Part, Record, Status
+from fingerd.model.record import NOTHING_SET, YES, Entry, Part, Record
 from fingerd.stores.memory import MemoryStore
 from tests.support.daemon import PATIENCE
 
@@ -50,13 +50,13 @@ class StoreTests(TestCase):
         """The store after a restart; or the same, where what it keeps doesn't outlive it."""
         return store
 
-    def status(self, text: str, part: Part = Part.STATUS, lasts: float | None = None) -> Status:
+    def status(self, text: str, part: Part = Part.STATUS, lasts: float | None = None) -> Entry:
         """What is set now."""
-        return Status(text, self.now, BY, None if lasts is None else self.now + lasts, part)
+        return Entry(text, self.now, BY, None if lasts is None else self.now + lasts, part)
 
-    async def set(self, store: IStore, *statuses: Status, login: str = "moshez") -> None:
+    async def set(self, store: IStore, *statuses: Entry, login: str = "moshez") -> None:
         for status in statuses:
-            await store.setStatus(login, status)
+            await store.set(login, status)
             self.now += 1
 
     async def test_parts(self) -> None:
@@ -66,7 +66,7 @@ class StoreTests(TestCase):
         record = Record(
             *(self.status(f"{part}\nGr\u00fc\u00dfe '\";--", part, 500.0) for part in Part)
         )
-        await gatherResults([store.setStatus("moshez", each) for each in record if each])
+        await gatherResults([store.set("moshez", each) for each in record if each])
         self.assertEqual(store.held("moshez"), record)
         self.assertEqual((await self.again(store)).held("moshez"), record)
 
@@ -179,17 +179,35 @@ class StoreTests(TestCase):
             texts = [status.text for status in kept if status.part is part]
             self.assertEqual(texts, ["5", "4", "3", "2"] if part is Part.STATUS else ["5", "4"])
 
+    async def test_undoBeyondTheEnd(self) -> None:
+        """However short the history is, what it has can be taken back to what showed before it."""
+        limits = replace(DEFAULTS, statusHistory=3, planHistory=3)
+        store = await self.store(limits)
+        for part in Part:
+            await self.set(store, self.status(YES, part))
+            for _ in range(8):
+                await self.set(store, self.status("for now", part, 2.0))
+            await self.set(store, self.status("mistaken", part), self.status("", part))
+            await store.undo("moshez")
+            await store.undo("moshez")
+            self.now += 100
+        for _ in range(2):
+            for part in Part:
+                record = store.held("moshez").of(part)
+                self.assertEqual(record and record.text, YES)
+            store = await self.again(store)
+
     async def test_together(self) -> None:
         """What is done at once is done in order, whoever waits for it."""
         store = await self.store()
         done: list[Deferred[Any]] = []
         for number in range(30):
-            done.append(store.setStatus("moshez", self.status(f"{number}")))
+            done.append(store.set("moshez", self.status(f"{number}")))
             if number % 3 == 0:
                 done.append(store.undo("moshez"))
             if number % 10 == 5:
                 done.append(store.erase("moshez"))
-            done.append(store.setStatus("shawn", self.status(f"{number}", Part.PLAN)))
+            done.append(store.set("shawn", self.status(f"{number}", Part.PLAN)))
         await gatherResults(done)
         for _ in range(2):
             kept = await store.history("moshez", 100)
@@ -215,7 +233,7 @@ class StoreTests(TestCase):
                     if deed == "erase":
                         await each.erase(login)
                     else:
-                        await each.setStatus(login, self.status(text, deed, lasts))
+                        await each.set(login, self.status(text, deed, lasts))
             again = await self.again(store)
             for _ in range(6):
                 for login in ("moshez", "shawn"):

@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest
 
 from fingerd.model.errors import CannotStart
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.kept import CANT_KEEP
 from fingerd.stores.sqlite import DISK_FULL, LOCKED
 from tests.stores.statuses import SQLiteCase, outcome
@@ -52,10 +52,10 @@ class DiskFullTests(SQLiteCase):
     async def test_diskFull(self) -> None:
         """The client is told; what was set before stays; there is room again, and so it is set."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         filler = self.fill()
         for number in range(200):
-            setting = store.setStatus("shawn", Status(f"{number} " + "x" * 900, 1.0))
+            setting = store.set("shawn", Entry(f"{number} " + "x" * 900, 1.0))
             words = await outcome(setting)
             if words != "OK":
                 break
@@ -64,7 +64,7 @@ class DiskFullTests(SQLiteCase):
         before = self.shown(store, "shawn")
         self.assertEqual(before, f"{number - 1} " + "x" * 900 if number else None)
         os.unlink(filler)
-        await store.setStatus("moshez", Status("Writing", 2.0))
+        await store.set("moshez", Entry("Writing", 2.0))
         self.assertEqual(self.shown(store), "Writing")
         await store.stopService()
         again = self.store()
@@ -74,9 +74,9 @@ class DiskFullTests(SQLiteCase):
     async def test_burst(self) -> None:
         """Where a whole burst finds no room, each of its clients is told."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         filler = self.fill()
-        settings = [store.setStatus(f"user{n}", Status("x" * 900, 1.0)) for n in range(200)]
+        settings = [store.set(f"user{n}", Entry("x" * 900, 1.0)) for n in range(200)]
         outcomes = [await outcome(setting) for setting in settings]
         self.assertLessEqual(set(outcomes), {"OK", DISK_FULL})
         self.assertIn(DISK_FULL, outcomes)
@@ -89,7 +89,7 @@ class DiskFullTests(SQLiteCase):
     async def test_stop(self) -> None:
         """A daemon on a full disk can be stopped, and started when there is room."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         filler = self.fill()
         await store.stopService()
         os.unlink(filler)
@@ -115,21 +115,21 @@ class LockedTests(SQLiteCase):
     async def test_locked(self) -> None:
         """The client is told after a while, and setting works when the lock is gone."""
         store = self.store(statusesLocked=0.1)
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         other = self.lock()
         for _ in range(2):
-            setting = store.setStatus("moshez", Status("Writing", 2.0))
+            setting = store.set("moshez", Entry("Writing", 2.0))
             self.assertEqual(await outcome(setting), LOCKED)
         self.assertEqual(self.shown(store), "Happy and well")
         other.execute("ROLLBACK")
-        await store.setStatus("moshez", Status("Reading", 3.0))
+        await store.set("moshez", Entry("Reading", 3.0))
         self.assertEqual(self.rows(), ["Happy and well", "Reading"])
 
     async def test_lockedShortly(self) -> None:
         """A lock that is soon gone is waited for."""
         store = self.store()
         other = self.lock()
-        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        setting = store.set("moshez", Entry("Writing", 2.0))
         # The thread of the database waits for the lock by now, or soon.
         await deferToThread(self.assertFalse, setting.called)
         other.execute("COMMIT")
@@ -140,7 +140,7 @@ class LockedTests(SQLiteCase):
         """Stopping waits for a lock no longer than setting does."""
         store = self.store(statusesLocked=0.1)
         self.lock()
-        settings = [store.setStatus(f"user{n}", Status("x", 1.0)) for n in range(3)]
+        settings = [store.set(f"user{n}", Entry("x", 1.0)) for n in range(3)]
         outcomes = gatherResults([Deferred.fromCoroutine(outcome(d)) for d in settings])
         await store.stopService()
         self.assertEqual(self.successResultOf(outcomes), [LOCKED] * 3)
@@ -165,9 +165,9 @@ class GoneTests(SQLiteCase):
     async def test_removed(self) -> None:
         """What would be written to a removed file, and be lost, is not acknowledged."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         shutil.rmtree(self.state)
-        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        setting = store.set("moshez", Entry("Writing", 2.0))
         self.assertEqual(await outcome(setting), CANT_KEEP)
         self.assertEqual(self.shown(store), "Happy and well")
 
@@ -180,10 +180,10 @@ class GoneTests(SQLiteCase):
     async def test_replaced(self) -> None:
         """The same where a backup has been put in its place."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         shutil.copy(self.path, f"{self.path}.backup")
         os.replace(f"{self.path}.backup", self.path)
-        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        setting = store.set("moshez", Entry("Writing", 2.0))
         self.assertEqual(await outcome(setting), CANT_KEEP)
 
     async def test_logRemoved(self) -> None:
@@ -192,12 +192,26 @@ class GoneTests(SQLiteCase):
         next start.
         """
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         os.unlink(f"{self.path}-wal")
-        setting = store.setStatus("moshez", Status("Writing", 2.0))
+        setting = store.set("moshez", Entry("Writing", 2.0))
         self.assertEqual(await outcome(setting), CANT_KEEP)
         await store.stopService()
         self.assertEqual(self.shown(self.store()), "Happy and well")
+
+    async def test_logEmptied(self) -> None:
+        """
+        The same where the log has been emptied; not where SQLite has done that, when it had moved
+        all of it into the database.
+        """
+        store = self.store()
+        await store.set("moshez", Entry("Happy and well", 1.0))
+        self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        await store.set("moshez", Entry("Writing", 2.0))
+        os.truncate(f"{self.path}-wal", 0)
+        setting = store.set("moshez", Entry("Reading", 3.0))
+        self.assertEqual(await outcome(setting), CANT_KEEP)
+        self.assertEqual(self.shown(store), "Writing")
 
     async def test_overwritten(self) -> None:
         """
@@ -207,10 +221,10 @@ class GoneTests(SQLiteCase):
         for moved in False, True:
             for written in "older", "other", "part", "nothing":
                 store = self.store()
-                await store.setStatus("moshez", Status("Happy and well", 1.0))
+                await store.set("moshez", Entry("Happy and well", 1.0))
                 # What is copied is whole: the log is in it.
                 self.sql("PRAGMA wal_checkpoint(TRUNCATE)", f"VACUUM INTO '{self.path}.older'")
-                await store.setStatus("moshez", Status("Writing", 2.0))
+                await store.set("moshez", Entry("Writing", 2.0))
                 copy = f"{self.path}.{written}"
                 if written == "other":
                     run("cp", f"{self.path}.older", copy)
@@ -224,7 +238,7 @@ class GoneTests(SQLiteCase):
                     self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 # As nobody should do it: cp opens the file that is there, and writes over it.
                 run("cp", copy, self.path)
-                said = await outcome(store.setStatus("moshez", Status("Reading", 3.0)))
+                said = await outcome(store.set("moshez", Entry("Reading", 3.0)))
                 if moved or written == "nothing":
                     self.assertEqual(said, CANT_KEEP, (moved, written))
                     self.assertEqual(self.shown(store), "Writing")
@@ -251,23 +265,21 @@ class SharedTests(SQLiteCase):
         """Where another moves the log into the database, or writes to it, setting goes on."""
         store = self.store(statusesRefresh=0.01)
         for number in range(5):
-            await store.setStatus("moshez", Status(f"{number}", 1.0))
+            await store.set("moshez", Entry(f"{number}", 1.0))
             with closing(sqlite3.connect(self.path)) as other:
                 other.execute(
                     "INSERT INTO statuses VALUES (NULL, 'shawn', 'x', 1, '', NULL, 'status')"
                 )
                 other.commit()
                 other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         self.assertEqual(self.shown(store, "shawn"), "x")
 
     async def test_muchWritten(self) -> None:
         """So it does when so much has been set that the log was moved, again and again."""
         store = self.store()
         for number in range(30):
-            settings = [
-                store.setStatus(f"u{n}", Status(f"{number}" * 300, 1.0)) for n in range(100)
-            ]
+            settings = [store.set(f"u{n}", Entry(f"{number}" * 300, 1.0)) for n in range(100)]
             await gatherResults(settings)
         self.assertEqual(len(store), 100)
 
@@ -277,19 +289,19 @@ class SharedTests(SQLiteCase):
         set.
         """
         store = self.store()
-        await store.setStatus("shawn", Status("Reading", 1.0))
+        await store.set("shawn", Entry("Reading", 1.0))
         with closing(sqlite3.connect(self.path)) as other:
             for login, text in ("'moshez'", "CAST(x'ff' AS TEXT)"), ("'shawn'", "x'41'"):
                 values = f"(NULL, {login}, {text}, 1, '', NULL, 'status')"
                 other.execute(f"INSERT INTO statuses VALUES {values}")
             other.commit()
         with capturedLogs() as events:
-            await store.setStatus("radix", Status("Writing", 1.0))
+            await store.set("radix", Entry("Writing", 1.0))
         said = "\n".join(str(formatEvent(event)) for event in events)
         self.assertIn(f"{self.path}: row 2, of 'moshez', is not UTF-8, and is left out", said)
         self.assertIn(f"{self.path}: row 3, of 'shawn', has no text, and is left out", said)
         self.assertEqual([self.shown(store, of) for of in ("moshez", "shawn")], [None, "Reading"])
         self.assertEqual([s.text for s in await store.history("shawn", 9)], ["Reading"])
         self.assertEqual(await store.history("moshez", 9), [])
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         self.assertEqual(self.shown(store), "Happy and well")

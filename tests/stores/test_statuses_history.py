@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.errors import DirectoryError
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import Part, Status
+from fingerd.model.record import Entry, Part
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from tests.stores.statuses import SQLiteCase
@@ -31,8 +31,8 @@ class RuleTests(SynchronousTestCase):
         set_ = []
         for at, (login, text, lasts) in enumerate(wanted):
             until = None if lasts is None or not text else float(at + lasts)
-            set_.append((login, Status(text, float(at), "uid 0 (root)", until)))
-            self.successResultOf(memory.setStatus(*set_[-1]))
+            set_.append((login, Entry(text, float(at), "uid 0 (root)", until)))
+            self.successResultOf(memory.set(*set_[-1]))
         with TemporaryDirectory() as state:
             database = Database(state, DEFAULTS)
             with closing(database.open()) as connection:
@@ -41,7 +41,7 @@ class RuleTests(SynchronousTestCase):
                 database.turn(connection.cursor(), set_, 0)
                 for login in ("moshez", "shawn", "nobody"):
                     for now in (0.0, len(wanted) / 2, len(wanted) + 5.0):
-                        plain: list[Status] = []
+                        plain: list[Entry] = []
                         for of, status in set_:
                             if of == login:
                                 plain = [status, *plain] if status.text else []
@@ -49,7 +49,7 @@ class RuleTests(SynchronousTestCase):
                         for most in (1, 3, 100):
                             cursor = connection.cursor()
                             rows = database.history(cursor, login, now, most)
-                            kept = [Status(*row[2:6], Part(row[6])) for row in rows]
+                            kept = [Entry(*row[2:6], Part(row[6])) for row in rows]
                             self.assertEqual(kept, plain[:most])
                             held = self.successResultOf(memory.history(login, most))
                             self.assertEqual(held, plain[:most])
@@ -62,7 +62,7 @@ class HistoryTests(SQLiteCase):
         """After a restart the history is what it was, and the newest is first."""
         first = self.store()
         for number in range(3):
-            await first.setStatus("moshez", Status(f"status {number}", 1.0 + number))
+            await first.set("moshez", Entry(f"status {number}", 1.0 + number))
         await first.stopService()
         second = self.store()
         self.assertEqual(
@@ -72,7 +72,7 @@ class HistoryTests(SQLiteCase):
     async def test_tooMany(self) -> None:
         """When as many histories are being read as may be, another one is refused."""
         store = self.store(historiesWaiting=2)
-        await store.setStatus("moshez", Status("Writing", 1.0))
+        await store.set("moshez", Entry("Writing", 1.0))
         first, second = store.history("moshez", 1), store.history("moshez", 1)
         self.failureResultOf(store.history("moshez", 1), DirectoryError)
         # Who gives up gives no room before the disk is done with it.

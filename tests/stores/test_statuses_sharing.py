@@ -12,7 +12,7 @@ from contextlib import closing
 
 from twisted.internet.defer import gatherResults
 
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.database import NAME
 from tests.stores import sharing
 from tests.stores.statuses import SQLiteCase
@@ -28,9 +28,9 @@ class SharingTests(sharing.SharingRules, SQLiteCase):
             self.store(statusesAtOnce=10),
             self.store(statusesRefresh=3600.0, statusesAtOnce=10),
         )
-        await gatherResults([one.setStatus(f"user{n}", Status("Writing", 1.0)) for n in range(95)])
+        await gatherResults([one.set(f"user{n}", Entry("Writing", 1.0)) for n in range(95)])
         self.assertEqual(len(two), 0)
-        await two.setStatus("moshez", Status("Reading", 1.0))
+        await two.set("moshez", Entry("Reading", 1.0))
         # Acknowledged is seen, with all that was set before it.
         self.assertEqual(self.shown(two), "Reading")
         self.assertEqual(len(two), 96)

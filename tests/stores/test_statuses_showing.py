@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.errors import SettingRefused
 from fingerd.model.limits import DEFAULTS
-from fingerd.model.record import NOTHING_SET, Status
+from fingerd.model.record import NOTHING_SET, Entry, Part
 from fingerd.stores.database import Database
 from fingerd.stores.memory import MemoryStore
 from fingerd.stores.showing import Showing
@@ -29,7 +29,7 @@ SETTINGS = st.lists(
 )
 
 
-def remembered(set_: list[tuple[str, Status]], login: str, now: float) -> Status | None:
+def remembered(set_: list[tuple[str, Entry]], login: str, now: float) -> Entry | None:
     """What shows, by the plainest rule: the last that has not expired, back to a clearing."""
     for of, status in reversed(set_):
         if of == login:
@@ -48,7 +48,7 @@ class ShowingTests(SynchronousTestCase):
         self.statuses = MemoryStore(lambda: self.now)
 
     def set(self, text: str, until: float | None = None) -> None:
-        self.successResultOf(self.statuses.setStatus("moshez", Status(text, self.now, "", until)))
+        self.successResultOf(self.statuses.set("moshez", Entry(text, self.now, "", until)))
 
     def shown(self) -> str | None:
         status = self.statuses.held("moshez").status
@@ -103,8 +103,8 @@ class ShowingTests(SynchronousTestCase):
 
     def test_whoAndWhen(self) -> None:
         """Who set a status and when is told with it."""
-        status = Status("Writing", 1000.0, "uid 1000 (moshez)", 2000.0)
-        self.successResultOf(self.statuses.setStatus("moshez", status))
+        status = Entry("Writing", 1000.0, "uid 1000 (moshez)", 2000.0)
+        self.successResultOf(self.statuses.set("moshez", status))
         self.assertEqual(self.statuses.held("moshez").status, status)
         self.assertEqual(self.statuses.held("shawn"), NOTHING_SET)
 
@@ -112,7 +112,7 @@ class ShowingTests(SynchronousTestCase):
         """A store knows how many users have a status."""
         showing = Showing(DEFAULTS)
         for login, text in [("a", "x"), ("b", "y"), ("a", "z"), ("b", "")]:
-            showing.put(login, Status(text, 0.0))
+            showing.put(login, Entry(text, 0.0))
         self.assertEqual(len(showing), 1)
 
     def test_tooManyBelow(self) -> None:
@@ -122,22 +122,33 @@ class ShowingTests(SynchronousTestCase):
         self.set("Happy and well")
         for until in (1030, 1020, 1010):
             self.set(f"until {until}", until)
-        refused = self.statuses.setStatus("moshez", Status("no more", self.now, "", 1005.0))
+        refused = self.statuses.set("moshez", Entry("no more", self.now, "", 1005.0))
         self.failureResultOf(refused, SettingRefused)
         self.assertEqual(self.shown(), "until 1010")
         # One that outlasts the others takes their place.
         self.set("longer", until=1040)
         self.assertEqual(self.shown(), "longer")
 
+    def test_tooManyPlansBelow(self) -> None:
+        """Of plans, which are long, only a few wait to show again: not a memory full of them."""
+        for part in (Part.PLAN, Part.PROJECT):
+            plans = [Entry("x" * 65536, 1000.0, "", 9000.0 - n, part) for n in range(100)]
+            done = [self.statuses.set("moshez", plan) for plan in plans]
+            kept = DEFAULTS.plansBelow + 1
+            for each in done[:kept]:
+                self.successResultOf(each)
+            for each in done[kept:]:
+                self.failureResultOf(each, SettingRefused)
+
     def test_notToBeKept(self) -> None:
         """A status that is no text, or lasts for no time at all, is refused."""
         for status in (
-            Status("\ud800", 0.0),
-            Status("Writing", 0.0, "\udfff"),
-            Status("Writing", 0.0, "", float("nan")),
-            Status("Writing", 0.0, "", float("inf")),
+            Entry("\ud800", 0.0),
+            Entry("Writing", 0.0, "\udfff"),
+            Entry("Writing", 0.0, "", float("nan")),
+            Entry("Writing", 0.0, "", float("inf")),
         ):
-            self.failureResultOf(self.statuses.setStatus("moshez", status), SettingRefused)
+            self.failureResultOf(self.statuses.set("moshez", status), SettingRefused)
         self.assertIsNone(self.shown())
 
     @settings(deadline=None)
@@ -147,7 +158,7 @@ class ShowingTests(SynchronousTestCase):
         showing = Showing(DEFAULTS)
         set_ = []
         for now, (login, text, lasts) in enumerate(wanted):
-            status = Status(text, now, "", None if lasts is None else now + lasts)
+            status = Entry(text, now, "", None if lasts is None else now + lasts)
             set_.append((login, status))
             showing.put(login, showing.admit(login, status))
             for of in ("moshez", "shawn"):
@@ -186,7 +197,7 @@ class ShowingTests(SynchronousTestCase):
         for first in range(0, len(wanted), together):
             batch = []
             for now, (login, text, lasts) in enumerate(wanted[first:][:together], first):
-                status = Status(text, now, "", None if lasts is None else now + lasts)
+                status = Entry(text, now, "", None if lasts is None else now + lasts)
                 status = showing.admit(login, status)
                 showing.put(login, status)
                 batch.append((login, status))
@@ -196,7 +207,7 @@ class ShowingTests(SynchronousTestCase):
             seen = 0
             while rows := database.news(connection.cursor(), seen):
                 for _, login, text, when, by, until, _part in rows:
-                    again.put(login, Status(text, when, by, until))
+                    again.put(login, Entry(text, when, by, until))
                 seen = rows[-1][0]
             for now in range(first, len(wanted) + 10):
                 for of in ("moshez", "shawn"):

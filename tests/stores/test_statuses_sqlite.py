@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import gatherResults
 
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.database import NAME
 from tests.stores import keeping
 from tests.stores.statuses import SQLiteCase
@@ -23,7 +23,7 @@ class KeepingTests(keeping.KeepingRules, SQLiteCase):
     async def test_disk(self) -> None:
         """A commit waits for the disk, not only for the system."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.5))
+        await store.set("moshez", Entry("Happy and well", 1.5))
         assert store._pool is not None
         self.assertEqual(await store._pool.runQuery("PRAGMA journal_mode"), [("wal",)])
         self.assertEqual(await store._pool.runQuery("PRAGMA synchronous"), [(2,)])
@@ -31,7 +31,7 @@ class KeepingTests(keeping.KeepingRules, SQLiteCase):
     async def test_closed(self) -> None:
         """The log beside the database is only there while it is open."""
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.5))
+        await store.set("moshez", Entry("Happy and well", 1.5))
         await store.stopService()
         self.assertEqual(os.listdir(self.state), [NAME])
 
@@ -47,7 +47,7 @@ class KeepingTests(keeping.KeepingRules, SQLiteCase):
 
         self.patch(store._database, "turn", counted)
         await gatherResults(
-            [store.setStatus(f"user{number}", Status("Writing", 1.0)) for number in range(50)]
+            [store.set(f"user{number}", Entry("Writing", 1.0)) for number in range(50)]
         )
         self.assertEqual(batches, [1, 49])
         self.assertEqual(len(store), 50)
@@ -58,7 +58,7 @@ class KeepingTests(keeping.KeepingRules, SQLiteCase):
 import sqlite3, sys
 from twisted.internet import reactor, task
 from fingerd.model.errors import SettingRefused
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.sqlite import SQLiteStore
 
 @task.react
@@ -66,7 +66,7 @@ async def main(reactor):
     store = SQLiteStore({self.state!r}, reactor)
     before = set(sys.modules)
     store.startService()
-    await store.setStatus("moshez", Status("Writing", 1.0, "", 2.0))
+    await store.set("moshez", Entry("Writing", 1.0, "", 2.0))
     store.held("moshez")
     await store.stopService()
     print(sorted(set(sys.modules) - before))

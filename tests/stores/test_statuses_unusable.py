@@ -19,7 +19,7 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
 from fingerd.model.errors import CannotStart
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.stores.database import NAME
 from fingerd.system.privileges import lesserUser
 from tests.kill import kill
@@ -45,9 +45,7 @@ class UnusableTests(SQLiteCase):
 
     async def keepSome(self) -> None:
         store = self.store()
-        await gatherResults(
-            [store.setStatus(f"user{n}", Status("x" * 200, 1.0)) for n in range(500)]
-        )
+        await gatherResults([store.set(f"user{n}", Entry("x" * 200, 1.0)) for n in range(500)])
         await store.stopService()
 
     def contents(self) -> dict[str, str]:
@@ -153,9 +151,14 @@ os.kill(os.getpid(), 9)
                 database.execute(statement)
 
     async def test_notText(self) -> None:
-        """A status that isn't UTF-8, or is no text, ends the start, and is named."""
-        for bad, words in ("CAST(x'ff' AS TEXT)", "is not UTF-8"), ("x'41'", "has no text"):
-            await self.change(f"UPDATE statuses SET status = {bad} WHERE login = 'user7'")
+        """A status that isn't UTF-8, is no text or has no time ends the start, and is named."""
+        for bad, words in (
+            ("status = CAST(x'ff' AS TEXT)", "is not UTF-8"),
+            ("status = x'41'", "has no text"),
+            ("set_at = 9e999", "has no time"),
+            ("until = 1e300", "has no time"),
+        ):
+            await self.change(f"UPDATE statuses SET {bad} WHERE login = 'user7'")
             with closing(sqlite3.connect(self.path)) as database:
                 query = "SELECT max(id) FROM statuses WHERE login = 'user7'"
                 [number] = database.execute(query).fetchone()
@@ -209,7 +212,7 @@ os.kill(os.getpid(), 9)
         subprocess.run([sys.executable, "-c", crash], check=False)
         self.assertIn(f"{NAME}-journal", os.listdir(self.state))
         store = self.store()
-        await store.setStatus("moshez", Status("Happy and well", 1.0))
+        await store.set("moshez", Entry("Happy and well", 1.0))
         with closing(sqlite3.connect(self.path)) as database:
             self.assertEqual(database.execute("SELECT count(*) FROM x").fetchone(), (0,))
 
@@ -283,5 +286,4 @@ class ProcessTests(SQLiteCase):
         """A daemon that is killed while clients set statuses loses none it acknowledged."""
         counts = kill(4, self.home(), random.Random(4))
         self.assertEqual((counts.kills, counts.lost, counts.halfWritten), (4, 0, 0), str(counts))
-        self.assertEqual(counts.found, counts.acknowledged)
-        self.assertGreater(counts.acknowledged, 0)
+        self.assertGreater(counts.acknowledged.total(), 0)

@@ -13,7 +13,7 @@ from twisted.internet import reactor
 
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import YES, Part, Record, Status
+from fingerd.model.record import YES, Entry, Part, Record
 from fingerd.stores.database import NAME
 from fingerd.stores.memory import MemoryStore
 from fingerd.stores.sqlite import SQLiteStore
@@ -71,14 +71,14 @@ class UpgradeTests(SQLiteCase):
         """All statuses are kept, with who set them, when and until when; and more can be set."""
         self.old()
         store = self.store()
-        below = Status("Writing", 10.5, "uid 1000 (moshez)")
-        lunch = Status("At lunch \u2603", 20.0, "uid 0 (root)", 5000.0)
+        below = Entry("Writing", 10.5, "uid 1000 (moshez)")
+        lunch = Entry("At lunch \u2603", 20.0, "uid 0 (root)", 5000.0)
         self.assertEqual(store.held("moshez"), Record(lunch))
         self.assertEqual(store.held("gone"), Record())
         self.assertEqual(await store.history("moshez", 10), [lunch, below])
         self.assertEqual(len(await store.history("gone", 10, whole=True)), 2)
-        plan = Status("To write", 30.0, "uid 1000 (moshez)", None, Part.PLAN)
-        await store.setStatus("moshez", plan)
+        plan = Entry("To write", 30.0, "uid 1000 (moshez)", None, Part.PLAN)
+        await store.set("moshez", plan)
         await store.stopService()
         self.now = 6000.0
         self.assertEqual(self.store().held("moshez"), Record(below, plan))
@@ -88,7 +88,7 @@ class UpgradeTests(SQLiteCase):
         self.old()
         one, two = self.store(statusesRefresh=0.01), self.store(statusesRefresh=0.01)
         self.assertEqual(one.held("moshez"), two.held("moshez"))
-        await one.setStatus("moshez", Status(YES, 1.0, part=Part.HIDDEN))
+        await one.set("moshez", Entry(YES, 1.0, part=Part.HIDDEN))
         await until(lambda: two.held("moshez").hidden is not None)
 
 
@@ -98,14 +98,14 @@ class SharingTests(SQLiteCase):
     async def test_undone(self) -> None:
         """What one takes back, or erases, the other doesn't show any more."""
         one, two = self.store(statusesRefresh=0.01), self.store(statusesRefresh=0.01)
-        await one.setStatus("moshez", Status("Writing", 1.0))
-        await one.setStatus("moshez", Status("Busy", 2.0))
+        await one.set("moshez", Entry("Writing", 1.0))
+        await one.set("moshez", Entry("Busy", 2.0))
         await until(lambda: self.shown(two) == "Busy")
         await one.undo("moshez")
         await until(lambda: self.shown(two) == "Writing")
         await two.undo("moshez")
         await until(lambda: self.shown(one) is None)
-        await one.setStatus("moshez", Status("To write", 3.0, part=Part.PLAN))
+        await one.set("moshez", Entry("To write", 3.0, part=Part.PLAN))
         await until(lambda: two.held("moshez").plan is not None)
         await two.erase("moshez")
         await until(lambda: one.held("moshez") == Record())
@@ -114,10 +114,8 @@ class SharingTests(SQLiteCase):
         """Of what was erased nothing is left in the files, once the daemon has stopped."""
         store = self.store()
         for number in range(20):
-            await store.setStatus(
-                "moshez", Status(f"Secret {number} " + "x" * 800, 1.0, "Somebody")
-            )
-        await store.setStatus("moshez", Status("Secret" * 9000, 1.0, part=Part.PLAN))
+            await store.set("moshez", Entry(f"Secret {number} " + "x" * 800, 1.0, "Somebody"))
+        await store.set("moshez", Entry("Secret" * 9000, 1.0, part=Part.PLAN))
         await store.erase("moshez")
         await store.stopService()
         self.assertEqual(os.listdir(self.state), [NAME])

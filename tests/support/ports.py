@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
@@ -35,7 +35,10 @@ from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import User
 from fingerd.service.visits import Visits
+from fingerd.system.threads import Threads
 from tests.support.service import Finger
+
+T = TypeVar("T")
 
 TIME = cast(IReactorTime, reactor)
 TCP = cast(IReactorTCP, reactor)
@@ -205,6 +208,13 @@ class TurnClock(Clock):
 
     def turn(self) -> None:
         self.advance(0.001)
+
+
+class NoThreads(Threads):
+    """What is done in threads, done at once: for a test with a clock of its own."""
+
+    def run(self, key: Hashable, work: Callable[[], T]) -> Deferred[T]:
+        return maybeDeferred(work)
 
 
 @implementer(IDirectory)

@@ -16,6 +16,7 @@ from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.model.interfaces import IDirectory
 from fingerd.model.limits import DEFAULTS
 from fingerd.model.user import User
+from fingerd.stores.postgresql.postgresql_store import PostgreSQLStore
 from fingerd.stores.sqlite import SQLiteStore
 from fingerd.system import privileges
 from tests.support.service import Finger
@@ -38,7 +39,12 @@ class Everyone:
 
 
 identity = privileges.lesserUser("nobody" if os.geteuid() == 0 else None)
-statuses = SQLiteStore(os.path.join(home, "state"), reactor, identity, limits)
+database = os.environ["DATABASE_OF_TEST"]
+statuses = (
+    PostgreSQLStore(database, reactor, limits)
+    if database
+    else SQLiteStore(os.path.join(home, "state"), reactor, identity, limits)
+)
 finger = Finger(reactor, [Everyone()], statuses, limits)
 queries = Listener(
     "queries", endpoint(reactor, f"unix:{sockets}/finger"), finger.getFingerFactory()

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from tests.support.daemon import ROOT
 
@@ -21,37 +23,43 @@ class SetterDaemon:
     Several may share a home, and so their statuses.
     """
 
-    def __init__(self, home: str, name: str = "sockets") -> None:
+    def __init__(self, home: str, name: str = "sockets", database: str = "") -> None:
         """
         @param home: a directory that everyone may enter: the daemon may become a lesser user.
         @param name: the directory in it for its sockets.
+        @param database: where statuses are kept instead of there: a C{postgresql:} URL.
         """
         self.home = home
         self.sockets = os.path.join(home, name)
         os.makedirs(self.sockets, exist_ok=True)
-        self.process = subprocess.Popen(
-            [*_TWISTD, "-noy", _TAC, "--pidfile="],
-            cwd=home,
-            env={
-                **os.environ,
-                "HOME_OF_TEST": home,
-                "SOCKETS_OF_TEST": name,
-                "PYTHONPATH": str(ROOT),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._log = Path(self.sockets, "log")
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*_TWISTD, "-noy", _TAC, "--pidfile="],
+                cwd=home,
+                env={
+                    **os.environ,
+                    "HOME_OF_TEST": home,
+                    "SOCKETS_OF_TEST": name,
+                    "DATABASE_OF_TEST": database,
+                    "PYTHONPATH": str(ROOT),
+                },
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has said."""
+        return self._log.read_text()
 
     def answers(self) -> bool:
         """Wait until it does; False when it ended instead."""
-        assert self.process.stdout is not None
-        self.log = ""
-        for line in self.process.stdout:
-            self.log += line
-            if "finger on" in line:
-                return True
-        return False
+        while "finger on" not in self.log:
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.02)
+        return True
 
     def set(self, login: str, status: str) -> str:
         """Its answer; empty when it went away before that."""
@@ -68,15 +76,12 @@ class SetterDaemon:
     def end(self, signalNumber: int) -> int:
         """End it with a signal, and wait until it is gone. Its exit status."""
         self.process.send_signal(signalNumber)
-        self.process.communicate()
-        return self.process.returncode
+        return self.process.wait()
 
     def stop(self) -> None:
         """Stop it in the orderly way, if it runs."""
         if self.process.poll() is None:
             self.end(signal.SIGTERM)
-        elif self.process.stdout is not None:
-            self.process.stdout.close()
 
     def _exchange(self, port: str, request: str) -> str:
         received = b""

@@ -10,7 +10,7 @@ from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.trial.unittest import TestCase
 
 from fingerd.model.limits import DEFAULTS
@@ -20,9 +20,10 @@ UNUSED = 0x7FFFFFF0
 
 
 class Now:
-    """The reactor's threads, with a time of its own."""
+    """The reactor, with a time of its own."""
 
     callFromThread = staticmethod(cast(IReactorFromThreads, reactor).callFromThread)
+    callLater = staticmethod(cast(IReactorTime, reactor).callLater)
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from fingerd.daemon.workers.room import Room
+from fingerd.daemon.workers.worker import Worker
 from fingerd.model.limits import Limits
 from fingerd.service.rates import Rates
 from fingerd.service.shared_visits import SharedVisits
 from fingerd.service.visit import Visit
-from fingerd.system.shared_table import LOOKUPS, VISITS, Column, SharedTable
+from fingerd.system.shared_table import ENDING, LOOKUPS, SETTERS, VISITS, Column, SharedTable
 
 WORKERS = 3
 # All that have one place in a table of 1024 sets: small numbers are their own hashes.
@@ -47,6 +51,17 @@ class ColumnTests(TableCase):
         self.assertEqual([one.visits("192.0.2.7"), three.visits("192.0.2.7")], [5, 3])
         self.assertEqual([one.latest("192.0.2.7"), three.latest("192.0.2.7")], [300.0, 200.0])
         self.assertEqual((two.visits("192.0.2.8"), two.latest("192.0.2.8")), (0, 0.0))
+
+    def test_apart(self) -> None:
+        """What a peer does by SSH is counted apart of what it asks, and by all workers together."""
+        one, two = self.columns[0], self.columns[1]
+        one.setVisits("192.0.2.7", 5)
+        one.apart("ssh").setVisits("192.0.2.7", 2)
+        one.apart("user").setFull("192.0.2.7", 70.0)
+        self.assertEqual(two.visits("192.0.2.7"), 5)
+        self.assertEqual(two.apart("ssh").visits("192.0.2.7"), 2)
+        self.assertEqual(two.apart("user").latest("192.0.2.7"), 70.0)
+        self.assertEqual(two.latest("192.0.2.7"), 0.0)
 
     def test_over(self) -> None:
         """Of a worker that is over nothing is left, as any process sees that has the table."""
@@ -123,13 +138,85 @@ class VisitTests(TableCase):
             clock.pump([0.001, 0.001])
 
         for column in self.columns:
-            column.askForRoom = lambda: max(visits, key=len).makeRoom()
+            column.askForRoom = lambda row: max(visits, key=len).makeRoom()
         for turn in range(60):
             enter(turn % WORKERS, "192.0.2.7", lookedAt=turn % 2 == 0)
         self.assertLessEqual(abs(sum(map(len, visits)) - 20), WORKERS)
         for turn in range(100):
             enter(0 if turn < 50 else turn % WORKERS, f"198.51.100.{turn}")
         self.assertLessEqual(abs(sum(map(len, visits)) - 60), 6)
+
+    def test_room(self) -> None:
+        """
+        Where all places are taken, and whoever is to make room takes a while to go, those who come,
+        ask and go meanwhile need that one place and no other, whichever workers they come to.
+        """
+        clock = Clock()
+        ended: list[int] = []
+        asked: list[int] = []
+        visits = []
+        for column in self.columns:
+            column.askForRoom = asked.append
+            visits.append(SharedVisits(Limits(), clock, 30, column=column, row=SETTERS))
+        held = []
+        for number in range(30):
+            host = f"192.0.2.{number}"
+            held.append(visits[number % WORKERS].enter("tcp", host, lambda: ended.append(1)))
+        clock.pump([0.001, 0.001])
+        for turn in range(30):
+            visit = visits[turn % WORKERS].enter("tcp", "198.51.100.1", ended.clear)
+            assert visit is not None
+            visit.leave()
+        self.assertEqual((ended, asked), ([1], []))
+        # When it has gone there is room, and where it was, the worker has less than its part.
+        for visit in held:
+            if visit is not None and not visit.present:
+                visit.leave()
+        visits[1].enter("tcp", "198.51.100.2", ended.clear)
+        self.assertEqual((ended, asked), ([1], []))
+        visits[0].enter("tcp", "198.51.100.2", ended.clear)
+        self.assertEqual((ended, asked), ([1], [SETTERS]))
+
+
+class RoomTests(TableCase):
+    """What the parent lets workers do where there are too many visits."""
+
+    def test_asked(self) -> None:
+        """However often room is asked for, workers end no more visits than there are too many."""
+        room = Room(self.table, Limits(connections=30, setterConnections=30))
+        workers = [_Worker(number) for number in range(WORKERS)]
+        for column, count in zip(self.columns, (18, 14, 0), strict=True):
+            column.count(VISITS, count)
+        everyone = cast(Sequence[Worker], workers)
+        for row in (VISITS, VISITS, SETTERS):
+            room.needed(row, everyone)
+        self.assertEqual([each.said for each in workers], [[("room", VISITS)] * 2, [], []])
+        # One that has begun to end them is counted once.
+        self.columns[0].count(VISITS + ENDING, 2)
+        for _ in range(2):
+            room.made(everyone[0], VISITS)
+        room.needed(VISITS, everyone)
+        self.assertEqual(len(workers[0].said), 2)
+        # One that was told, and is over, is waited for no more.
+        self.columns[0].count(VISITS + ENDING, 0)
+        room.needed(VISITS, everyone)
+        self.table.clear(0)
+        room.left(everyone[0])
+        self.columns[1].count(VISITS, 31)
+        room.needed(VISITS, everyone[1:])
+        self.assertEqual([len(each.said) for each in workers], [4, 1, 0])
+
+
+class _Worker:
+    """A worker, and what it was told."""
+
+    def __init__(self, column: int) -> None:
+        self.column = column
+        self.said: list[tuple[object, ...]] = []
+
+    def say(self, *words: object) -> None:
+        """See L{Worker}."""
+        self.said.append(words)
 
 
 class _Peer(str):

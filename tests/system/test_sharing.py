@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.system.sharing import Shared
@@ -14,7 +15,8 @@ class SharedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.begun: list[Deferred[str]] = []
         self.cancelled: list[Deferred[str]] = []
-        self.shared: Shared[str, str] = Shared()
+        self.clock = Clock()
+        self.shared: Shared[str, str] = Shared(self.clock)
 
     def begin(self) -> Deferred[str]:
         work: Deferred[str] = Deferred(self.cancelled.append)
@@ -91,6 +93,29 @@ class SharedTests(SynchronousTestCase):
             self.failureResultOf(one, CancelledError)
         self.assertEqual(self.cancelled, self.begun)
         self.assertBeginsAnew()
+
+    def test_inSlices(self) -> None:
+        """
+        Where what many do with a result takes long, others have their turns in between; those who
+        ask meanwhile have it done anew, and one who leaves then disturbs nobody.
+        """
+        got: list[int] = []
+
+        def take(_: str, number: int) -> None:
+            got.append(number)
+            self.clock.rightNow += 0.002
+
+        asked = [self.shared.get("a", self.begin).addCallback(take, number) for number in range(9)]
+        self.begun[0].callback("done")
+        self.assertEqual(got, [0, 1, 2])
+        self.assertBeginsAnew()
+        for one in asked[3:5]:
+            one.addErrback(lambda failure: failure.trap(CancelledError))
+            one.cancel()
+        while self.clock.getDelayedCalls():
+            self.clock.advance(0)
+        self.assertEqual(got, [0, 1, 2, 5, 6, 7, 8])
+        self.assertEqual(self.cancelled, [])
 
     def test_oneCancelsAnother(self) -> None:
         """One that gets the result may cancel another that was to get it next."""

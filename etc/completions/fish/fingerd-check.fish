@@ -51,7 +51,7 @@ function _shtab_fingerd_check_using
 end
 
 set -g _shtab_fingerd_check_commands 
-set -g _shtab_fingerd_check_opts_with_value --config --directory --door --explain --forward --from --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url --workers
+set -g _shtab_fingerd_check_opts_with_value --config --directory --door --explain --forward --from --history --limit --list-fields --listen --log-format --log-peers --mask --metrics --proxy-from --query-log --query-log-format --reload --replace --set-policy --setter --ssh --ssh-host-key --ssh-keys --state --user --user-fields --users --verbose-fields --web --web-history --web-url --workers
 
 complete -c fingerd-check -e
 complete -c fingerd-check -f
@@ -84,6 +84,7 @@ complete -c fingerd-check -n _shtab_fingerd_check_using -l replace -x -d 'a text
 complete -c fingerd-check -n _shtab_fingerd_check_using -l set-policy -xka "owner anyone" -d 'who may set a status'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l setter -x -d 'where to take statuses'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l ssh -x -d 'where users with a key set their status by SSH, as in tcp:2279'
+complete -c fingerd-check -n _shtab_fingerd_check_using -l ssh-host-key -xka "(__fish_complete_path (commandline -ct))" -d 'the host key by which SSH clients know this daemon'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l ssh-keys -xka "(__fish_complete_directories)" -d 'the directory with these keys'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l state -xka "(__fish_complete_directories)" -d 'where statuses are kept'
 complete -c fingerd-check -n _shtab_fingerd_check_using -l user -xka "(__fish_complete_users)" -d 'the user to become, when started by root'

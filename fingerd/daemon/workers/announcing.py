@@ -44,17 +44,19 @@ class Announcing(MultiService):
         reactor: object,
         asked: Sequence[Where],
         set: Sequence[Where],
+        measured: Sequence[Where],
         form: str,
         limits: Limits,
     ) -> None:
         """
         @param asked: where the doors are at which users are asked for.
         @param set: where those are at which something is set.
+        @param measured: where those are at which the daemon is measured.
         @param form: how the daemon's log is written, C{text} or C{json}.
         """
         super().__init__()
         self._clock = cast(IReactorTime, reactor)
-        self._asked, self._set = asked, set
+        self._told = asked, set, measured
         self._reopen = DaemonLog(form, self._clock, limits).reopen
         self._notifier = Notifier(self._clock, os.environ, lambda: f"finger on {addresses(asked)}")
 
@@ -66,7 +68,7 @@ class Announcing(MultiService):
 
     def begin(self, known: Known) -> None:
         """All run: say so."""
-        StartLine(known, self._asked, self._set).setServiceParent(self)
+        StartLine(known, *self._told).setServiceParent(self)
         # Last: see L{Notifier}.
         self._notifier.setServiceParent(self)
 

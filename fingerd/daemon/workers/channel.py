@@ -10,14 +10,18 @@ The parent says:
   - C{knock}: a worker is over, which may have been woken for a client and not have accepted it
   - C{look} and an id: there is a status with this id (answered with C{seen} and the id)
   - C{shown} and an id: all have seen the status with this id
-  - C{room}: end a visit, another worker needs its place
-  - C{ping}: answered with C{pong}
+  - C{room} and a row: end a visit of those that are counted there, another worker needs its place
+    (answered with C{made} and the row)
+  - C{ping}: answered with C{pong}, and what was counted
+  - C{measure}: say what was counted (answered with C{measured} and that)
+  - C{noted}: what was counted up to the end is known
 
 A worker says:
 
   - C{ready}, with how many users it has and one of them: it can answer (it is told to C{begin})
   - C{set} and an id: it has kept the status with this id
-  - C{full}: another is to end a visit
+  - C{full} and a row: another is to end a visit of those that are counted there
+  - C{over} and what was counted: all visitors have left, and it ends (answered with C{noted})
 
 Where the channel is closed, the other process is gone.
 """
@@ -40,6 +44,8 @@ class Channel(LineOnlyReceiver):
     """One end of it."""
 
     delimiter = b"\n"
+    # What was counted by door, outcome and directory takes some thousands.
+    MAX_LENGTH = 2**20
 
     def __init__(self, hears: Callable[[str, list[Any]], object], lost: Callable[[], object]):
         """

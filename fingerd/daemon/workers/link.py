@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import (
     IReactorCore,
     IReactorFromThreads,
@@ -18,15 +18,19 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 
 from fingerd.daemon.workers.channel import Channel, connect
+from fingerd.daemon.workers.telling import factsOf
 from fingerd.doors.net.shared_ports import HandedPorts
 from fingerd.logs.daemon_log import DaemonLog
 from fingerd.model.interfaces import IStore
 from fingerd.model.limits import Limits
 from fingerd.service import FingerService
 from fingerd.stores.kept import KeptStore
-from fingerd.system.shared_table import Column
+from fingerd.system.shared_table import REMOTE_SETTERS, SETTERS, VISITS, Column
 from fingerd.system.signals import OnSignal
 from fingerd.system.worker_role import Role
+
+# Seconds that the parent has, at the end, to note what was counted.
+_NOTED = 1.0
 
 
 class Link(MultiService):
@@ -66,19 +70,22 @@ class Link(MultiService):
         # By the id of a status that was set here: what fires when all show it.
         self._showing: dict[int, Deferred[None]] = {}
         self._reopen = reopen or (lambda: None)
+        self._noted: Deferred[None] = Deferred()
         self._channel = Channel(self._heard, self._lost)
         self._words: dict[str, Callable[..., object]] = {
             "begin": lambda: Deferred.fromCoroutine(self._begin()),
             "knock": self._ports.knock,
             "look": lambda status: Deferred.fromCoroutine(self._look(status)),
             "shown": self._shown,
-            "room": self._finger.visits.makeRoom,
+            "room": self._makeRoom,
             "last": self._last,
             "reload": self._reload,
             "reopen": self._reopen,
-            "ping": lambda: self._channel.say("pong"),
+            "ping": lambda: self._tell("pong"),
+            "measure": lambda: self._tell("measured"),
+            "noted": self._isNoted,
         }
-        column.askForRoom = lambda: self._channel.say("full")
+        column.askForRoom = lambda row: self._channel.say("full", row)
         if self._store is not None:
             self._store.share(self._show)
         DaemonLog(form, self._clock, limits)
@@ -91,6 +98,16 @@ class Link(MultiService):
         connect(self._channel, self._role.channel, cast(IReactorSocket, self._reactor))
         # A reactor that runs answers.
         self._clock.callLater(0, self._ready)
+
+    def stopService(self) -> Deferred[Any]:
+        """Say what was counted, when the last visitor has left."""
+        told = Deferred.fromCoroutine(self._over())
+        return gatherResults([maybeDeferred(super().stopService), told])
+
+    async def _over(self) -> None:
+        await self._finger.drained
+        self._tell("over")
+        await self._noted.addTimeout(_NOTED, self._clock, lambda result, seconds: None)
 
     def _ready(self) -> None:
         self._channel.say("ready", self._finger.count(), self._finger.someLogin())
@@ -132,6 +149,19 @@ class Link(MultiService):
     def _forget(self, result: None, status: int) -> None:
         del self._showing[status]
 
+    def _tell(self, word: str) -> None:
+        self._channel.say(word, factsOf(self._finger.figuresNow()))
+
+    def _isNoted(self) -> None:
+        if not self._noted.called:
+            self._noted.callback(None)
+
+    def _makeRoom(self, row: int = VISITS) -> None:
+        finger = self._finger
+        of = {VISITS: finger.visits, SETTERS: finger.setters, REMOTE_SETTERS: finger.remoteSetters}
+        of[row].makeRoom()
+        self._channel.say("made", row)
+
     def _last(self) -> None:
         self._ports.lastCall()
         self._channel.say("last")
@@ -140,6 +170,7 @@ class Link(MultiService):
         self._finger.reload().addCallback(lambda _: self._channel.say("reloaded"))
 
     def _lost(self) -> None:
+        self._isNoted()
         if self.running:
             self._log.error("the parent of this worker is gone: it ends")
             cast(IReactorCore, self._reactor).stop()

@@ -19,7 +19,9 @@ from twisted.python.failure import Failure
 
 from fingerd.daemon.workers.channel import Channel, connect
 from fingerd.daemon.workers.spawning import Spawner
+from fingerd.daemon.workers.telling import figuresOf
 from fingerd.logs.worker_lines import WorkerLines
+from fingerd.model.counts import Figures
 
 # Seconds for what an ended worker has written to be read.
 _PIPES = 0.5
@@ -48,6 +50,7 @@ class Worker(ProcessProtocol):
     @ivar over: fires when the process has ended.
     @ivar heardAt: when it last said anything.
     @ivar seen: the id of the last status that it has.
+    @ivar figures: what it had counted when it last said that.
     """
 
     transport: IProcessTransport
@@ -63,6 +66,7 @@ class Worker(ProcessProtocol):
         # How many users it has when it is ready, and one of them.
         self.count: int | None = None
         self.someLogin: str | None = None
+        self.figures: Figures | None = None
         self.beganAt = self.heardAt = clock.seconds()
         self.reason = ""
         self._keeper = keeper
@@ -161,10 +165,15 @@ class Worker(ProcessProtocol):
             # From now on it is told of statuses; it looks for those of before when it begins.
             self.say("begin")
             self.ready.callback(True)
-        elif word in self._answers:
+            return
+        if word in ("measured", "pong", "over") and facts:
+            self.figures = figuresOf(facts[0]) or self.figures
+        if word in self._answers:
             for answered in self._answers.pop(word):
                 answered.callback(None)
-        elif word != "pong":
+        elif word == "over":
+            self.say("noted")
+        elif word not in ("measured", "pong"):
             self._keeper.said(self, word, facts)
 
     def _left(self) -> None:

@@ -15,6 +15,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from fingerd.daemon.workers.announcing import Announcing
+from fingerd.daemon.workers.measuring import Measuring
+from fingerd.daemon.workers.room import Room
 from fingerd.daemon.workers.sightings import Sightings
 from fingerd.daemon.workers.spawning import Spawner
 from fingerd.daemon.workers.worker import Worker
@@ -22,7 +24,6 @@ from fingerd.doors.net.shared_ports import KeptPorts
 from fingerd.model.errors import reasonOf
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import Limits
-from fingerd.system.shared_table import VISITS
 
 # Seconds until a worker that has died is replaced: at first, and at most, where its successors
 # die too. One that has lived so long is no such successor.
@@ -52,10 +53,12 @@ class Workers(MultiService):
         spawner: Spawner,
         listeners: Sequence[IListener],
         announcing: Announcing,
+        measuring: Measuring,
         limits: Limits,
     ) -> None:
         """
         @param listeners: the doors, at C{ports}.
+        @param measuring: adds up what workers have counted.
         @param announcing: what says that they all run.
         """
         super().__init__()
@@ -66,6 +69,7 @@ class Workers(MultiService):
         self._spawner = spawner
         self._listeners = [IService(each) for each in listeners]
         self._announcing = announcing
+        self._measuring = measuring
         self._limits = limits
         self._columns = list(range(spawner.table.columns))
         # By place: the worker that answers, or is about to; None where one is still to be started.
@@ -77,6 +81,7 @@ class Workers(MultiService):
         self._isAnnounced = self._isStopping = self._isFailed = False
         self._rolling: Deferred[None] | None = None
         self._sightings = Sightings()
+        self._room = Room(spawner.table, limits)
         self._watch = LoopingCall(self._lookAtThem)
         self._watch.clock = self._clock
         announcing.passOn(self)
@@ -134,14 +139,18 @@ class Workers(MultiService):
         elif word == "seen":
             self._sightings.seen(worker, facts[0])
         elif word == "full":
-            self._makeRoom()
+            self._room.needed(facts[0], list(self._alive))
+        elif word == "made":
+            self._room.made(worker, facts[0])
 
     def ended(self, worker: Worker) -> None:
         """See L{Keeper}."""
         del self._alive[worker]
+        self._measuring.ended(worker)
         self._table.clear(worker.column)
         self._columns.append(worker.column)
         self._sightings.left(worker)
+        self._room.left(worker)
         for other in self._alive:
             if other.isReady:
                 other.say("knock")
@@ -174,6 +183,7 @@ class Workers(MultiService):
             self._log.error("a worker can't be started: {reason}", reason=reasonOf(error))
             return None
         self._alive[worker] = None
+        self._measuring.began(worker)
         return worker
 
     def _isReady(self, ready: bool, place: int) -> None:
@@ -217,21 +227,18 @@ class Workers(MultiService):
                 worker.abort(_ABORT)
             worker.say("ping")
 
-    def _makeRoom(self) -> None:
-        """Somewhere a visit is to end: where there are most."""
-        counts = self._table.counts(VISITS)
-        worker = max(self._alive, key=lambda each: counts[each.column], default=None)
-        if worker is not None:
-            worker.say("room")
-
     async def _roll(self) -> None:
         self._log.info("the workers are replaced, one after the other")
         for place in range(self._number):
-            new = self._start()
-            if new is None or not await new.ready:
-                self._log.error("a new worker can't be started: the others go on as they are")
-                return
+            # What is started while the daemon stops, nobody would end.
             if self._isStopping:
+                return
+            new = self._start()
+            isReady = new is not None and await new.ready
+            if self._isStopping:
+                return
+            if not isReady:
+                self._log.error("a new worker can't be started: the others go on as they are")
                 return
             old, self._places[place] = self._places[place], new
             if later := self._later.pop(place, None):
@@ -253,7 +260,8 @@ class Workers(MultiService):
             self._watch.stop()
         for later in self._later.values():
             later.cancel()
-        told = DeferredList([each.asks("last", "last") for each in self._alive if each.isReady])
+        asked = [each.asks("last", "last") for each in self._alive if each.isReady]
+        told = DeferredList(asked, consumeErrors=True)
         told.addTimeout(_ANSWER, self._clock, lambda result, seconds: None)
         await told
         self._ports.keepOut()

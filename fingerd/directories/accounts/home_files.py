@@ -57,17 +57,18 @@ class Home:
 
     Its methods raise L{OSError} when the system can't tell what is there.
 
-    @ivar closed: whether this process can't enter it, and so can't tell whether there is a
-        ``.nofinger``. It is known once that was looked for.
+    @ivar closed: whether this process can't look into it, and so can't tell whether there is a
+        ``.nofinger``: it may not go in there, or sees no home there that is the user's. It is known
+        once that was looked for.
     """
 
-    def __init__(self, directory: int | None, uid: int, closed: bool = False) -> None:
+    def __init__(self, directory: int | None, uid: int) -> None:
         """
         @param directory: its descriptor, or None where there is none to be read.
         """
         self._directory = directory
         self._uid = uid
-        self.closed = closed
+        self.closed = directory is None
 
     def hides(self) -> bool:
         """
@@ -125,11 +126,7 @@ def openHome(path: str, uid: int) -> Iterator[Home]:
     @param uid: its user.
     @raise OSError: when the system can't tell what is there.
     """
-    try:
-        directory = _open(path)
-    except PermissionError:
-        yield Home(None, uid, closed=True)
-        return
+    directory = _open(path)
     try:
         if directory is not None and os.fstat(directory).st_uid not in (uid, 0):
             yield Home(None, uid)
@@ -149,8 +146,6 @@ def _open(path: str) -> int | None:
     whole = "/" + "/".join(parts)
     try:
         return os.open(whole.encode("utf-8", "surrogateescape"), _DIRECTORY)
-    except PermissionError:
-        raise
     except OSError as error:
         _isThere(error)
         return None

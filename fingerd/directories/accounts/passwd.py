@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, succeed
@@ -25,6 +26,7 @@ from zope.interface import implementer
 
 from fingerd.directories.accounts import gecos
 from fingerd.directories.accounts.home_files import Home, openHome
+from fingerd.directories.accounts.home_looks import HomeLooks
 from fingerd.directories.accounts.passwd_file import PasswdFile
 from fingerd.directories.accounts.passwd_format import LARGEST_UID, Account, number
 from fingerd.directories.accounts.system_accounts import IAccounts, SystemAccounts
@@ -49,12 +51,13 @@ class Passwd(MultiService):
     """
     The users of L{IAccounts}, with what is in their homes.
 
-    Everything that may block is done in threads, C{limits.passwdThreads} of them. L{Threads} says
-    what cancelling does then.
+    Everything that may block is done in threads, C{limits.passwdThreads} of them, and as many more
+    for lists. L{Threads} says what cancelling does then.
 
-    Where this process can't enter a home, it can't tell whether there is a C{.nofinger}. The user
-    is then shown without what is in files, or hidden, as the administrator wants. A user whose home
-    can't be looked at for another reason is not listed, and to look for that user fails.
+    Where this process can't look into a home, since it may not or sees none there, it can't tell
+    whether there is a C{.nofinger}. The user is then shown without what is in files, or hidden, as
+    the administrator wants. A user whose home can't be looked at for another reason, or hangs, is
+    not listed, and to look for that user fails.
     """
 
     _log = Logger()
@@ -67,16 +70,25 @@ class Passwd(MultiService):
         hideClosed: bool = False,
     ) -> None:
         """
-        @param hideClosed: hide the users whose homes can't be entered.
+        @param hideClosed: hide the users whose homes can't be looked into.
         """
         super().__init__()
         self._hideClosed = hideClosed
         self._accounts = accounts
         self._reactor = reactor
         self._limits = limits
-        # What the log said of homes last, so that it says so once.
-        self._trouble: str | None = None
+        # What the log has said of homes, so that it says so once.
+        self._troubles: set[str] = set()
         self._threads = Threads(reactor, limits.passwdThreads, limits.passwdWaiting)
+        # Lists have their own: what hangs there keeps nobody from being looked up.
+        self._listers = Threads(reactor, limits.passwdThreads, limits.passwdWaiting)
+        self._homes = HomeLooks(
+            self._listed,
+            self._listers,
+            cast(IReactorTime, reactor),
+            limits.lookupTime,
+            lambda login: self._say(f"the home of {login!r}: it doesn't answer"),
+        )
         if IService.providedBy(accounts):
             accounts.setServiceParent(self)
 
@@ -100,6 +112,7 @@ class Passwd(MultiService):
 
     def stopService(self) -> Deferred[object]:
         self._threads.stop()
+        self._listers.stop()
         stopped: Deferred[object] = super().stopService()
         return stopped
 
@@ -107,20 +120,12 @@ class Passwd(MultiService):
         return self._threads.run(login, partial(self._find, self._accounts.finding(login)))
 
     def getUsers(self, limit: int) -> Deferred[list[User]]:
-        return self._threads.run(limit, partial(self._list, self._accounts.listing(limit)))
+        return Deferred.fromCoroutine(self._list(limit))
 
     def closedHomes(self) -> list[str]:
-        """The logins of those whose home this process can't enter. This may block."""
-        found = []
-        for account in self._accounts.listing(self._limits.listedUsers)():
-            try:
-                os.stat(os.path.join(account.home, "."))
-            except PermissionError:
-                found.append(account.login)
-            except OSError:
-                # There is none.
-                continue
-        return found
+        """The logins of those whose home this process can't look into. This may block."""
+        listing = self._accounts.listing(self._limits.listedUsers)
+        return [account.login for account in listing() if _isClosed(account)]
 
     def reload(self) -> Deferred[None]:
         """Read a file of accounts again if it has changed: see L{IReloadable}."""
@@ -145,46 +150,45 @@ class Passwd(MultiService):
         except OSError as error:
             raise DirectoryError(f"the home of {account.login!r}: {error.strerror}") from error
 
-    def _list(self, listing: Callable[[], list[Account]]) -> list[User]:
-        end = time.monotonic() + self._limits.lookupTime
-        users = []
-        trouble = None
-        for account in listing():
-            if time.monotonic() > end:
-                raise DirectoryError("listing the accounts takes too long")
-            try:
-                with openHome(account.home, account.uid) as home:
-                    if not self._hides(home):
-                        users.append(gecos.userOf(account, self._limits.gecosPart))
-            except OSError as error:
-                trouble = f"the home of {account.login!r}: {error.strerror}"
-                if error.errno in _LACKS:
-                    raise DirectoryError(trouble) from error
-        self._reactor.callFromThread(self._say, trouble)
-        return users
+    async def _list(self, limit: int) -> list[User]:
+        accounts = await self._listers.run(limit, self._accounts.listing(limit))
+        return await self._homes.users(accounts)
+
+    def _listed(self, account: Account) -> User | None:
+        """Whom the list has for this account, if there is anybody."""
+        try:
+            with openHome(account.home, account.uid) as home:
+                if self._hides(home):
+                    return None
+        except OSError as error:
+            trouble = f"the home of {account.login!r}: {error.strerror}"
+            if error.errno in _LACKS:
+                raise DirectoryError(trouble) from error
+            self._reactor.callFromThread(self._say, trouble)
+            return None
+        return gecos.userOf(account, self._limits.gecosPart)
 
     def _hides(self, home: Home) -> bool:
         return home.hides() or (home.closed and self._hideClosed)
 
     def _count(self, listing: Callable[[], list[Account]]) -> tuple[int, int]:
-        """How many homes can't be entered, and of how many that were looked at."""
+        """How many homes can't be looked into, and of how many that were tried."""
         end = time.monotonic() + self._limits.lookupTime
         closed = looked = 0
         for account in listing():
             if time.monotonic() > end:
                 break
             looked += 1
-            with suppress(OSError), openHome(account.home, account.uid) as home:
-                home.hides()
-                closed += home.closed
+            closed += _isClosed(account)
         return closed, looked
 
     def _sayClosed(self, counted: tuple[int, int]) -> None:
         closed, looked = counted
         if closed:
             self._log.warn(
-                "{directory}: of {looked} homes {closed} can't be entered by this user, and a "
-                ".nofinger in them can't be seen; their users are {what}",
+                "{directory}: of {looked} homes {closed} can't be looked into by this user, since "
+                "they are closed or not there, and a .nofinger in them can't be seen; their users "
+                "are {what}",
                 directory=self,
                 looked=looked,
                 closed=closed,
@@ -196,17 +200,26 @@ class Passwd(MultiService):
     def _cantCount(self, failure: Failure) -> None:
         # Whether they are cancelled, since the daemon stops, or fail: whoever asks will see.
         self._log.info(
-            "{directory}: it can't be told how many homes can't be entered ({reason})",
+            "{directory}: it can't be told how many homes can't be looked into ({reason})",
             directory=self,
             reason=failure.getErrorMessage(),
         )
 
-    def _say(self, trouble: str | None) -> None:
-        if trouble is not None and trouble != self._trouble:
+    def _say(self, trouble: str) -> None:
+        # Once for each: what is wrong with a home is so for every list.
+        if trouble not in self._troubles and len(self._troubles) < self._limits.listedUsers:
+            self._troubles.add(trouble)
             self._log.warn(
                 "{directory} doesn't list a user, {trouble}", directory=self, trouble=trouble
             )
-        self._trouble = trouble
+
+
+def _isClosed(account: Account) -> bool:
+    """Whether this process can't look into the home of C{account}."""
+    with suppress(OSError), openHome(account.home, account.uid) as home:
+        home.hides()
+        return home.closed
+    return False
 
 
 def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Passwd:
@@ -214,7 +227,8 @@ def fromURL(rest: str, reactor: IReactorTime, limits: Limits = DEFAULTS) -> Pass
     The directory that ``passwd:`` and ``rest`` name: nothing for the system's accounts, or the
     path of a file of accounts, from ``/`` on. Options are ``min-uid=N`` and ``max-uid=N``, with a
     comma between them, and after a path a ``?`` before them. By default people count, uids 1000
-    to 65533; of a file all count. C{closed-homes=hide} hides those whose homes can't be entered.
+    to 65533; of a file all count. C{closed-homes=hide} hides those whose homes can't be looked
+    into.
 
     @param reactor: one that can be called from threads.
     @raise ValueError: when it names none, with the reason in words.

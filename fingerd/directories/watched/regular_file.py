@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from functools import partial
+from io import FileIO
+from typing import TypeVar
 
 from fingerd.model.errors import DirectoryError
+from fingerd.system.slices import Steps
+
+T = TypeVar("T")
 
 # What tells one state of a file from another: when it was changed, its size, and which file it is.
 State = tuple[int, int, int]
@@ -29,3 +36,26 @@ def openRegular(path: str) -> int:
 def stateOf(info: os.stat_result) -> State:
     """The state of the file that ``info`` is about."""
     return info.st_mtime_ns, info.st_size, info.st_ino
+
+
+def reading(path: str, understand: Callable[[FileIO], Steps[T]]) -> Steps[T]:
+    """
+    Open the file at ``path``, have it read by C{understand} in steps, and close it.
+
+    @return: what C{understand} returns.
+    """
+    file: FileIO = yield partial(_open, path)
+    try:
+        result = yield from understand(file)
+    except Exception:
+        yield file.close
+        raise
+    except GeneratorExit:
+        file.close()
+        raise
+    yield file.close
+    return result
+
+
+def _open(path: str) -> FileIO:
+    return open(openRegular(path), "rb", buffering=0)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from functools import partial
+from io import FileIO
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from fingerd.directories.watched.looks import Looks
 from fingerd.directories.watched.reader import Malformed, Reader
-from fingerd.directories.watched.regular_file import State, openRegular, stateOf
+from fingerd.directories.watched.regular_file import State, openRegular, reading, stateOf
 from fingerd.directories.watched.table import Table
 from fingerd.model.counts import Readings
 from fingerd.model.errors import CannotStart, DirectoryError, reasonOf
 from fingerd.model.interfaces import ICounted, IHeldDirectory, ITried, IWatching
 from fingerd.model.limits import DEFAULTS, Limits
 from fingerd.model.user import HIDDEN, User
+from fingerd.system.slices import Steps, atOnce
 
-# So many bytes are read and understood in one go: of TOML, less than three milliseconds' work.
+# So many bytes are understood in one go: of TOML, less than three milliseconds' work.
 _PIECE = 4 * 1024
+# So many are read in one go, in a thread.
+_BLOCK = 64 * _PIECE
 # A first reading that takes longer than this many seconds says how far it is, every second.
 _PATIENCE = 2.0
 
@@ -38,6 +44,9 @@ class WatchedFile(Service):
     slices between which the daemon does its work, and then takes the old one's place. As long
     as the file can't be read, or may still be being written, the old users stay. They stay as well
     where the file is empty or binary by then: that is an accident, and nobody's wish.
+
+    After the start, L{Looks} does all that: where the file is on a server that hangs, the old users
+    stay, and only a thread waits.
     """
 
     _log = Logger()
@@ -65,13 +74,7 @@ class WatchedFile(Service):
         # The state in which the file was malformed.
         self._malformed: State | None = None
         self.readings = Readings()
-        # The reading that goes on, and what fires when it is done.
-        self._reading: Generator[None, None, None] | None = None
-        self._done: Deferred[None] = Deferred()
-        # Whether a reload was asked for while one went on.
-        self._again = False
-        # The next slice of the reading or, while there is none, the next look at the file.
-        self._later: IDelayedCall | None = None
+        self._looks: Looks | None = None
 
     def __str__(self) -> str:
         return self._path
@@ -107,8 +110,7 @@ class WatchedFile(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         try:
-            for _ in self._read():
-                pass
+            atOnce(self._read())
         except (OSError, DirectoryError) as error:
             raise CannotStart(
                 f"can't read the users file {self._path}: {reasonOf(error)}"
@@ -122,74 +124,41 @@ class WatchedFile(Service):
             os.close(openRegular(self._path))
         except (OSError, DirectoryError) as error:
             self._say("can't be read again by this daemon's user", reasonOf(error))
+        hangs = partial(self._say, "can't be read")
+        self._looks = Looks(self._look, hangs, self._clock, self._limits)
 
     def stopService(self) -> None:
         super().stopService()
-        self._cancel()
-        self._finish()
+        if self._looks is not None:
+            self._looks.stop()
+            self._looks = None
 
     def reload(self) -> Deferred[None]:
-        """
-        Read the file again if it has changed: see L{IWatching}. To look costs a stat.
-        """
-        if self._reading is not None:
-            self._again = True
-        elif self.running and self._hasChanged():
-            self._reading = self._read()
-            self._later = self._clock.callLater(0, self._slice)
-            self._done = done = Deferred[None]()
-            return done
-        return succeed(None)
+        """Read the file again if it has changed: see L{IWatching}. To look costs a stat."""
+        return succeed(None) if self._looks is None else self._looks.ask()
 
-    def _hasChanged(self) -> bool:
-        """Whether there is anything new in the file that should be read now."""
-        self._cancel()
+    def _look(self) -> Steps[None]:
         try:
-            info = os.stat(self._path)
-        except OSError as error:
-            self._say("can't be read", reasonOf(error))
-            return False
-        state = stateOf(info)
-        if state == self._state:
-            # The file is as it was before whatever befell it.
-            self.readings.trouble = self._malformed = None
-            return False
-        age = self._now() - info.st_mtime
-        if 0 <= age < self._limits.usersFileQuiet:
-            self._later = self._clock.callLater(self._limits.usersFileQuiet - age, self.reload)
-            return False
-        return state != self._malformed
-
-    def _cancel(self) -> None:
-        if self._later is not None and self._later.active():
-            self._later.cancel()
-        self._later = None
-
-    def _slice(self) -> None:
-        """Go on with the reading until its slice is over."""
-        assert self._reading is not None
-        end = time.perf_counter() + self._limits.reloadSlice
-        try:
-            for _ in self._reading:
-                if time.perf_counter() >= end:
-                    self._later = self._clock.callLater(0, self._slice)
-                    return
+            yield from self._readIfNew()
         except Exception as error:
             if not isinstance(error, OSError | DirectoryError):
                 self._log.failure("Reading {path}", Failure(), path=self._path)
             self._say("can't be read", reasonOf(error))
-        self._finish()
 
-    def _finish(self) -> None:
-        if self._reading is None:
+    def _readIfNew(self) -> Steps[None]:
+        """Read the file if there is anything new in it that should be read now."""
+        info: os.stat_result = yield partial(os.stat, self._path)
+        state = stateOf(info)
+        if state == self._state:
+            # The file is as it was before whatever befell it.
+            self.readings.trouble = self._malformed = None
             return
-        self._reading.close()
-        self._reading = self._later = None
-        again, self._again = self._again, False
-        done = self._done
-        if again:
-            self.reload()
-        done.callback(None)
+        age = self._now() - info.st_mtime
+        if 0 <= age < self._limits.usersFileQuiet:
+            assert self._looks is not None
+            self._looks.askLater(self._limits.usersFileQuiet - age)
+        elif state != self._malformed:
+            yield from self._read()
 
     def _say(self, trouble: str, reason: str) -> None:
         readings = self.readings
@@ -205,12 +174,12 @@ class WatchedFile(Service):
                 count=len(self._table),
             )
 
-    def _read(self) -> Generator[None, None, None]:
+    def _read(self) -> Steps[None]:
         """Read the file in steps, and take over what is in it."""
         table = Table(self._limits.listedUsers)
         reader = self._reader(table)
         try:
-            state = yield from self._fill(table, reader)
+            state = yield from reading(self._path, partial(self._fill, table, reader))
         except Exception:
             yield from table.letGo()
             raise
@@ -231,34 +200,37 @@ class WatchedFile(Service):
             )
         yield from old.letGo()
 
-    def _fill(self, table: Table, reader: Reader) -> Generator[None, None, State]:
+    def _fill(self, table: Table, reader: Reader, file: FileIO) -> Steps[State]:
         """Read the file in steps, and return the state that it was in."""
-        with open(openRegular(self._path), "rb", buffering=0) as file:
-            info = os.fstat(file.fileno())
-            state = stateOf(info)
-            speakAt = self._clock.seconds() + _PATIENCE
-            # At the start there are no users who could stay: whatever is in the file is taken.
-            first = self._state is None
-            empty = not first
-            try:
-                while piece := file.read(_PIECE):
+        info: os.stat_result = yield partial(os.fstat, file.fileno())
+        state = stateOf(info)
+        speakAt = self._clock.seconds() + _PATIENCE
+        # At the start there are no users who could stay: whatever is in the file is taken.
+        first = self._state is None
+        empty = not first
+        done = 0
+        try:
+            while block := (yield partial(file.read, _BLOCK)):
+                for start in range(0, len(block), _PIECE):
+                    piece = block[start : start + _PIECE]
                     if b"\0" in piece and not first:
                         raise Malformed("it is binary: there is a NUL byte in it")
                     empty = empty and piece.isspace()
                     reader.feed(piece)
+                    done += len(piece)
                     if first and (moment := self._clock.seconds()) >= speakAt:
                         speakAt = moment + 1.0
-                        self._sayHowFar(file.tell() / max(info.st_size, 1), len(table))
-                    yield
-                if empty:
-                    raise Malformed("it is empty: a comment in it, or none:, stands for nobody")
-                reader.end()
-            except Malformed:
-                self._malformed = state
-                raise
-            # Another file may have taken its place: the next reload sees to that.
-            if not first and stateOf(os.fstat(file.fileno())) != state:
-                raise DirectoryError("it is being written")
+                        self._sayHowFar(done / max(info.st_size, 1), len(table))
+                    yield None
+            if empty:
+                raise Malformed("it is empty: a comment in it, or none:, stands for nobody")
+            reader.end()
+        except Malformed:
+            self._malformed = state
+            raise
+        # Another file may have taken its place: the next reload sees to that.
+        if not first and stateOf((yield partial(os.fstat, file.fileno()))) != state:
+            raise DirectoryError("it is being written")
         return state
 
     def _sayHowFar(self, share: float, count: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
@@ -79,7 +79,7 @@ class FingerFactory(ExchangeFactory):
         """
         super().__init__(service.visits, limits, clock)
         self.service = service
-        self._making: Shared[Reply, bytes] = Shared()
+        self._making: Shared[Reply, bytes] = Shared(clock)
 
     def buildProtocol(self, addr: IAddress | None) -> FingerProtocol:
         return FingerProtocol(self, hostOf(addr))
@@ -90,11 +90,12 @@ class FingerFactory(ExchangeFactory):
 
     def renderList(self, reply: Reply) -> Deferred[bytes]:
         """The bytes of a list, which are made once, while others have their turns."""
+        if reply.rendered is not None:
+            return succeed(reply.rendered)
         return self._making.get(reply, lambda: Deferred.fromCoroutine(self._list(reply)))
 
     async def _list(self, reply: Reply) -> bytes:
-        if reply.rendered is None:
-            size = self.limits.answerSize
-            text = await inSlices(answer.ofList(reply, size), self.clock)
-            reply.rendered = encode(text, size)
+        size = self.limits.answerSize
+        text = await inSlices(answer.ofList(reply, size), self.clock)
+        reply.rendered = encode(text, size)
         return reply.rendered

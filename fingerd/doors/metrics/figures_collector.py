@@ -29,40 +29,37 @@ _DIRECTORY = ("directory", "kind")
 
 class FiguresCollector(Collector):
     """
-    Makes metrics of figures, anew for each who asks.
+    Makes metrics of figures.
 
     A directory is called by its number, from 1 in the order in which directories are asked, and by
     its kind: what else it is called may have somebody's name or a host's address in it.
+
+    @ivar figures: the latest.
     """
 
-    def __init__(
-        self,
-        figures: Callable[[], Figures],
-        kinds: Sequence[str],
-        ready: Callable[[], bool],
-        lag: Times,
-    ) -> None:
+    figures: Figures | None = None
+
+    def __init__(self, kinds: Sequence[str], ready: Callable[[Figures], bool]) -> None:
         """
         @param kinds: what kind each directory is of, in a word, as far as that is known.
         @param ready: whether the daemon answers.
-        @param lag: how late the reactor was, each time when somebody looked.
         """
-        self._figures = figures
         self._kinds = kinds
         self._ready = ready
-        self._lag = lag
         # Now, while the code can be read.
         self._version = _version()
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics, as they are now."""
-        figures = self._figures()
+        """All metrics, where there are figures."""
+        figures = self.figures
+        if figures is None:
+            return
         yield from _ofQueries(figures.counts)
         yield from _ofConnections(figures)
         yield from self._ofDirectories(figures)
-        yield _histogram("fingerd_reactor_lag_seconds", "How late timers were.", {(): self._lag})
+        yield _histogram("fingerd_reactor_lag_seconds", "How late timers were.", {(): figures.lag})
         ready = "Whether all ports are open and all that is read at the start was."
-        yield GaugeMetricFamily("fingerd_ready", ready, int(self._ready()))
+        yield GaugeMetricFamily("fingerd_ready", ready, int(self._ready(figures)))
         build = {
             "version": self._version,
             "python": platform.python_version(),

@@ -7,9 +7,7 @@ from typing import cast
 
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import CollectorRegistry
-from twisted.application.service import IService, MultiService
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorCore, IReactorTime
-from zope.interface import implementer
+from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorTime
 
 from fingerd.doors.http.web_factory import WebFactory
 from fingerd.doors.metrics.figures_collector import FiguresCollector
@@ -17,25 +15,9 @@ from fingerd.doors.metrics.metrics_site import MetricsSite
 from fingerd.doors.net.balancers import Balancers
 from fingerd.doors.net.listening import Listener, endpoint
 from fingerd.doors.net.ports import Ports
-from fingerd.model.interfaces import IListener, IMeasured
+from fingerd.model.counts import Figures
+from fingerd.model.interfaces import IMeasured
 from fingerd.model.limits import Limits
-from fingerd.system.lag import Lag
-
-
-@implementer(IListener)
-class MetricsListener(MultiService):
-    """A port, and what has to go on as long as it is open."""
-
-    def __init__(self, port: Listener, lag: Lag) -> None:
-        super().__init__()
-        self._port = port
-        for part in (port, lag):
-            IService(part).setServiceParent(self)
-
-    @property
-    def address(self) -> IAddress | None:
-        """Where it listens, or None where it doesn't, or not yet."""
-        return self._port.address
 
 
 def listener(
@@ -46,7 +28,7 @@ def listener(
     balancers: Balancers | None = None,
     kinds: Sequence[str] = (),
     open: Callable[[], bool] = lambda: True,
-) -> MetricsListener:
+) -> Listener:
     """
     A port where the daemon is measured.
 
@@ -57,16 +39,16 @@ def listener(
     @raise ValueError: when C{description} describes no endpoint, with what is wrong with it.
     """
     clock = cast(IReactorTime, reactor)
-    lag = Lag(clock)
 
-    def ready() -> bool:
-        return service.figures().loaded and open()
+    def ready(figures: Figures) -> bool:
+        return figures.loaded and open()
 
     # Of its own, and not the library's one for the whole process.
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(service.figures, kinds, ready, lag.times))
+    collector = FiguresCollector(kinds, ready)
+    registry.register(collector)
     ProcessCollector(registry=registry)
-    site = MetricsSite(service.measurers, registry, ready)
+    site = MetricsSite(service, collector, registry, ready)
     factory = cast(IProtocolFactory, WebFactory(site, None, limits, clock))
     port = endpoint(cast(IReactorCore, Ports(reactor, asksFirst=True)), description)
-    return MetricsListener(Listener(description, port, factory), lag)
+    return Listener(description, port, factory)

@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from fingerd.doors.http.refusing import ALLOW, METHODS, WORDS
 from fingerd.doors.http.web_page import NEVER_KEPT, Answer, Page, page
-from fingerd.model.visiting import IVisit, IVisits
+from fingerd.doors.metrics.figures_collector import FiguresCollector
+from fingerd.model.counts import Figures
+from fingerd.model.interfaces import IMeasured
+from fingerd.model.visiting import IVisit
 
 _TEXT = b"text/plain; charset=utf-8"
 _NO_SNIFFING = b"X-Content-Type-Options: nosniff"
@@ -28,13 +32,21 @@ class MetricsSite:
     door = "metrics"
 
     def __init__(
-        self, visits: IVisits, registry: CollectorRegistry, ready: Callable[[], bool]
+        self,
+        service: IMeasured,
+        collector: FiguresCollector,
+        registry: CollectorRegistry,
+        ready: Callable[[Figures], bool],
     ) -> None:
         """
+        @param service: what is measured.
+        @param collector: makes metrics of that.
         @param registry: has everything that is to be shown.
         @param ready: whether the daemon answers.
         """
-        self.visits = visits
+        self.visits = service.measurers
+        self._service = service
+        self._collector = collector
         self._registry = registry
         self._ready = ready
         self._refusals = {status: _text(words, status) for status, words in WORDS.items()}
@@ -43,27 +55,33 @@ class MetricsSite:
         """What is said to what is no request."""
         return self._refusals[status]
 
-    def answer(self, method: bytes, target: bytes, headers: Headers, visit: IVisit) -> Answer:
+    def answer(
+        self, method: bytes, target: bytes, headers: Headers, visit: IVisit
+    ) -> Answer | Deferred[Answer]:
         """What is at an address. It never fails."""
         visit.waits()
         if method not in METHODS:
             return Answer(self._refusals[405], "refused")
         path = target.partition(b"?")[0]
         if path == b"/metrics":
-            return self._metrics(headers)
+            return self._service.figures().addCallback(self._metrics, headers)
         if path == b"/healthz":
-            if self._ready():
-                return Answer(_text("ready"), "found")
-            return Answer(_text("not ready", 503), "failed")
+            return self._service.figures().addCallback(self._health)
         return Answer(self._refusals[404], "unknown")
 
-    def _metrics(self, headers: Headers) -> Answer:
+    def _health(self, figures: Figures) -> Answer:
+        if self._ready(figures):
+            return Answer(_text("ready"), "found")
+        return Answer(_text("not ready", 503), "failed")
+
+    def _metrics(self, figures: Figures, headers: Headers) -> Answer:
         accepted = b",".join(headers.getRawHeaders(b"Accept", [])).decode("utf-8", "replace")
         try:
             encoder, kind = choose_encoder(accepted)
         except (ValueError, TypeError):
             # It is no version that can be understood.
             encoder, kind = choose_encoder("")
+        self._collector.figures = figures
         try:
             body = encoder(self._registry)
         except Exception:

@@ -48,7 +48,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fingerd.model.limits import Limits
-from fingerd.model.record import YES, Change, Part, Status
+from fingerd.model.record import YES, Change, Entry, Part
 from fingerd.text.cleaning import clean
 from fingerd.text.lasting import seconds
 
@@ -185,7 +185,7 @@ def encode(setting: Setting) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
 
-def told(when: str, status: Status) -> str:
+def told(when: str, status: Entry) -> str:
     """What the answer says of ``status``, which shows C{now}, or did C{before}."""
     until = "" if status.until is None else str(int(status.until))
     text = clean(status.text)
@@ -194,7 +194,7 @@ def told(when: str, status: Status) -> str:
     return "\t".join([when, status.part, str(int(status.set)), until, status.by, escaped(text)])
 
 
-def readTold(line: str) -> tuple[str, Status]:
+def readTold(line: str) -> tuple[str, Entry]:
     """
     Read what L{told} says.
 
@@ -202,7 +202,7 @@ def readTold(line: str) -> tuple[str, Status]:
     """
     when, part, since, until, by, text = line.split("\t", 5)
     ends = float(until) if until else None
-    return when, Status(_ESCAPE.sub(_unescaped, text), float(since), by, ends, Part(part))
+    return when, Entry(_ESCAPE.sub(_unescaped, text), float(since), by, ends, Part(part))
 
 
 def escaped(text: str) -> str:

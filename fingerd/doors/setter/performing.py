@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fingerd.doors.setter.grammar import Setting, Verb, told
 from fingerd.model.interfaces import IFingerSetterService
-from fingerd.model.record import Setter, Status
+from fingerd.model.record import Entry, Setter
 
 
 async def perform(service: IFingerSetterService, wanted: Setting, by: Setter) -> Sequence[str]:
@@ -16,7 +16,7 @@ async def perform(service: IFingerSetterService, wanted: Setting, by: Setter) ->
     @raise SettingRefused: as the service does.
     """
     login, change = wanted.login, wanted.change
-    pairs: list[tuple[str, Status | None]] = []
+    pairs: list[tuple[str, Entry | None]] = []
     if change is not None or wanted.verb is Verb.UNDO:
         done = await (service.undo(login, by) if change is None else service.set(login, change, by))
         pairs = [("now", done.now), ("before", done.before)]

@@ -1,4 +1,7 @@
-"""The key by which clients know this host: made once, and kept in the state directory."""
+"""
+The key by which clients know this host: made once, and kept in the state directory, or in a file
+that the administrator names.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,24 @@ def hostKey(directory: str) -> Key:
     try:
         if not os.path.lexists(path):
             _make(path)
+        return _read(path, os.O_NOFOLLOW)
+    except OSError as error:
+        raise CannotStart(f"can't use the host key {path}: {reasonOf(error)}") from None
+
+
+def namedHostKey(path: str) -> Key:
+    """
+    The host key in a file that the administrator names. To be called before the daemon gives up its
+    privileges: root alone may be able to read it.
+
+    @raise CannotStart: where it can't be read, or others may read it. It is never made: machines
+        that are one host to their clients have the same.
+    """
+    try:
         return _read(path)
+    except FileNotFoundError:
+        words = f"there is none; make it with: ssh-keygen -t ed25519 -N '' -f {path}"
+        raise CannotStart(f"can't use the host key {path}: {words}") from None
     except OSError as error:
         raise CannotStart(f"can't use the host key {path}: {reasonOf(error)}") from None
 
@@ -54,8 +74,8 @@ def _make(path: str) -> None:
         os.unlink(new)
 
 
-def _read(path: str) -> Key:
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _read(path: str, flags: int = 0) -> Key:
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     with open(file, "rb") as reading:
         info = os.fstat(file)
         if not stat.S_ISREG(info.st_mode):

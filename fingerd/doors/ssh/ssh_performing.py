@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from twisted.internet.defer import Deferred
 
-from fingerd.doors.plain import answer
+from fingerd.doors.plain import answer, sentences
 from fingerd.doors.ssh.ssh_commands import HELP, Wanted
 from fingerd.model.interfaces import IRemoteSetterService
 from fingerd.model.limits import Limits
@@ -38,11 +40,21 @@ class Performer:
             return answer.of(reply, self._limits.answerSize) + "\n"
         text = _text(given) if wanted.reads else wanted.text
         by = Setter(None, login, "ssh" if visit.host is None else f"ssh from {visit.host}")
+        lines = await self._told(login, wanted, text, by)
+        return "".join(f"{line}\n" for line in lines)
+
+    async def _told(self, login: str, wanted: Wanted, text: str, by: Setter) -> list[str]:
+        if wanted.verb == "history":
+            return sentences.history(await self._service.changes(login, by), time.time())
+        if wanted.verb == "erase":
+            await self._service.erase(login, by)
+            return [sentences.erasure(login)]
         if wanted.verb == "undo":
-            await self._service.undo(login, by)
+            done = await self._service.undo(login, by)
         else:
-            await self._service.set(login, Change(text, wanted.seconds, wanted.part), by)
-        return "OK\n"
+            change = Change(text, wanted.seconds, wanted.part)
+            done = await self._service.set(login, change, by)
+        return [sentences.change(login, done.now, done.before, time.time())]
 
 
 def _text(given: bytes) -> str:

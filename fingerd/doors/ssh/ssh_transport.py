@@ -33,6 +33,7 @@ _VERSIONS = (b"SSH-2.0-", b"SSH-1.99-")
 _VERSION_LENGTH = 255
 # What is kept of a packet that isn't whole yet: data comes in 32 KiB at most, the rest is short.
 _PACKET = 40 * 1024
+_NO_SENSE = b"that makes no sense"
 
 _MODERN_EXCHANGES = frozenset(
     [
@@ -125,15 +126,17 @@ class SSHTransport(EndingProtocol, SSHServerTransport):
                 self._takeVersion(data)
         except Exception:
             # What was cut or made up makes conch raise what comes. That is the client's business.
-            self._refuse(b"that makes no sense")
+            self._refuse(_NO_SENSE)
         if len(self.buf) > _PACKET:
             self.abort()
 
-    def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
-        """A packet is there."""
-        # One before it may have ended the connection.
-        if self._isOpen():
-            super().dispatchMessage(messageNum, payload)
+    def getPacket(self) -> bytes | None:
+        """The next packet that is there; none where the one before it has ended the connection."""
+        packet: bytes | None = super().getPacket() if self._isOpen() else None
+        if packet == b"":
+            # With nothing in it it would be taken for none, and those behind it would wait.
+            self._refuse(_NO_SENSE)
+        return packet
 
     def ssh_KEXINIT(self, packet: bytes) -> None:
         """Keys are to be exchanged, which takes some milliseconds of the processor's time."""

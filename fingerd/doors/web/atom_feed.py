@@ -8,7 +8,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fingerd.doors.web.web_form import Base, moment, pathOf, sayable
-from fingerd.model.record import Status
+from fingerd.model.record import Entry
 from fingerd.model.user import User
 
 KIND = b"application/atom+xml; charset=utf-8"
@@ -20,7 +20,7 @@ _TITLE = 80
 _NEVER = "1970-01-01T00:00:00Z"
 
 
-class Entry(NamedTuple):
+class FeedEntry(NamedTuple):
     """A status that somebody has set."""
 
     login: str
@@ -29,24 +29,24 @@ class Entry(NamedTuple):
     set: float
 
 
-def entriesOf(user: User, history: Sequence[Status]) -> list[Entry]:
+def entriesOf(user: User, history: Sequence[Entry]) -> list[FeedEntry]:
     """The statuses of one user."""
-    return [Entry(user.login, user.name, each.text, each.set) for each in history if each.text]
+    return [FeedEntry(user.login, user.name, each.text, each.set) for each in history if each.text]
 
 
-def ofNow(user: User) -> list[Entry]:
+def ofNow(user: User) -> list[FeedEntry]:
     """The status that shows, where the user has set it."""
     if user.report or not user.status or user.statusSet is None:
         return []
-    return [Entry(user.login, user.name, user.status, user.statusSet)]
+    return [FeedEntry(user.login, user.name, user.status, user.statusSet)]
 
 
-def ofAll(latest: Sequence[tuple[User, Status]]) -> list[Entry]:
+def ofAll(latest: Sequence[tuple[User, Entry]]) -> list[FeedEntry]:
     """The statuses of several users."""
-    return [Entry(user.login, user.name, each.text, each.set) for user, each in latest]
+    return [FeedEntry(user.login, user.name, each.text, each.set) for user, each in latest]
 
 
-def feed(title: str, path: str, entries: Sequence[Entry], base: Base) -> bytes:
+def feed(title: str, path: str, entries: Sequence[FeedEntry], base: Base) -> bytes:
     """
     A feed.
 
@@ -69,7 +69,7 @@ def feed(title: str, path: str, entries: Sequence[Entry], base: Base) -> bytes:
     return data + b"\n"
 
 
-def _entry(root: Element, entry: Entry, base: Base) -> None:
+def _entry(root: Element, entry: FeedEntry, base: Base) -> None:
     element = SubElement(root, "entry")
     path = pathOf(entry.login)
     first = entry.text.partition("\n")[0].strip()

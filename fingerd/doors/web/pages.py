@@ -67,7 +67,7 @@ class Pages:
         self._limits = limits
         self._clock = clock
         self._kept = KeptPages(limits.webPages)
-        self._making: Shared[Hashable, Page] = Shared()
+        self._making: Shared[Hashable, Page] = Shared(clock)
         # The latest list, and its number: pages that are kept remember what they were made of by
         # that, and not by the list itself, with all that its users have.
         self._latest: Reply | None = None
@@ -186,7 +186,7 @@ class Pages:
         return Answer(made, reply.outcome)
 
 
-def _feed(title: str, path: str, entries: Sequence[atom_feed.Entry], base: Base) -> Page:
+def _feed(title: str, path: str, entries: Sequence[atom_feed.FeedEntry], base: Base) -> Page:
     body = atom_feed.feed(title, path, entries, base)
     return _page(atom_feed.KIND, body, FOR_A_WHILE, _OWN)
 

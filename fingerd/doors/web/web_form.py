@@ -101,7 +101,7 @@ async def inSlices(items: Sequence[U], make: Callable[[U], T], clock: IReactorTi
         made: list[T] = []
         for item in items:
             made.append(make(item))
-            yield
+            yield None
         return made
 
     return await slices.inSlices(steps(), clock)

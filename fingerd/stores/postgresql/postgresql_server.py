@@ -5,26 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 
 from fingerd.model.errors import CannotStart, DirectoryError
 from fingerd.model.limits import Limits
-from fingerd.model.record import Part, Status
-from fingerd.stores.kept import Row, Setting, TakingBack
+from fingerd.model.record import Entry, Part
 from fingerd.stores.postgresql.news_thread import CHANNEL
+from fingerd.stores.postgresql.postgresql_schema import LOCK, SCHEMA, bringUpToDate
+from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.showing import earlier
 from fingerd.system.postgresql_connection import Impatient, connect, firstLine
-
-SCHEMA = "fingerd"
-# The advisory lock of those who write: "finger" in ASCII. It holds for this database.
-_LOCK = int.from_bytes(b"finger")
-
-# The n-th script makes version n of version n - 1.
-_SCRIPTS = [
-    script.read_text("utf-8") for script in sorted(Path(__file__).with_name("sql").glob("*.sql"))
-]
 
 # For one transaction, since between client and server may be one that gives each transaction
 # another connection. What is acknowledged must be on the server's disk, whatever its settings say.
@@ -51,19 +42,29 @@ SELECT * FROM unnest(
     $1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::float8[], $7::text[]
 )
 """
+# Behind the newest go those that would not show again even if all the newest were taken back.
 _TRIM = """
 DELETE FROM statuses
-USING unnest($1::text[], $2::text[], $3::int[]) AS changed (login, part, most)
+USING (
+    SELECT login, part, (
+        SELECT id FROM statuses AS newest
+        WHERE newest.login = written.login AND newest.part = written.part
+        ORDER BY id DESC LIMIT 1 OFFSET written.most
+    ) AS last
+    FROM unnest($1::text[], $2::text[], $3::int[]) AS written (login, part, most)
+) AS changed
 WHERE statuses.login = changed.login AND statuses.part = changed.part
-  AND statuses.id <= (
-    SELECT id FROM statuses AS newer
-    WHERE newer.login = changed.login AND newer.part = changed.part
-    ORDER BY id DESC LIMIT 1 OFFSET changed.most
+  AND statuses.id <= changed.last
+  AND EXISTS (
+    SELECT 1
+    FROM statuses AS newer
+    WHERE newer.login = statuses.login AND newer.part = statuses.part
+      AND newer.id > statuses.id AND newer.id <= changed.last
+      AND (newer.until IS NULL OR newer.until >= statuses.until)
   )
-  AND NOT EXISTS (SELECT 1 FROM lasting WHERE lasting.id = statuses.id)
 """
 _HISTORY = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = $1 AND part = 'status' AND (until IS NULL OR until > $2) AND id > (
     SELECT coalesce(max(id), 0) FROM statuses
     WHERE login = $1 AND part = 'status' AND status = ''
@@ -71,7 +72,7 @@ WHERE login = $1 AND part = 'status' AND (until IS NULL OR until > $2) AND id > 
 ORDER BY id DESC LIMIT $3
 """
 _WHOLE = """
-SELECT status, set_at, set_by, until, part FROM statuses
+SELECT id, login, status, set_at, set_by, until, part FROM statuses
 WHERE login = $1 AND part <> ''
 ORDER BY id DESC LIMIT $2
 """
@@ -117,7 +118,7 @@ class Server:
         """
         try:
             with self._transaction() as connection:
-                self._upgrade(connection)
+                bringUpToDate(connection)
         except Unreachable as error:
             raise CannotStart(f"can't keep statuses in PostgreSQL: {error}") from None
 
@@ -146,12 +147,12 @@ class Server:
         """
         with self._transaction() as connection:
             if settings:
-                connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+                connection.execute("SELECT pg_advisory_xact_lock($1)", (LOCK,))
                 self._write(connection, settings)
                 connection.execute("SELECT pg_notify($1, '')", (CHANNEL,))
             return self._news(connection, seen)
 
-    def history(self, login: str, now: float, most: int, whole: bool) -> list[Status]:
+    def history(self, login: str, now: float, most: int, whole: bool) -> list[Row]:
         """
         See L{fingerd.model.interfaces.IStore}; C{now} is in seconds since the epoch.
 
@@ -159,12 +160,11 @@ class Server:
         """
         with self._transaction() as connection:
             if whole:
-                rows = connection.execute(_WHOLE, (login, most))
+                found = connection.execute(_WHOLE, (login, most))
             else:
-                rows = connection.execute(_HISTORY, (login, now, most))
-            return [
-                Status(text, when, by, until, Part(part)) for text, when, by, until, part in rows
-            ]
+                found = connection.execute(_HISTORY, (login, now, most))
+            rows: list[Row] = found.fetchall()
+            return rows
 
     @contextmanager
     def _transaction(self) -> Iterator[Impatient]:
@@ -172,7 +172,7 @@ class Server:
         committing = False
         try:
             if self._connection is None:
-                self._connection = connect(self._conninfo, self._limits)
+                self._connection = connect(self._conninfo, self._limits, prepare=False)
             connection = self._connection
             connection.execute("BEGIN")
             connection.execute(_BEGIN, self._settings)
@@ -190,6 +190,11 @@ class Server:
 
     def _news(self, connection: Impatient, seen: int) -> list[Row]:
         found: list[Row] = connection.execute(_NEWS, (seen, self._limits.statusesAtOnce)).fetchall()
+        if not found and seen:
+            # The last row of all is never taken away: what is taken back leaves a later one.
+            [(last,)] = connection.execute("SELECT coalesce(max(id), 0) FROM statuses")
+            if last < seen:
+                raise Unreachable("they were replaced by older ones: start this daemon anew")
         rows: list[Row] = []
         for row in found:
             rows.append(row)
@@ -199,9 +204,9 @@ class Server:
         return rows
 
     def _write(self, connection: Impatient, settings: Sequence[Setting]) -> None:
-        set: list[tuple[str, Status]] = []
+        set: list[tuple[str, Entry]] = []
         for login, what in settings:
-            if isinstance(what, Status):
+            if isinstance(what, Entry):
                 set.append((login, what))
             else:
                 self._keep(connection, set)
@@ -209,7 +214,7 @@ class Server:
                 set = []
         self._keep(connection, set)
 
-    def _keep(self, connection: Impatient, set: Sequence[tuple[str, Status]]) -> None:
+    def _keep(self, connection: Impatient, set: Sequence[tuple[str, Entry]]) -> None:
         if not set:
             return
         ids = [id for (id,) in connection.execute(_IDS, (len(set),))]
@@ -219,7 +224,7 @@ class Server:
         ]
         connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
         changed = {(login, status.part) for login, status in set}
-        trimmed = [(login, part.value, earlier(part, self._limits) + 1) for login, part in changed]
+        trimmed = [(login, part.value, earlier(part, self._limits)) for login, part in changed]
         connection.execute(_TRIM, [list(column) for column in zip(*trimmed, strict=True)])
 
     def _takeBack(self, connection: Impatient, login: str, what: TakingBack) -> None:
@@ -236,22 +241,3 @@ class Server:
             assert last is not None
             connection.execute("DELETE FROM statuses WHERE id = $1", last[:1])
             what.part = Part(last[1])
-
-    def _upgrade(self, connection: Impatient) -> None:
-        # Two daemons may do this at the same time.
-        connection.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
-        [(there,)] = connection.execute("SELECT to_regnamespace($1) IS NOT NULL", (SCHEMA,))
-        if not there:
-            connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        connection.execute("CREATE TABLE IF NOT EXISTS version (version integer NOT NULL)")
-        [(version,)] = connection.execute("SELECT coalesce(max(version), 0) FROM version")
-        if version > len(_SCRIPTS):
-            raise CannotStart(
-                f"the statuses in PostgreSQL were written by a newer fingerd: they have schema "
-                f"{version}, this one knows {len(_SCRIPTS)}"
-            )
-        for number, script in enumerate(_SCRIPTS[version:], version + 1):
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute("INSERT INTO version VALUES ($1::int)", (number,))

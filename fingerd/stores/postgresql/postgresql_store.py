@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from fingerd.model.errors import CannotStart
 from fingerd.model.limits import DEFAULTS, Limits
-from fingerd.model.record import Status
-from fingerd.stores.kept import CANT_KEEP, KeptStore, Row, Setting
+from fingerd.stores.kept import CANT_KEEP, KeptStore
 from fingerd.stores.postgresql.news_thread import NewsThread
 from fingerd.stores.postgresql.postgresql_server import Server, Uncertain, Unreachable
+from fingerd.stores.rows import Row, Setting
 from fingerd.system.postgresql_connection import conninfoOf
 from fingerd.system.threads import Threads
 
@@ -65,15 +65,16 @@ class PostgreSQLStore(KeptStore):
     def _turn(self, settings: Sequence[Setting], seen: int) -> Deferred[list[Row]]:
         return self._run(lambda: self._server.turn(settings, seen))
 
-    def _history(
-        self, login: str, most: int, whole: bool, after: float
-    ) -> Deferred[Sequence[Status]]:
+    def _history(self, login: str, most: int, whole: bool, after: float) -> Deferred[list[Row]]:
         return self._run(lambda: self._server.history(login, after, most, whole))
 
     def _words(self, error: Exception) -> str | None:
         if isinstance(error, Uncertain):
             return UNCERTAIN
         return CANT_KEEP if isinstance(error, Unreachable) else None
+
+    def _damaged(self, wrong: str) -> CannotStart:
+        return CannotStart(f"the statuses in {self._where} are damaged: {wrong}")
 
     def _told(self) -> None:
         if self.running:
@@ -82,8 +83,10 @@ class PostgreSQLStore(KeptStore):
     def startService(self) -> None:
         try:
             self._server.open()
-            while self._takeOver(self._server.news(self._seen)):
-                pass
+            self._takeAll(self._server.news)
+        except CannotStart:
+            self._server.close()
+            raise
         except Unreachable as error:
             raise CannotStart(f"can't read statuses from {self._where}: {error}") from None
         # One thread: what is set is written in its order.
