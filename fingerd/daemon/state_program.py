@@ -114,12 +114,13 @@ def _checkState(state: str) -> None:
 def _ownerOf(states: list[str]) -> Identity:
     """
     Who the daemon becomes: whoever has a state already. (A directory that root has made is handed
-    over when the daemon starts.)
+    over when the daemon starts.) What is in a directory of somebody else's never makes it root: it
+    may be a link to anything.
     """
     for state in states:
         if os.geteuid() != 0 or schemeOf(state) is not None:
             continue
-        for path in (os.path.join(state, NAME), state):
+        for path in (state, os.path.join(state, NAME)):
             with suppress(OSError):
                 info = os.stat(path)
                 if info.st_uid != 0 or path != state:

@@ -14,7 +14,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.limits import DEFAULTS
-from fingerd.stores.database import Database
+from fingerd.stores.database import NAME, Database
 from fingerd.system.state_directory import HOST_KEY
 from tests.support.daemon import (
     AS_NOBODY,
@@ -143,6 +143,22 @@ class StateProgramTests(SynchronousTestCase):
         as_ = "--user=nobody"
         self.assertEqual(self.run_(as_, "restore", self.backup, self.other)[::2], (0, ""))
         self.assertEqual({each.stat().st_uid for each in self.other.iterdir()}, {NOBODY})
+
+    def test_linkInAState(self) -> None:
+        """A link that the daemon's user has made in its state lets root read no file as root."""
+        needsRoot()
+        self.written()
+        self.run_("backup", self.state, self.backup)
+        rest = self.home / "root"
+        self.state.rename(rest)
+        for each in (rest, *rest.iterdir()):
+            os.chown(each, 0, 0)
+        self.state.mkdir(0o700)
+        os.chown(self.state, NOBODY, NOBODY)
+        (self.state / NAME).symlink_to(rest / NAME)
+        before = rest.stat().st_mtime_ns
+        self.run_("backup", self.state, self.home / "another")
+        self.assertEqual(rest.stat().st_mtime_ns, before)
 
     def test_inUse(self) -> None:
         """A state that a daemon uses isn't moved, and the line says what to do."""
