@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 from unittest import SkipTest
 
-from tests.support.forking import Forked
+from tests.support.forking import Talking, readAtStart
 
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = str(Path(sys.executable).parent / "twistd")
@@ -129,8 +129,8 @@ class Daemon:
                 errors="backslashreplace",
                 pass_fds=passing,
             )
-            if fresh or any(map(_readAtStart, environment or ()))
-            else Forked(TWISTD, arguments, whole, cwd, prefix)
+            if fresh or any(map(readAtStart, environment or ()))
+            else Talking([*command, *arguments], whole, cwd, prefix)
         )
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -209,11 +209,6 @@ class Daemon:
     def set(self, login: str, status: str) -> bytes:
         """Set a status, and give what it says to that."""
         return exchange(self.setterPort, f"{login}\n{status}\n".encode(), halfClose=False)
-
-
-def _readAtStart(variable: str) -> bool:
-    """Whether it is one that an interpreter looks at when it starts."""
-    return variable.startswith(("PYTHON", "LANG", "LC_", "LD_", "TZ"))
 
 
 def _saysState(argument: str) -> bool:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.forking import Forked
+from tests.support.forking import Talking
 from tests.wire.client import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,7 +54,7 @@ class Daemon:
                 errors="backslashreplace",
             )
             if inside
-            else Forked(command[0], command[1:], whole)
+            else Talking(command, whole)
         )
         assert self._process.stdout is not None
         self._output = self._process.stdout

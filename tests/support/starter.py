@@ -1,10 +1,10 @@
 """
-A twistd that has imported all it needs, and forks itself for each daemon that is to be started: to
-import is most of what a start costs. See L{tests.support.forking}, which runs this as a script.
+An interpreter that has imported what twistd and the programs beside it need, and forks itself for
+each that is to be started: to import is most of what a start costs. See L{tests.support.forking},
+which runs this as a script.
 
-A daemon that is forked from it is a process of its own, and goes through all of twistd from the
-parsing of its command line on. No reactor is there yet, no signal is held back, and no descriptor
-is open but the standard ones.
+What is forked from it is a process of its own, and runs all of its program's script. No reactor is
+there yet, no signal is held back, and no descriptor is open but the standard ones.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
+from runpy import run_path
 from typing import Any
 
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
-from twisted.scripts.twistd import run
 
-# Those of a usual daemon. What only some daemons need, they import themselves.
+# Those of the programs, and of a usual daemon. What only some daemons need, they import themselves.
 _IMPORTED = (
+    "fingerd.commands.fingerset",
+    "fingerd.daemon.check",
     "fingerd.daemon.tap",
     "fingerd.directories.users_file",
     "fingerd.doors.finger.finger_door",
@@ -32,6 +34,7 @@ _IMPORTED = (
     "fingerd.stores.sqlite",
     "twisted.internet.epollreactor",
     "twisted.scripts._twistd_unix",
+    "twisted.scripts.twistd",
 )
 
 
@@ -40,8 +43,9 @@ class Starter:
 
     def __init__(self, requests: socket.socket) -> None:
         """
-        @param requests: one packet for each start. With it come two descriptors: where the daemon
-            writes, and a socket, on which its pid is said, and its exit status when it has ended.
+        @param requests: one packet for each start. With it come the program's three standard
+            descriptors and a socket, on which its pid is said, and its exit status when it has
+            ended.
         """
         self._requests = requests
         self._running: dict[int, tuple[int, socket.socket]] = {}
@@ -60,24 +64,26 @@ class Starter:
                 if descriptor in self._running:
                     self._ended(descriptor)
                     continue
-                packet, descriptors, *_ = socket.recv_fds(self._requests, 1 << 20, 2)
+                packet, descriptors, *_ = socket.recv_fds(self._requests, 1 << 20, 4)
                 if not packet:
                     return None
-                if self._forked(*descriptors):
+                if self._forked(descriptors):
                     request: dict[str, Any] = json.loads(packet)
                     return request
 
-    def _forked(self, output: int, told: int) -> bool:
+    def _forked(self, descriptors: list[int]) -> bool:
+        *standard, told = descriptors
         pid = os.fork()
+        if not pid:
+            for number, descriptor in enumerate(standard):
+                os.dup2(descriptor, number)
+        for descriptor in standard:
+            os.close(descriptor)
         if pid:
-            os.close(output)
             tells = socket.socket(fileno=told)
             tells.send(str(pid).encode())
             self._running[os.pidfd_open(pid)] = pid, tells
             return False
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
         os.close(told)
         self._requests.close()
         for pidfd, (_, tells) in self._running.items():
@@ -96,10 +102,8 @@ class Starter:
 
 
 def main() -> None:
-    """Import, and fork; in what was forked, run twistd."""
-    descriptor, program = sys.argv[1:]
-    # As the program has it.
-    sys.path.insert(0, os.path.dirname(program))
+    """Import, and fork; in what was forked, run the program."""
+    requests = socket.socket(fileno=int(sys.argv[1]))
     for module in _IMPORTED:
         import_module(module)
     for _ in getPlugins(IServiceMaker):
@@ -108,14 +112,17 @@ def main() -> None:
     # None of this is garbage: a collection would only copy the pages that all of them share.
     gc.freeze()
 
-    request = Starter(socket.socket(fileno=int(descriptor))).serve()
+    request = Starter(requests).serve()
     if request is None:
         return
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.argv = [program, *request["arguments"]]
-    sys.exit(run())
+    sys.argv = request["command"]
+    program = sys.argv[0]
+    # As an interpreter has it that is given the script.
+    sys.path.insert(0, os.path.dirname(program))
+    run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":
