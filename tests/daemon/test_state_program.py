@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -210,6 +212,31 @@ class StateProgramTests(SynchronousTestCase):
         prefix = ("sh", "-c", 'ulimit -f 4; trap "" XFSZ; exec "$0" "$@"')
         self.refused("backup", self.state, self.backup, prefix=prefix)
         self.assertEqual(list(self.home.glob("backup*")), [])
+
+    def test_ended(self) -> None:
+        """Where it is ended in the middle, nothing is left of what it had begun."""
+        self.written()
+        temporary = self.home / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        with closing(sqlite3.connect(self.state / NAME)) as another:
+            another.execute("PRAGMA locking_mode=EXCLUSIVE")
+            another.execute("BEGIN EXCLUSIVE")
+            with subprocess.Popen(
+                [STATE, "backup", self.state, self.backup],
+                env={**os.environ, "TMPDIR": str(temporary)},
+                stderr=subprocess.PIPE,
+            ) as ended:
+                # It waits for the database.
+                while not list(temporary.iterdir()) and ended.poll() is None:
+                    pass
+                self.assertEqual(len(list(self.home.glob("backup*"))), 1)
+                ended.terminate()
+                self.assertEqual(ended.wait(PATIENCE), 128 + signal.SIGTERM)
+                assert ended.stderr is not None
+                self.assertEqual(ended.stderr.read(), b"")
+        self.assertEqual(list(self.home.glob("backup*")), [])
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_checked(self) -> None:
         """What it has written, the daemon's own check finds nothing wrong with."""
