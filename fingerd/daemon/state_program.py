@@ -36,7 +36,8 @@ examples:
   fingerd-state restore /root/statuses.backup /var/lib/fingerd
   fingerd-state copy /var/lib/fingerd postgresql:///fingerd
 
-exit status: 0 where all of it was copied, 1 where nothing was, 2 for a wrong command line
+exit status: 0 where all of it was copied, 1 where nothing was, 2 for a wrong command line,
+128 and the number of the signal that ended it
 """
 
 
@@ -64,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> NoReturn:
     """The console script."""
     options = parser().parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
         said = _done(options.verb, options.source, options.target, options.user)
     except CannotStart as error:
@@ -72,6 +75,11 @@ def main() -> NoReturn:
         sys.exit(128 + signal.SIGINT)
     print(f"{withoutPassword(options.target)} has what was in {options.source}: {said}")
     sys.exit(0)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    """Whoever is ended takes away what isn't whole."""
+    sys.exit(128 + number)
 
 
 def _done(verb: str, source: str, target: str, user: str | None) -> str:
@@ -114,12 +122,13 @@ def _checkState(state: str) -> None:
 def _ownerOf(states: list[str]) -> Identity:
     """
     Who the daemon becomes: whoever has a state already. (A directory that root has made is handed
-    over when the daemon starts.)
+    over when the daemon starts.) What is in a directory of somebody else's never makes it root: it
+    may be a link to anything.
     """
     for state in states:
         if os.geteuid() != 0 or schemeOf(state) is not None:
             continue
-        for path in (os.path.join(state, NAME), state):
+        for path in (state, os.path.join(state, NAME)):
             with suppress(OSError):
                 info = os.stat(path)
                 if info.st_uid != 0 or path != state:
@@ -215,8 +224,14 @@ def _asUser(owner: Identity, work: Callable[[], str]) -> str:
         os.write(writing, said.encode())
         os._exit(status)
     os.close(writing)
-    with open(reading, encoding="utf-8") as answer:
-        said = answer.read()
+    try:
+        with open(reading, encoding="utf-8") as answer:
+            said = answer.read()
+    except BaseException:
+        # What is to end leaves nobody behind who goes on.
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        raise
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
         raise CannotStart(said or "it was killed")
     return said

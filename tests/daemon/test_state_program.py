@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.model.limits import DEFAULTS
-from fingerd.stores.database import Database
+from fingerd.stores.database import NAME, Database
 from fingerd.system.state_directory import HOST_KEY
 from tests.support.daemon import (
     AS_NOBODY,
@@ -144,6 +146,22 @@ class StateProgramTests(SynchronousTestCase):
         self.assertEqual(self.run_(as_, "restore", self.backup, self.other)[::2], (0, ""))
         self.assertEqual({each.stat().st_uid for each in self.other.iterdir()}, {NOBODY})
 
+    def test_linkInAState(self) -> None:
+        """A link that the daemon's user has made in its state lets root read no file as root."""
+        needsRoot()
+        self.written()
+        self.run_("backup", self.state, self.backup)
+        rest = self.home / "root"
+        self.state.rename(rest)
+        for each in (rest, *rest.iterdir()):
+            os.chown(each, 0, 0)
+        self.state.mkdir(0o700)
+        os.chown(self.state, NOBODY, NOBODY)
+        (self.state / NAME).symlink_to(rest / NAME)
+        before = rest.stat().st_mtime_ns
+        self.run_("backup", self.state, self.home / "another")
+        self.assertEqual(rest.stat().st_mtime_ns, before)
+
     def test_inUse(self) -> None:
         """A state that a daemon uses isn't moved, and the line says what to do."""
         with self.daemon(self.state) as daemon:
@@ -194,6 +212,31 @@ class StateProgramTests(SynchronousTestCase):
         prefix = ("sh", "-c", 'ulimit -f 4; trap "" XFSZ; exec "$0" "$@"')
         self.refused("backup", self.state, self.backup, prefix=prefix)
         self.assertEqual(list(self.home.glob("backup*")), [])
+
+    def test_ended(self) -> None:
+        """Where it is ended in the middle, nothing is left of what it had begun."""
+        self.written()
+        temporary = self.home / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        with closing(sqlite3.connect(self.state / NAME)) as another:
+            another.execute("PRAGMA locking_mode=EXCLUSIVE")
+            another.execute("BEGIN EXCLUSIVE")
+            with subprocess.Popen(
+                [STATE, "backup", self.state, self.backup],
+                env={**os.environ, "TMPDIR": str(temporary)},
+                stderr=subprocess.PIPE,
+            ) as ended:
+                # It waits for the database.
+                while not list(temporary.iterdir()) and ended.poll() is None:
+                    pass
+                self.assertEqual(len(list(self.home.glob("backup*"))), 1)
+                ended.terminate()
+                self.assertEqual(ended.wait(PATIENCE), 128 + signal.SIGTERM)
+                assert ended.stderr is not None
+                self.assertEqual(ended.stderr.read(), b"")
+        self.assertEqual(list(self.home.glob("backup*")), [])
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_checked(self) -> None:
         """What it has written, the daemon's own check finds nothing wrong with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from collections import Counter
@@ -13,6 +14,7 @@ import pytest
 
 from tests.daemon.test_workers import ANSWER, MANY, WorkersCase
 from tests.support.daemon import PATIENCE
+from tests.support.workers import Watched, status
 
 CLIENTS = 32
 
@@ -96,6 +98,38 @@ class RollingTests(WorkersCase):
             daemon.says("a new worker can't be started: the others go on as they are")
             self.assertEqual(daemon.workers(), workers)
             self.assertEqual(daemon.ask(b"moshez\r\n"), ANSWER)
+
+    def test_stopped(self) -> None:
+        """
+        A daemon that is stopped while its workers are replaced starts no more of them, and says
+        nothing of those that don't answer.
+        """
+        with self.daemon("--limit=stopTime=300") as daemon:
+            hanging, second = daemon.workers()
+            os.kill(hanging, signal.SIGSTOP)
+            daemon.signal(signal.SIGUSR2)
+            # It waits for this one's end until it goes on with the next.
+            while not _isToldToEnd(hanging):
+                pass
+            [new] = set(daemon.workers()) - {hanging, second}
+            others = Watched(second, new)
+            daemon.signal(signal.SIGTERM)
+            self.assertTrue(others.over())
+            last = Watched(hanging)
+            last.kill()
+            self.assertTrue(last.over())
+            started: set[int] = set()
+            while status(daemon.pid, "State")[0] != "Z":
+                started.update(daemon.workers())
+            self.assertEqual(started - {hanging, second, new}, set())
+            self.assertEqual(daemon.ended(), -signal.SIGTERM)
+        self.assertEqual([line for line in daemon.log if "Unhandled" in line], [])
+
+
+def _isToldToEnd(pid: int) -> bool:
+    """Whether SIGTERM waits for a process that is stopped."""
+    [signals] = status(pid, "ShdPnd")
+    return bool(int(signals, 16) & 1 << (signal.SIGTERM - 1))
 
 
 def _queries(path: Path) -> int:

@@ -230,11 +230,15 @@ class Workers(MultiService):
     async def _roll(self) -> None:
         self._log.info("the workers are replaced, one after the other")
         for place in range(self._number):
-            new = self._start()
-            if new is None or not await new.ready:
-                self._log.error("a new worker can't be started: the others go on as they are")
-                return
+            # What is started while the daemon stops, nobody would end.
             if self._isStopping:
+                return
+            new = self._start()
+            isReady = new is not None and await new.ready
+            if self._isStopping:
+                return
+            if not isReady:
+                self._log.error("a new worker can't be started: the others go on as they are")
                 return
             old, self._places[place] = self._places[place], new
             if later := self._later.pop(place, None):
@@ -256,7 +260,8 @@ class Workers(MultiService):
             self._watch.stop()
         for later in self._later.values():
             later.cancel()
-        told = DeferredList([each.asks("last", "last") for each in self._alive if each.isReady])
+        asked = [each.asks("last", "last") for each in self._alive if each.isReady]
+        told = DeferredList(asked, consumeErrors=True)
         told.addTimeout(_ANSWER, self._clock, lambda result, seconds: None)
         await told
         self._ports.keepOut()
