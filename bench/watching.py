@@ -16,14 +16,14 @@ _TRACING = 10.0
 
 def callsAboutFiles(pid: int, folder: Path, work: Callable[[], object]) -> int | None:
     """
-    How many calls of the system about files a process makes while ``work`` is done; None where
-    that can't be traced.
+    How many calls of the system about files a process makes, in all its threads, while ``work`` is
+    done; None where that can't be traced.
     """
     strace = shutil.which("strace")
     if strace is None:
         return None
     traced = folder / "traced"
-    command = [strace, "-qq", "-e", "trace=%file", "-o", str(traced), "-p", str(pid)]
+    command = [strace, "-f", "-qq", "-e", "trace=%file", "-o", str(traced), "-p", str(pid)]
     tracing = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + _TRACING
@@ -42,5 +42,6 @@ def callsAboutFiles(pid: int, folder: Path, work: Callable[[], object]) -> int |
 
 
 def _isTraced(pid: int) -> bool:
-    with open(f"/proc/{pid}/status") as file:
-        return any(line.startswith("TracerPid:") and int(line.split()[1]) for line in file)
+    """Whether all threads of the process are traced."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all("\nTracerPid:\t0\n" not in (each / "status").read_text() for each in threads)

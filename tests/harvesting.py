@@ -46,6 +46,7 @@ def hiding(folder: Path, *arguments: str) -> Daemon:
         "--mask=maskeduser",
         "--no-setter",
         *arguments,
+        fresh=True,
     )
 
 

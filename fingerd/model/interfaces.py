@@ -199,7 +199,7 @@ class IReloadable(Interface):
     def reload() -> Deferred[None]:
         """
         Look for changes and take them over. Whatever fails is said in the log and leaves the
-        users as they were: the Deferred never fails.
+        users as they were: the Deferred never fails. It doesn't wait for ever for what hangs.
         """
 
 

@@ -80,6 +80,7 @@ class Siege:
             f"--users={users}",
             f"--state={folder}/state",
             *arguments,
+            fresh=True,
         )
 
     def __enter__(self) -> Siege:

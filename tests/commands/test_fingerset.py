@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from io import StringIO
@@ -20,11 +19,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.commands import fingerset as program
 from fingerd.commands.fingerset import NO_ANSWER, REFUSED, Trouble, ask, main
-from tests.support.daemon import PATIENCE, Daemon, exchange
+from tests.support.daemon import PATIENCE, TWISTD, Daemon, exchange
+from tests.support.forking import runForked
 from tests.support.ports import TCP, TIME, Sockets, until
 from tests.support.real_users import NOT_ROOT, become, commonDirectory, makeUser
 
-FINGERSET = [sys.executable, "-c", "from fingerd.commands.fingerset import main; main()"]
+FINGERSET = [str(Path(TWISTD).with_name("fingerset"))]
 ME = pwd.getpwuid(os.getuid()).pw_name
 
 Said = tuple[int, str, str]
@@ -32,15 +32,20 @@ Said = tuple[int, str, str]
 
 def fingerset(*arguments: str | bytes, given: bytes = b"", by: list[str] | None = None) -> Said:
     """Run it; its exit status, its output and its standard error."""
-    done = subprocess.run(
-        [*(by or []), *FINGERSET, *arguments],
-        input=given,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-        # A user's environment, and no proxy of the tests' own.
-        env={**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "80"},
-    )
+    # A user's environment, and no proxy of the tests' own.
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "80"}
+    command = [*FINGERSET, *map(os.fsdecode, arguments)]
+    if by is None:
+        done = runForked(command, environment, PATIENCE, given, os.getcwd())
+    else:
+        done = subprocess.run(
+            [*by, *command],
+            input=given,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment,
+        )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 from tests.daemon.test_config import Written
 from tests.support.daemon import PATIENCE, TWISTD, Daemon, exchange, needsRoot
+from tests.support.forking import runForked
 
 # A database as it was written before there was more to a record than a status.
 FIRST = Path(__file__).parents[1] / "stores" / "first_schema.sql"
@@ -36,17 +36,8 @@ class CheckTests(Written):
 
     def check(self, *arguments: str, command: tuple[str, ...] = (CHECK,)) -> tuple[int, str]:
         """How it ends, and what it says."""
-        done = subprocess.run(
-            [
-                *command,
-                *(f"--directory=toml:{self.users}", f"--state={self.state}", "--listen=tcp:0"),
-                *arguments,
-            ],
-            capture_output=True,
-            timeout=PATIENCE,
-            cwd="/",
-            check=False,
-        )
+        common = f"--directory=toml:{self.users}", f"--state={self.state}", "--listen=tcp:0"
+        done = runForked([*command, *common, *arguments], os.environ, PATIENCE)
         self.assertEqual(done.stderr, b"")
         return done.returncode, done.stdout.decode()
 

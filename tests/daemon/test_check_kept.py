@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from tests.daemon.test_check import CHECK
 from tests.support.daemon import AS_NOBODY, IS_ROOT, PATIENCE, TWISTD, needsRoot
+from tests.support.forking import runForked
 from tests.support.with_users import WithUsers
 
 
@@ -17,15 +17,9 @@ class Checking(WithUsers):
     def started(self, command: list[str], *options: str, asRoot: bool) -> tuple[int, list[str]]:
         """How a command ends, and its lines."""
         before = () if asRoot or not IS_ROOT else AS_NOBODY
-        done = subprocess.run(
-            [*before, *command, "--listen=tcp:0", f"--users={self.users}", *options],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return done.returncode, (done.stdout + done.stderr).splitlines()
+        command = [*command, "--listen=tcp:0", f"--users={self.users}", *options]
+        done = runForked(command, os.environ, PATIENCE, prefix=before)
+        return done.returncode, (done.stdout + done.stderr).decode().splitlines()
 
     def check(self, *options: str, asRoot: bool = False) -> tuple[int, list[str]]:
         """How fingerd-check ends, and its lines."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -16,31 +14,11 @@ from fingerd import __version__
 from tests.support.daemon import AS_NOBODY, IS_ROOT, PATIENCE, TWISTD, Daemon, exchange, run
 from tests.support.with_users import HAPPY, WithUsers
 
-# Starts the daemon with each of these arguments, and tells how it ended and what it said.
-_STARTS = """
-import json, os, sys
-from twisted.scripts.twistd import run
-import fingerd.daemon.maker
-os.chdir("/")
-ends = []
-for arguments in json.loads(sys.argv[1]):
-    said, says = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(says, 1)
-        os.dup2(says, 2)
-        sys.argv = ["twistd", "-n", "--pidfile=", "finger", *arguments]
-        sys.exit(run())
-    os.close(says)
-    with open(said, errors="backslashreplace") as file:
-        text = file.read()
-    ends.append((os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text))
-print(json.dumps(ends))
-"""
-
 
 class PluginTests(WithUsers):
     """``twistd finger``."""
+
+    fresh = True
 
     def test_answers(self) -> None:
         """It answers as the tac does, and takes statuses where it is told to."""
@@ -117,18 +95,14 @@ class PluginTests(WithUsers):
         return (done.stdout + done.stderr).splitlines()[-1]
 
     def cannotStartAny(self, starts: list[list[str]]) -> list[str]:
-        """
-        The one line that each of these starts ends with. Every one is a process of its own; what
-        all of them import they have from the one that they are forked from.
-        """
-        said = run(
-            *(AS_NOBODY if IS_ROOT else ()), sys.executable, "-c", _STARTS, json.dumps(starts)
-        )
+        """The one line that each of these starts ends with."""
         lines = []
-        for arguments, (status, text) in zip(starts, json.loads(said), strict=True):
-            self.assertEqual(status, 1, (arguments, text))
-            self.assertNotIn("Traceback", text)
-            lines.append(text.splitlines()[-1])
+        for arguments in starts:
+            daemon = Daemon("-n", "--pidfile=", "finger", *arguments)
+            self.addCleanup(daemon.__exit__)
+            self.assertEqual(daemon.ended(), 1, (arguments, daemon.log))
+            self.assertNotIn("Traceback", "\n".join(daemon.log))
+            lines.append([line for line in daemon.log if line][-1])
         return lines
 
     def test_busyPort(self) -> None:

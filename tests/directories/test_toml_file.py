@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from fingerd.directories.toml_file import TomlFile, fromURL
 from fingerd.model.errors import CannotStart
+from fingerd.model.limits import Limits
 from fingerd.model.user import HIDDEN, User
 from tests.directories.test_watched_file import FileCase
 from tests.support.ports import TurnClock
@@ -25,7 +26,8 @@ class TomlFileTests(FileCase):
 
     def start(self) -> TomlFile:
         """The directory, as a running daemon has it."""
-        users = TomlFile(str(self.path), self.clock, now=lambda: self.now)
+        limits = Limits(reloadSlice=0.0)
+        users = TomlFile(str(self.path), self.clock, limits, now=lambda: self.now)
         users.startService()
         self.addCleanup(users.stopService)
         return users

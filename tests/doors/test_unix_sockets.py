@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import cast
 
 from twisted.internet import reactor
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 
 from fingerd.doors.finger.finger_door import listener
+from fingerd.doors.net.ports import Ports
 from fingerd.model.errors import CannotStart
 from fingerd.model.interfaces import IListener
 from fingerd.model.limits import DEFAULTS
@@ -77,3 +82,27 @@ class LeftTests(Sockets):
         self.assertRaises(CannotStart, door.startService)
         with open(self.path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "precious")
+
+    async def test_passed(self) -> None:
+        """
+        A socket that systemd has made is used, whosever its file is, and the file stays as it is,
+        also when the daemon has stopped.
+        """
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(self.path)
+            made.listen()
+            made.setblocking(False)
+            os.chmod(self.path, 0o640)
+            self.patch(os, "chmod", self.refuse)
+            finger = Finger(TIME, moshez="Happy")
+            self.addCleanup(finger.visits.drain)
+            factory = cast(IProtocolFactory, finger.getFingerFactory())
+            port = Ports(reactor).adoptStreamPort(made.fileno(), socket.AF_UNIX, factory)
+            self.assertEqual(port.getHost(), UNIXAddress(self.path))
+            self.assertEqual(await self.answered(), b"Happy\r\n")
+            await maybeDeferred(port.stopListening)
+            self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o640)
+
+    def refuse(self, *arguments: object) -> None:
+        """As the kernel does where a file is somebody else's."""
+        raise PermissionError("it is somebody else's")

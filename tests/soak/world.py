@@ -88,7 +88,7 @@ class World:
     def start(self, upstream: str) -> Daemon:
         """The daemon, not entered yet."""
         self._upstream = upstream.removeprefix("finger://")
-        return Daemon(*options(self.folder, upstream))
+        return Daemon(*options(self.folder, upstream), fresh=True)
 
     def writeFile(self, version: int) -> None:
         """Put another users file in the place of the one that is there."""

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Self
 from unittest import SkipTest
 
+from tests.support.forking import Talking, readAtStart
+
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = str(Path(sys.executable).parent / "twistd")
 IS_ROOT = os.geteuid() == 0
@@ -88,11 +90,16 @@ class Daemon:
         cwd: str | Path = "/",
         asRoot: bool = False,
         passing: Sequence[int] = (),
+        fresh: bool = False,
     ) -> None:
         """
         @param arguments: what comes after ``command``.
+        @param environment: what it has beside that of the tests.
         @param passing: descriptors that it is to inherit.
         @param asRoot: start it as root, where the tests are run by root.
+        @param fresh: start it in an interpreter of its own, where it is the start that is tested.
+            So is one that is anything but a lesser user's twistd; all others are forked from one
+            that has imported what they need.
         """
         prefix = AS_NOBODY if IS_ROOT and not asRoot else ()
         # Never the statuses of this machine's own daemon.
@@ -103,21 +110,27 @@ class Daemon:
             arguments += (f"--state={state}",)
         self.log: list[str] = []
         self._said = threading.Condition()
-        self._process = subprocess.Popen(
-            [*prefix, *command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            cwd=cwd,
-            env={
-                **os.environ,
-                "PYTHONUNBUFFERED": "1",
-                "FINGER_STATE": state,
-                **(environment or {}),
-            },
-            text=True,
-            errors="backslashreplace",
-            pass_fds=passing,
+        whole = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "FINGER_STATE": state,
+            **(environment or {}),
+        }
+        fresh = fresh or asRoot or bool(passing) or [*command] != [TWISTD]
+        self._process = (
+            subprocess.Popen(
+                [*prefix, *command, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=cwd,
+                env=whole,
+                text=True,
+                errors="backslashreplace",
+                pass_fds=passing,
+            )
+            if fresh or any(map(readAtStart, environment or ()))
+            else Talking([*command, *arguments], whole, cwd, prefix)
         )
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)

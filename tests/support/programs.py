@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -73,6 +74,12 @@ async def openDescriptors() -> set[str]:
     """This process's, when the reactor has let go of those that were closed just now."""
     await deferLater(TIME, 0)
     return set(os.listdir("/proc/self/fd"))
+
+
+def children() -> set[str]:
+    """The pids of this process's children, with those that nobody has waited for yet."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {pid for listed in lists for pid in listed.read_text().split()}
 
 
 class ProgramTestCase(TestCase):

@@ -17,7 +17,13 @@ FREE = {"FINGER_PORT": "0", "FINGER_SETTER_PORT": "0"}
 
 
 class WithUsers(SynchronousTestCase):
-    """A test with a users file that the lesser user can read."""
+    """
+    A test with a users file that the lesser user can read.
+
+    @cvar fresh: whether its daemons are started in interpreters of their own: see L{Daemon}.
+    """
+
+    fresh = False
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -42,6 +48,7 @@ class WithUsers(SynchronousTestCase):
             environment={**self.environment, **environment},
             command=[*inside, TWISTD],
             asRoot=asRoot,
+            fresh=self.fresh,
         )
 
     def plugin(self, *arguments: str, asRoot: bool = False, inside: Sequence[str] = ()) -> Daemon:
@@ -56,6 +63,7 @@ class WithUsers(SynchronousTestCase):
             *arguments,
             command=[*inside, TWISTD],
             asRoot=asRoot,
+            fresh=self.fresh,
         )
 
 

@@ -29,6 +29,7 @@ class WorkersDaemon(Daemon):
             *(*setter, *options),
             asRoot=asRoot,
             environment=environment,
+            fresh=True,
         )
 
     def workers(self) -> list[int]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.forking import Talking
 from tests.wire.client import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,17 +38,23 @@ class Daemon:
         self, command: Sequence[str], environment: Mapping[str, str], inside: Sequence[str] = ()
     ) -> None:
         """
-        @param inside: what is put before the command.
+        @param inside: what is put before the command. Without that, its process is forked from a
+            C{twistd} that has imported all it needs.
         """
-        self._process = subprocess.Popen(
-            [*inside, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            text=True,
-            errors="backslashreplace",
+        whole = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._process = (
+            subprocess.Popen(
+                [*inside, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=whole,
+                text=True,
+                errors="backslashreplace",
+            )
+            if inside
+            else Talking(command, whole)
         )
         assert self._process.stdout is not None
         self._output = self._process.stdout

@@ -152,6 +152,10 @@ class UNIXPort(Port, unix.Port):
         if made and isFile(self._bindPath) and not isFree(self._bindPath):
             inUse = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             raise CannotListenError(None, self._bindPath, inUse)
+        if not made:
+            # The file is that of whoever has made the socket, who has set its mode and takes it
+            # away: a name in no folder is left alone.
+            self._bindPath = b"\0" + self._bindPath
         super().startListening()
         self._shouldShutdown = made
 
@@ -160,13 +164,6 @@ class UNIXPort(Port, unix.Port):
         """Where it is."""
         path: bytes = self._bindPath
         return path
-
-    def inherit(self, listening: socket.socket) -> None:
-        """See L{Port}."""
-        super().inherit(listening)
-        # The file is another process's, which has set its mode and takes it away: a name in no
-        # folder is left alone.
-        self._bindPath = b"\0" + self._bindPath
 
     def connectionLost(self, reason: Failure) -> None:
         """The socket is closed."""
