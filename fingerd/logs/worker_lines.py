@@ -6,6 +6,9 @@ from twisted.logger import Logger
 
 from fingerd.text.cleaning import escape
 
+# More bytes without a line end than these are a line.
+_LONGEST = 65_536
+
 
 class WorkerLines:
     """
@@ -23,6 +26,8 @@ class WorkerLines:
         whole, end, self._begun = (self._begun + data).rpartition(b"\n")
         if end:
             self._write(whole)
+        if len(self._begun) > _LONGEST:
+            self.end()
 
     def end(self) -> None:
         """The worker writes no more: what it has begun is a line."""

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from fingerd.stores.database import NAME
@@ -90,6 +91,24 @@ class KeepingTests(WorkersCase):
             self.assertTrue(watched.over())
             daemon.says(rf"the worker with pid {hanging} has ended")
             self.assertEqual(daemon.ask(b"moshez\r\n"), ANSWER)
+
+    @pytest.mark.slow
+    def test_hangingAtItsStart(self) -> None:
+        """So is one that hangs before it has ever answered, and the roll goes on without it."""
+        with self.daemon("--limit=workerSilence=1.5") as daemon:
+            before = set(daemon.workers())
+            daemon.signal(signal.SIGUSR2)
+            while not (new := set(daemon.workers()) - before):
+                pass
+            hanging = new.pop()
+            watched = Watched(hanging)
+            os.kill(hanging, signal.SIGSTOP)
+            daemon.says(rf"the worker with pid {hanging} has said nothing for 1\d seconds")
+            self.assertTrue(watched.over())
+            daemon.says("a new worker can't be started: the others go on as they are")
+            self.assertEqual(daemon.ask(b"moshez\r\n"), ANSWER)
+            daemon.signal(signal.SIGUSR2)
+            daemon.says("all workers are new")
 
     def test_cannotStart(self) -> None:
         """A daemon whose workers can't start doesn't either, and says why."""

@@ -30,6 +30,8 @@ from fingerd.model.limits import Limits
 _AGAIN, _AT_MOST, _WELL = 0.1, 30.0, 60.0
 # Seconds that workers have to say that they let everyone in, and then to let the last ones in.
 _ANSWER, _LAST, _LOOK = 1.0, 1.1, 0.02
+# Times as long a worker may be silent at its start: a million users take a while to be read.
+_STARTING = 10
 # Seconds for a worker that hangs to say where.
 _ABORT = 2.0
 
@@ -168,7 +170,7 @@ class Workers(MultiService):
         self._later.pop(place, None)
         worker = self._places[place] = self._start()
         if worker is not None:
-            worker.ready.addCallback(self._isReady, place)
+            worker.ready.addCallback(self._lookWhetherAllAre)
         elif self._isAnnounced:
             self._later[place] = self._clock.callLater(_AT_MOST, self._fill, place)
         else:
@@ -186,12 +188,12 @@ class Workers(MultiService):
         self._measuring.began(worker)
         return worker
 
-    def _isReady(self, ready: bool, place: int) -> None:
+    def _lookWhetherAllAre(self, ready: bool) -> None:
+        if self._isAnnounced or self._isStopping:
+            return
         if all(each is not None and each.isReady for each in self._places):
-            self._pause[place] = max(self._pause[place], _AGAIN)
-            if not self._isAnnounced and not self._isStopping:
-                self._isAnnounced = True
-                self._announcing.begin(self)
+            self._isAnnounced = True
+            self._announcing.begin(self)
 
     def _replace(self, place: int, worker: Worker) -> None:
         lived = self._clock.seconds() - worker.beganAt
@@ -218,7 +220,8 @@ class Workers(MultiService):
         now = self._clock.seconds()
         for worker in list(self._alive):
             silence = now - worker.heardAt
-            if worker.isReady and not worker.isStopping and silence > self._limits.workerSilence:
+            most = self._limits.workerSilence * (1 if worker.isReady else _STARTING)
+            if silence > most and not worker.isStopping:
                 self._log.error(
                     "the worker with pid {pid} has said nothing for {silence:.0f} seconds",
                     pid=worker.pid,
