@@ -103,7 +103,8 @@ class Loading:
                 cwd=HERE.parent,
                 stdout=subprocess.PIPE,
                 stdin=subprocess.DEVNULL,
-                text=True,
+                # What stands behind a line that is read isn't read with it: it is the result.
+                bufsize=0,
             )
         assert self._process.stdout is not None
         # By then it can be stopped.
