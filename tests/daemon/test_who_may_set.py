@@ -97,6 +97,9 @@ class WhoMaySetTests(SynchronousTestCase):
                     else:
                         refusals += 1
                         self.assertEqual((said, self.status(whose)), (NOT_YOURS, before), what)
+        # Until then its last lines may still be on their way.
+        self.daemon.signal(signal.SIGTERM)
+        self.daemon.ended()
         log = "\n".join(self.daemon.log)
         self.assertEqual((changes, refusals), (32, 16))
         self.assertEqual(log.count("status of '"), changes)
