@@ -139,11 +139,14 @@ class Replies:
             return self._asking.failed(f"looking up {login!r}", visit)
 
     async def _askPast(self, login: str, wanted: str, visit: IVisit) -> Reply:
+        async def found() -> Sequence[Entry]:
+            set = await self._users.past(login)
+            return past.meant(set, wanted) if set and Field.STATUS in self._views.user else ()
+
         try:
-            set = await self._asking.lookUp(visit, lambda: self._users.past(login))
+            meant = await self._asking.lookUpEvenly(visit, found)
         except Exception:
             return self._asking.failed(f"looking up the history of {login!r}", visit)
-        meant = past.meant(set, wanted) if set and Field.STATUS in self._views.user else ()
         if not meant:
             return self._unknown
         return Reply("history", past.lines(self._shown.statuses(meant)))

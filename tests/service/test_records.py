@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,8 +42,9 @@ class Records(SynchronousTestCase):
 
     def made(self, *directories: IDirectory, rules: Rules | None = None) -> Finger:
         rules = rules or Rules(setting=SetPolicy(create=True))
+        self.clock = Clock()
         return Finger(
-            Clock(), directories, self.store, DEFAULTS, rules, None, None, None, lambda: self.now
+            self.clock, directories, self.store, DEFAULTS, rules, None, None, None, lambda: self.now
         )
 
     def set(self, part: Part, text: str, seconds: int | None = None, login: str = "moshez") -> None:
@@ -252,6 +253,23 @@ class PastTests(Records):
         self.assertIn("Busy", self.asked(b"moshez/log"))
         self.now += 30
         self.unknown(*queries)
+
+    def test_howLongItTakes(self) -> None:
+        """Where a source takes a while, one who doesn't allow it takes as long as one unknown."""
+        looks: list[Deferred[User | None]] = []
+
+        def look(login: str) -> Deferred[User | None]:
+            looks.append(Deferred())
+            return looks[-1]
+
+        self.finger = self.made(Directory(look), rules=Rules(past=True))
+        for user, took in ((User("moshez"), 0.003), (None, 0.007)):
+            asked = self.finger.asked(b"moshez/log")
+            self.clock.advance(took)
+            looks.pop().callback(user)
+            self.assertNoResult(asked)
+            self.clock.pump([DEFAULTS.unknownTime / 2] * 3)
+            self.assertEqual(self.successResultOf(asked).outcome, "unknown")
 
     def test_off(self) -> None:
         """Where the administrator hasn't turned it on, no directory is even asked."""
