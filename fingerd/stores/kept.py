@@ -21,6 +21,7 @@ from fingerd.model.record import Entry, Part
 from fingerd.stores.memory import HeldStore
 from fingerd.stores.rows import Row, Setting, TakingBack
 from fingerd.stores.soundness import unsound
+from fingerd.stores.troubles import Troubles
 
 NOT_RUNNING = "Not set: the daemon is stopping"
 TOO_MANY = "Not set: too many statuses are being set, try again"
@@ -72,11 +73,7 @@ class KeptStore(HeldStore, Service):
         self._reading = 0
         # Fires when the work on the database is done; None while nobody works on it.
         self._working: Deferred[None] | None = None
-        # What the log says is wrong with the database, each once: of one that is cut off, it is now
-        # this and now that.
-        self._troubles: set[str] = set()
-        # Whether something was to be written when it went wrong.
-        self._unwritten = False
+        self._troubles = Troubles(self._log, where)
 
     def __len__(self) -> int:
         """How many users have set something."""
@@ -240,7 +237,7 @@ class KeptStore(HeldStore, Service):
                 self._refuse(error, batch)
             else:
                 self._unseen = self._takeOver(rows) or self._unseen
-                self._well(bool(batch))
+                self._troubles.over(bool(batch))
                 written += batch
         self._acknowledge(written)
 
@@ -274,25 +271,9 @@ class KeptStore(HeldStore, Service):
         else:
             self._show(self._seen).addCallback(lambda _: _tell(written))
 
-    def _well(self, wrote: bool) -> None:
-        """A turn was done. Of a full disk, that it can be read says nothing."""
-        if self._troubles and (wrote or not self._unwritten):
-            self._troubles.clear()
-            self._unwritten = False
-            self._log.info("{where}: statuses are kept again", where=self._where)
-
     def _refuse(self, error: Exception, batch: Sequence[_Waiting]) -> None:
         words = self._words(error)
-        self._unwritten = self._unwritten or bool(batch)
-        if words is None:
-            self._log.failure("Keeping statuses in {where}", Failure(error), where=self._where)
-        elif str(error) not in self._troubles:
-            self._troubles.add(str(error))
-            self._log.error(
-                "{where}: statuses can't be kept or read ({error!s}); those read before stay",
-                where=self._where,
-                error=error,
-            )
+        self._troubles.had(error, foreseen=words is not None, wrote=bool(batch))
         for waiting in batch:
             waiting.kept.errback(SettingRefused(words or CANT_KEEP))
 
