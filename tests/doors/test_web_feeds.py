@@ -161,6 +161,8 @@ class FeedTests(WebCase):
         clients = [Deferred.fromCoroutine(self.ask(port, request)) for _ in range(5)]
         await until(lambda: len(self.finger.visits) == 5)
         await until(lambda: all(visit.state is WAITING for visit in self.finger.visits))
+        # Who has set something last is looked for in slices.
+        await until(lambda: bool(waiting))
         waiting[0].callback([Entry("Reading", self.now)])
         pages = await gatherResults(clients)
         self.assertEqual(asked, ["moshez"])
